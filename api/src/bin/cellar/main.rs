@@ -1,0 +1,3 @@
+//! The `cellar` command.
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! Nearby search over HTTP, exact, on a DynamoDB table keyed by cell.
+//!
+//! The tree is the data flow: a request comes in through the router and its parameters, [`search`] drives the
+//! page tree of `geo-index` over [`pages`], which read from the [`store`].
+
+pub mod place;
+pub mod store;

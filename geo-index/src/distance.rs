@@ -1,0 +1,116 @@
+//! The one distance: great-circle, on one sphere, in metres.
+//!
+//! The server, the clients, the caches and the tests all use [`distance`]; answers are ordered by it, with
+//! ties broken by id. Squared chords between unit vectors ([`UnitVector::chord_sq`](crate::point::UnitVector))
+//! only filter candidates: [`Chord`] converts between the two and leaves room for rounding.
+
+use crate::point::Position;
+use crate::units::Meters;
+
+/// Mean radius R₁ of the Earth, in metres: (2a + b) / 3 of WGS 84, as the IUGG defines it
+/// (H. Moritz, "Geodetic Reference System 1980", Journal of Geodesy 74, 2000).
+pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
+
+/// The longest distance between two points, half a great circle.
+pub const HALF_CIRCUMFERENCE: Meters = Meters::from_valid(std::f64::consts::PI * EARTH_RADIUS_M);
+
+/// Great-circle distance by the haversine formula (R. W. Sinnott, "Virtues of the Haversine",
+/// Sky and Telescope 68, 1984), symmetric in its arguments to the last bit.
+///
+/// ```
+/// use geo_index::{Position, distance};
+///
+/// let paris = Position::new(48.8566, 2.3522)?;
+/// let london = Position::new(51.5074, -0.1278)?;
+/// assert!((distance(paris, london).get() - 343_556.5).abs() < 1.0);
+/// assert_eq!(distance(paris, london), distance(london, paris));
+/// # Ok::<(), geo_index::PositionError>(())
+/// ```
+pub fn distance(a: Position, b: Position) -> Meters {
+    let half_lat = (a.lat() - b.lat()).to_radians() / 2.0;
+    let half_lon = (a.lon() - b.lon()).to_radians() / 2.0;
+    let (sin_lat, sin_lon) = (half_lat.sin(), half_lon.sin());
+    let cos_cos = a.lat().to_radians().cos() * b.lat().to_radians().cos();
+    let h = sin_lat * sin_lat + cos_cos * (sin_lon * sin_lon);
+    Meters::from_valid(2.0 * EARTH_RADIUS_M * h.sqrt().min(1.0).asin())
+}
+
+/// An angle at the Earth's centre, in radians, for a distance along the surface.
+pub(crate) fn angle(distance: Meters) -> f64 {
+    distance.get() / EARTH_RADIUS_M
+}
+
+/// Conversions between surface distances and chords of the unit sphere that err on the side of more.
+///
+/// A unit vector carries an error of about 2·10⁻¹⁶ in each coordinate, so a chord computed from two of them
+/// is off by less than 10⁻¹⁵; the slack is ten times that, plus 10⁻¹² of the chord. Over 1 km it adds up to
+/// 65 nm: a few candidates more, which the exact distance then refuses.
+pub(crate) struct Chord;
+
+impl Chord {
+    const RELATIVE: f64 = 1e-12;
+    const ABSOLUTE: f64 = 1e-14;
+
+    /// A squared chord that no point within `distance` exceeds.
+    pub(crate) fn sq_at_least(distance: Meters) -> f64 {
+        let half = (angle(distance) / 2.0).min(std::f64::consts::FRAC_PI_2);
+        Self::widen_sq((2.0 * half.sin()).powi(2))
+    }
+
+    /// A squared chord that every point farther than `distance` exceeds.
+    pub(crate) fn sq_at_most(distance: Meters) -> f64 {
+        let half = (angle(distance) / 2.0).min(std::f64::consts::FRAC_PI_2);
+        let chord = (2.0 * half.sin()) * (1.0 - Self::RELATIVE) - Self::ABSOLUTE;
+        chord.max(0.0).powi(2)
+    }
+
+    /// Widens a squared chord so that any point at the same true distance stays below it.
+    pub(crate) fn widen_sq(chord_sq: f64) -> f64 {
+        let chord = chord_sq.sqrt() * (1.0 + Self::RELATIVE) + Self::ABSOLUTE;
+        chord * chord
+    }
+
+    /// The angle of a squared chord, rounded up.
+    pub(crate) fn angle_at_least(chord_sq: f64) -> f64 {
+        let chord = Self::widen_sq(chord_sq).sqrt();
+        if chord >= 2.0 { std::f64::consts::PI } else { 2.0 * (chord / 2.0).asin() * (1.0 + Self::RELATIVE) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(lat: f64, lon: f64) -> Position {
+        Position::new(lat, lon).unwrap()
+    }
+
+    #[test]
+    fn known_distances() {
+        let quarter = std::f64::consts::FRAC_PI_2 * EARTH_RADIUS_M;
+        assert!((distance(at(0.0, 0.0), at(0.0, 90.0)).get() - quarter).abs() < 1e-6);
+        assert!((distance(at(90.0, 12.0), at(0.0, -77.0)).get() - quarter).abs() < 1e-6);
+        assert!((distance(at(90.0, 0.0), at(-90.0, 0.0)).get() - 2.0 * quarter).abs() < 1e-6);
+        assert_eq!(distance(at(10.0, 180.0), at(10.0, 180.0)), Meters::ZERO);
+    }
+
+    #[test]
+    fn the_antimeridian_is_no_border() {
+        assert!(distance(at(10.0, 180.0), at(10.0, -180.0)).get() < 1e-6);
+        let across = distance(at(0.0, 179.995), at(0.0, -179.995)).get();
+        assert!((across - distance(at(0.0, 0.0), at(0.0, 0.01)).get()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn chords_never_lose_a_point() {
+        for (i, step) in (0..200).zip((0..).map(|i| 10f64.powf(-3.0 + f64::from(i) * 0.05))) {
+            let a = at(-89.0 + f64::from(i) * 0.89, -180.0 + f64::from(i) * 1.7);
+            let b = at((a.lat() + step / 222_000.0).clamp(-90.0, 90.0), a.lon());
+            let d = distance(a, b);
+            let chord_sq = a.unit().chord_sq(b.unit());
+            assert!(chord_sq <= Chord::sq_at_least(d), "{a:?} {b:?}");
+            assert!(chord_sq >= Chord::sq_at_most(d), "{a:?} {b:?}");
+            assert!(Chord::angle_at_least(chord_sq) >= angle(d), "{a:?} {b:?}");
+        }
+    }
+}

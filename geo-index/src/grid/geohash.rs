@@ -1,0 +1,192 @@
+//! Geohash cells (G. Niemeyer, 2008), by the `geohash` crate: latitude/longitude rectangles, 32 children each.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use super::GridCell;
+use crate::bbox::BBox;
+use crate::distance::distance;
+use crate::error::CellError;
+use crate::point::Position;
+use crate::units::Meters;
+
+const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
+
+/// A geohash of precision 1 to 12.
+///
+/// ```
+/// use geo_index::{GeohashCell, GridCell, Position};
+///
+/// let cell = GeohashCell::at(Position::new(48.8566, 2.3522)?, 5).unwrap();
+/// assert_eq!(cell.to_string(), "u09tv");
+/// assert_eq!(cell.parent().unwrap().to_string(), "u09t");
+/// assert!("u09tA".parse::<GeohashCell>().is_err());
+/// # Ok::<(), geo_index::PositionError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GeohashCell {
+    /// Five bits for each character, from the top: cells sort as their texts do.
+    bits: u64,
+    precision: u8,
+}
+
+impl GeohashCell {
+    /// The rectangle of latitudes and longitudes that the cell stands for.
+    pub fn bounds(self) -> BBox {
+        let rect = geohash::decode_bbox(&self.to_string()).expect("the text of a cell is a geohash");
+        BBox::new(rect.min().x, rect.min().y, rect.max().x, rect.max().y)
+            .expect("a geohash lies within the ranges of coordinates")
+    }
+
+    fn shift(precision: u8) -> u32 {
+        64 - 5 * u32::from(precision)
+    }
+}
+
+impl GridCell for GeohashCell {
+    const COARSEST: u8 = 1;
+    const FINEST: u8 = 12;
+
+    fn coarsest() -> Vec<Self> {
+        (0..32).map(|digit| Self { bits: digit << Self::shift(1), precision: 1 }).collect()
+    }
+
+    fn at(position: Position, level: u8) -> Result<Self, CellError> {
+        if !(Self::COARSEST..=Self::FINEST).contains(&level) {
+            let (min, max) = (Self::COARSEST, Self::FINEST);
+            return Err(CellError::Level { grid: "geohash", level, min, max });
+        }
+        // The last cell of a row or column holds its outer border too; `geohash` would wrap it round to the first.
+        let coord =
+            geohash::Coord { x: position.lon().min(180.0 - 1e-9), y: position.lat().min(90.0 - 1e-9) };
+        geohash::encode(coord, usize::from(level)).map_err(|_| CellError::Geohash)?.parse()
+    }
+
+    fn level(self) -> u8 {
+        self.precision
+    }
+
+    fn centre(self) -> Position {
+        let [west, south, east, north] = self.bounds().edges();
+        Position::new(f64::midpoint(south, north), f64::midpoint(west, east)).expect("inside its bounds")
+    }
+
+    fn circumradius(self) -> Meters {
+        let [west, south, east, north] = self.bounds().edges();
+        let centre = self.centre();
+        // Along an edge the distance is largest at a corner, except on the two parallels of a cell that
+        // spans more than 90° of longitude, which geohashes do not.
+        let corners = [(south, west), (south, east), (north, west), (north, east)];
+        let farthest = corners.map(|(lat, lon)| {
+            distance(centre, Position::new(lat, lon).expect("a corner of valid bounds")).get()
+        });
+        Meters::from_valid(farthest.into_iter().fold(0.0, f64::max))
+    }
+
+    /// Children tile their parent exactly, so the circumradius is enough; a micrometre covers rounding.
+    fn reach(self) -> Meters {
+        Meters::from_valid(self.circumradius().get() + 1e-6)
+    }
+
+    fn min_distance(self, position: Position) -> Meters {
+        Meters::from_valid((self.bounds().min_distance(position).get() - 1e-6).max(0.0))
+    }
+
+    fn parent(self) -> Option<Self> {
+        let precision = self.precision.checked_sub(1).filter(|&p| p >= Self::COARSEST)?;
+        let shift = Self::shift(precision);
+        Some(Self { bits: self.bits >> shift << shift, precision })
+    }
+
+    fn children(self) -> Vec<Self> {
+        if self.precision == Self::FINEST {
+            return Vec::new();
+        }
+        let precision = self.precision + 1;
+        (0..32).map(|digit| Self { bits: self.bits | digit << Self::shift(precision), precision }).collect()
+    }
+
+    fn leaf_range(self) -> RangeInclusive<u64> {
+        let below = (1_u64 << Self::shift(self.precision)) - 1;
+        let unused = (1_u64 << Self::shift(Self::FINEST)) - 1;
+        self.bits..=(self.bits | (below & !unused))
+    }
+}
+
+impl fmt::Display for GeohashCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for i in 1..=self.precision {
+            let digit = (self.bits >> Self::shift(i)) & 31;
+            write!(f, "{}", char::from(ALPHABET[digit as usize]))?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for GeohashCell {
+    type Err = CellError;
+
+    /// Accepts exactly what [`Display`](fmt::Display) writes: lower case only, so that one cell has one text.
+    fn from_str(text: &str) -> Result<Self, CellError> {
+        let precision = u8::try_from(text.len()).map_err(|_| CellError::Geohash)?;
+        if !(Self::COARSEST..=Self::FINEST).contains(&precision) {
+            return Err(CellError::Geohash);
+        }
+        let mut bits = 0;
+        for (i, byte) in (1..).zip(text.bytes()) {
+            let digit = ALPHABET.iter().position(|&c| c == byte).ok_or(CellError::Geohash)?;
+            bits |= (digit as u64) << Self::shift(i);
+        }
+        Ok(Self { bits, precision })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(text: &str) -> GeohashCell {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn text_is_canonical() {
+        for text in ["", "a", "u09i", "U09", "u0 9", "u09tvw5000000", "é"] {
+            assert_eq!(text.parse::<GeohashCell>(), Err(CellError::Geohash), "{text}");
+        }
+        assert_eq!(cell("u09tvw5f4j2z").to_string(), "u09tvw5f4j2z");
+        assert!(cell("u09") < cell("u0b") && cell("u0") < cell("u00"));
+    }
+
+    #[test]
+    fn levels_outside_the_grid_are_refused() {
+        let here = Position::new(1.0, 2.0).unwrap();
+        assert!(GeohashCell::at(here, 0).is_err() && GeohashCell::at(here, 13).is_err());
+    }
+
+    #[test]
+    fn the_outer_borders_belong_to_the_last_cells() {
+        for (lat, lon, text) in
+            [(90.0, 180.0, "zzz"), (90.0, -180.0, "bpb"), (-90.0, 180.0, "pbp"), (0.0, 180.0, "xbp")]
+        {
+            let position = Position::new(lat, lon).unwrap();
+            assert_eq!(GeohashCell::at(position, 3).unwrap(), cell(text));
+            assert!(cell(text).bounds().contains(position));
+        }
+    }
+
+    #[test]
+    fn children_fill_the_leaf_range() {
+        let parent = cell("ezs4");
+        let mut next = *parent.leaf_range().start();
+        let step = 1_u64 << GeohashCell::shift(GeohashCell::FINEST);
+        for child in parent.children() {
+            assert_eq!(child.parent(), Some(parent));
+            assert_eq!(*child.leaf_range().start(), next);
+            next = *child.leaf_range().end() + step;
+        }
+        assert_eq!(next, *parent.leaf_range().end() + step);
+        assert!(cell("ezs42ezs42ez").children().is_empty());
+    }
+}

@@ -1,0 +1,409 @@
+//! Every key of the table, its index and the caches. The grammar, with worked examples, is in docs/KEYS.md.
+//!
+//! Nothing else builds or takes apart a key. Parsers accept exactly what the builders write.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::KeyError;
+use crate::grid::{GridCell, h3::H3Cell};
+use crate::point::Position;
+
+/// H3 resolution of roots, the cells that partition the index. Measured: 2 and 4 were both slower.
+pub const ROOT_RESOLUTION: u8 = 3;
+
+/// Longest id of a place, in bytes: the index's sort key holds it after 16 bytes of leaf, within DynamoDB's
+/// 1,024 bytes for a sort key, and page cursors hold it in base64.
+pub const MAX_ID_BYTES: usize = 512;
+
+const MAX_COLLECTION_BYTES: usize = 64;
+
+/// Name of a collection: 1 to 64 characters of `a-z`, `0-9`, `-` and `_`, the first a letter or digit.
+///
+/// ```
+/// use geo_index::Collection;
+///
+/// assert!("wineries".parse::<Collection>().is_ok());
+/// assert!("Wineries#1".parse::<Collection>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Collection(Arc<str>);
+
+impl Collection {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Collection {
+    type Err = KeyError;
+
+    fn from_str(name: &str) -> Result<Self, KeyError> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let bytes = name.as_bytes();
+        let valid = bytes.first().is_some_and(|&b| allowed(b))
+            && bytes.len() <= MAX_COLLECTION_BYTES
+            && bytes.iter().all(|&b| allowed(b) || b == b'-' || b == b'_');
+        valid.then(|| Self(name.into())).ok_or(KeyError::Collection)
+    }
+}
+
+impl Borrow<str> for Collection {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Id of a place within its collection: 1 to 512 bytes of UTF-8 without control characters. `/` and `#` are
+/// allowed; `.` and `..` are not, for no URL can carry them.
+///
+/// ```
+/// use geo_index::PlaceId;
+///
+/// assert!("château/7#a".parse::<PlaceId>().is_ok());
+/// assert!("".parse::<PlaceId>().is_err());
+/// assert!("..".parse::<PlaceId>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlaceId(Box<str>);
+
+impl PlaceId {
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PlaceId {
+    type Err = KeyError;
+
+    fn from_str(id: &str) -> Result<Self, KeyError> {
+        let valid = (1..=MAX_ID_BYTES).contains(&id.len())
+            && !id.chars().any(char::is_control)
+            && !matches!(id, "." | "..");
+        valid.then(|| Self(id.into())).ok_or(KeyError::PlaceId)
+    }
+}
+
+impl fmt::Display for PlaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Key of a place in the base table, `<collection>#<id>`: the same wherever the place is.
+///
+/// ```
+/// use geo_index::key::BaseKey;
+///
+/// let key: BaseKey = "wineries#château/7#a".parse()?;
+/// assert_eq!(key.collection.as_str(), "wineries");
+/// assert_eq!(key.id.as_str(), "château/7#a");
+/// assert_eq!(key.to_string(), "wineries#château/7#a");
+/// # Ok::<(), geo_index::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseKey {
+    /// Collection of the place.
+    pub collection: Collection,
+    /// Its id.
+    pub id: PlaceId,
+}
+
+impl fmt::Display for BaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.collection, self.id)
+    }
+}
+
+impl FromStr for BaseKey {
+    type Err = KeyError;
+
+    fn from_str(key: &str) -> Result<Self, KeyError> {
+        let (collection, id) = key.split_once('#').ok_or(KeyError::Malformed { what: "base" })?;
+        Ok(Self { collection: collection.parse()?, id: id.parse()? })
+    }
+}
+
+/// Keys of a place in the index `by_cell`: partition `<collection>#<root>`, sort `<leaf>#<id>`.
+///
+/// ```
+/// use geo_index::{Position, key::IndexKey};
+///
+/// let key = IndexKey::new("wineries".parse()?, Position::new(48.8566, 2.3522).unwrap(), "w-1".parse()?);
+/// assert_eq!(key.partition(), "wineries#831fb4fffffffff");
+/// assert_eq!(key.sort(), "8f1fb466259db81#w-1");
+/// assert_eq!(IndexKey::parse(&key.partition(), &key.sort())?, key);
+/// # Ok::<(), geo_index::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexKey {
+    /// Collection of the place.
+    pub collection: Collection,
+    /// H3 cell of resolution 15 that holds the place.
+    pub leaf: H3Cell,
+    /// Its id.
+    pub id: PlaceId,
+}
+
+impl IndexKey {
+    /// Keys of a place at a position.
+    pub fn new(collection: Collection, position: Position, id: PlaceId) -> Self {
+        Self { collection, leaf: H3Cell::leaf(position), id }
+    }
+
+    /// `<collection>#<root>`.
+    pub fn partition(&self) -> String {
+        partition(&self.collection, root(self.leaf))
+    }
+
+    /// `<leaf>#<id>`.
+    pub fn sort(&self) -> String {
+        format!("{}#{}", self.leaf, self.id)
+    }
+
+    /// Takes both keys apart and checks that the leaf descends from the root.
+    pub fn parse(partition: &str, sort: &str) -> Result<Self, KeyError> {
+        let (collection, root_text) =
+            partition.split_once('#').ok_or(KeyError::Malformed { what: "partition" })?;
+        let (leaf, id) = parse_sort(sort)?;
+        if root(leaf).to_string() != root_text {
+            return Err(KeyError::Malformed { what: "partition" });
+        }
+        Ok(Self { collection: collection.parse()?, leaf, id })
+    }
+}
+
+/// Leaf and id of a sort key `<leaf>#<id>`.
+pub fn parse_sort(sort: &str) -> Result<(H3Cell, PlaceId), KeyError> {
+    const MALFORMED: KeyError = KeyError::Malformed { what: "sort" };
+    let (leaf, id) = sort.split_once('#').ok_or(MALFORMED)?;
+    let leaf: H3Cell = leaf.parse().map_err(|_| MALFORMED)?;
+    if leaf.level() != H3Cell::LEAF {
+        return Err(MALFORMED);
+    }
+    Ok((leaf, id.parse()?))
+}
+
+/// A page: all places of a collection keyed below one cell, of the roots' resolution or finer.
+///
+/// Its text, `<collection>/<cell>`, names it in logs and messages; [`cache_key`](PageKey::cache_key) is its key in Redis.
+///
+/// ```
+/// use geo_index::PageKey;
+///
+/// let page: PageKey = "wineries/851fb467fffffff".parse()?;
+/// assert_eq!(page.partition(), "wineries#831fb4fffffffff");
+/// assert_eq!(page.sort_range(), ("8f1fb4660000000#".into(), "8f1fb4676db6db6$".into()));
+/// assert_eq!(page.cache_key(), "cellar:1:page:{wineries#831fb4fffffffff}:851fb467fffffff");
+/// # Ok::<(), geo_index::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PageKey {
+    collection: Collection,
+    cell: H3Cell,
+}
+
+impl PageKey {
+    /// The page of a cell; `None` for a cell coarser than the roots.
+    pub fn new(collection: Collection, cell: H3Cell) -> Option<Self> {
+        (cell.level() >= ROOT_RESOLUTION).then_some(Self { collection, cell })
+    }
+
+    /// Collection of the page.
+    pub const fn collection(&self) -> &Collection {
+        &self.collection
+    }
+
+    /// Cell of the page.
+    pub const fn cell(&self) -> H3Cell {
+        self.cell
+    }
+
+    /// Partition of the index that holds the page whole.
+    pub fn partition(&self) -> String {
+        partition(&self.collection, root(self.cell))
+    }
+
+    /// First and last sort key of the page, both inclusive.
+    pub fn sort_range(&self) -> (String, String) {
+        let range = self.cell.leaf_range();
+        sort_range(*range.start(), *range.end())
+    }
+
+    /// Key in the shared cache. The braces make a Redis cluster keep all pages of a root in one slot, so that
+    /// one `MGET` fetches them.
+    pub fn cache_key(&self) -> String {
+        format!("cellar:1:page:{{{}}}:{}", self.partition(), self.cell)
+    }
+
+    /// Takes a cache key apart.
+    pub fn parse_cache_key(key: &str) -> Result<Self, KeyError> {
+        const MALFORMED: KeyError = KeyError::Malformed { what: "cache" };
+        let rest = key.strip_prefix("cellar:1:page:{").ok_or(MALFORMED)?;
+        let (partition, cell) = rest.split_once("}:").ok_or(MALFORMED)?;
+        let (collection, _) = partition.split_once('#').ok_or(MALFORMED)?;
+        let page: Self = format!("{collection}/{cell}").parse().map_err(|_| MALFORMED)?;
+        (page.partition() == partition).then_some(page).ok_or(MALFORMED)
+    }
+
+    /// The pages that hold a leaf, from its root to the finest.
+    pub fn holding(collection: &Collection, leaf: H3Cell) -> impl Iterator<Item = Self> + use<> {
+        let collection = collection.clone();
+        (ROOT_RESOLUTION..=leaf.level())
+            .filter_map(move |level| Self::new(collection.clone(), leaf.ancestor(level)?))
+    }
+}
+
+impl fmt::Display for PageKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.collection, self.cell)
+    }
+}
+
+impl FromStr for PageKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        const MALFORMED: KeyError = KeyError::Malformed { what: "page" };
+        let (collection, cell) = text.split_once('/').ok_or(MALFORMED)?;
+        let cell = cell.parse().map_err(|_| MALFORMED)?;
+        Self::new(collection.parse()?, cell).ok_or(MALFORMED)
+    }
+}
+
+/// First and last sort key, both inclusive, of the places whose leaves lie in a range. `$` follows `#`.
+pub fn sort_range(first_leaf: u64, last_leaf: u64) -> (String, String) {
+    (format!("{first_leaf:015x}#"), format!("{last_leaf:015x}$"))
+}
+
+/// Key of the base table for what is not a place. It begins with `#`, which no collection name does.
+pub mod registry {
+    use super::{Collection, KeyError};
+
+    /// Partition of the index that lists the collections, in order of their names.
+    pub const PARTITION: &str = "#collections";
+
+    /// Base key of a collection's own item.
+    pub fn base_key(collection: &Collection) -> String {
+        format!("#collection#{collection}")
+    }
+
+    /// Base key of an import's checkpoint.
+    pub fn checkpoint_key(collection: &Collection, input: &str) -> String {
+        format!("#import#{collection}#{input}")
+    }
+
+    /// The collection that a base key of [`base_key`] names.
+    pub fn parse_base_key(key: &str) -> Result<Collection, KeyError> {
+        key.strip_prefix("#collection#").ok_or(KeyError::Malformed { what: "collection" })?.parse()
+    }
+}
+
+/// The root of a cell no coarser than roots are.
+fn root(cell: H3Cell) -> H3Cell {
+    cell.ancestor(ROOT_RESOLUTION).expect("leaves and pages are no coarser than roots")
+}
+
+fn partition(collection: &Collection, root: H3Cell) -> String {
+    format!("{collection}#{root}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_and_ids_have_bounds() {
+        let long = "x".repeat(65);
+        for bad in ["", "-a", "_a", "A", "a b", "a#b", "a/b", "é", &long] {
+            assert_eq!(bad.parse::<Collection>(), Err(KeyError::Collection), "{bad}");
+        }
+        let kilobyte = "x".repeat(1024);
+        for bad in ["", ".", "..", "a\nb", "\u{7f}", &kilobyte] {
+            assert_eq!(bad.parse::<PlaceId>(), Err(KeyError::PlaceId), "{bad}");
+        }
+        assert!("x".repeat(512).parse::<PlaceId>().is_ok());
+    }
+
+    #[test]
+    fn malformed_keys_are_refused() {
+        assert!("wineries".parse::<BaseKey>().is_err());
+        assert!("wineries#".parse::<BaseKey>().is_err());
+        assert!("#collection#wineries".parse::<BaseKey>().is_err());
+        for sort in
+            ["8f1fb466259db81", "8f1fb466259db81#", "8F1FB466259DB81#a", "831fb4fffffffff#a", "#a", "x#a"]
+        {
+            assert!(parse_sort(sort).is_err(), "{sort}");
+        }
+        // Another root than the leaf's.
+        assert!(IndexKey::parse("wineries#831fb0fffffffff", "8f1fb466259db81#a").is_err());
+        for page in [
+            "wineries/821fb7fffffffff",
+            "wineries/831FB4FFFFFFFFF",
+            "wineries#831fb4fffffffff",
+            "/831fb4fffffffff",
+        ] {
+            assert!(page.parse::<PageKey>().is_err(), "{page}");
+        }
+        for key in [
+            "cellar:1:page:{wineries#831fb0fffffffff}:851fb467fffffff",
+            "cellar:2:page:{wineries#831fb4fffffffff}:851fb467fffffff",
+            "cellar:1:page:{wineries#831fb4fffffffff}",
+        ] {
+            assert!(PageKey::parse_cache_key(key).is_err(), "{key}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_round_trip(lat in -90.0..=90.0, lon in -180.0..=180.0, id in "[^\\p{Cc}]{1,40}", level in 3..=15u8) {
+            prop_assume!(id != "." && id != "..");
+            let collection: Collection = "places".parse().unwrap();
+            let id: PlaceId = id.parse().unwrap();
+            let position = Position::new(lat, lon).unwrap();
+
+            let base = BaseKey { collection: collection.clone(), id: id.clone() };
+            prop_assert_eq!(base.to_string().parse::<BaseKey>().unwrap(), base);
+            let key = IndexKey::new(collection.clone(), position, id);
+            prop_assert_eq!(&IndexKey::parse(&key.partition(), &key.sort()).unwrap(), &key);
+
+            let page = PageKey::new(collection, key.leaf.ancestor(level).unwrap()).unwrap();
+            prop_assert_eq!(&page.to_string().parse::<PageKey>().unwrap(), &page);
+            prop_assert_eq!(&PageKey::parse_cache_key(&page.cache_key()).unwrap(), &page);
+            prop_assert_eq!(page.partition(), key.partition());
+            let (first, last) = page.sort_range();
+            prop_assert!(first <= key.sort() && key.sort() <= last);
+        }
+
+        #[test]
+        fn siblings_do_not_share_keys(lat in -90.0..=90.0, lon in -180.0..=180.0, level in 3..15u8) {
+            let parent = H3Cell::at(Position::new(lat, lon).unwrap(), level).unwrap();
+            let mut last = *parent.leaf_range().start();
+            for child in parent.children() {
+                let range = child.leaf_range();
+                prop_assert!(last <= *range.start() && range.end() <= parent.leaf_range().end());
+                last = *range.end() + 1;
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_is_in_thirteen_pages() {
+        let collection: Collection = "places".parse().unwrap();
+        let leaf = H3Cell::leaf(Position::new(1.0, 2.0).unwrap());
+        let pages: Vec<_> = PageKey::holding(&collection, leaf).collect();
+        assert_eq!(pages.len(), 13);
+        assert!(pages.iter().all(|page| page.cell().covers(leaf)));
+    }
+}

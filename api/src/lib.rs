@@ -3,5 +3,6 @@
 //! The tree is the data flow: a request comes in through the router and its parameters, [`search`] drives the
 //! page tree of `geo-index` over [`pages`], which read from the [`store`].
 
+pub mod geojson;
 pub mod place;
 pub mod store;

@@ -4,5 +4,9 @@
 //! page tree of `geo-index` over [`pages`], which read from the [`store`].
 
 pub mod geojson;
+pub mod pages;
 pub mod place;
+pub mod search;
 pub mod store;
+#[cfg(feature = "cli")]
+pub mod world;

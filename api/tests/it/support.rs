@@ -1,0 +1,82 @@
+//! What tests of all modules use.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cellar_api::place::{Place, Properties};
+use cellar_api::store::config::connect;
+use cellar_api::store::{DynamoStore, Embedded, StoreConfig};
+use geo_index::{Collection, Position};
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+
+/// Set this to run against another endpoint than the embedded engine: DynamoDB Local, say.
+const ENDPOINT_VARIABLE: &str = "CELLAR_TEST_DYNAMODB_ENDPOINT";
+
+/// A table of its own for each test, removed at the end.
+pub struct TestStore {
+    store: DynamoStore,
+}
+
+impl std::ops::Deref for TestStore {
+    type Target = DynamoStore;
+
+    fn deref(&self) -> &DynamoStore {
+        &self.store
+    }
+}
+
+impl Drop for TestStore {
+    /// As well as can be: on a thread and a runtime of its own, for the test's own may be about to end.
+    fn drop(&mut self) {
+        let store = self.store.clone();
+        let cleaned = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(store.delete_table()).map_err(std::io::Error::other)
+        });
+        if !matches!(cleaned.join(), Ok(Ok(()))) {
+            eprintln!("table {} is left behind", self.store.table());
+        }
+    }
+}
+
+/// A store on a table that no other test uses.
+pub async fn fresh_store() -> TestStore {
+    static TABLES: AtomicU32 = AtomicU32::new(0);
+    let number = TABLES.fetch_add(1, Ordering::Relaxed);
+    store_on(&format!("cellar-test-{}-{number}", std::process::id())).await
+}
+
+async fn store_on(table: &str) -> TestStore {
+    let config = StoreConfig::new(table);
+    let store = match std::env::var(ENDPOINT_VARIABLE) {
+        Ok(url) => {
+            let config = StoreConfig { endpoint_url: Some(url), ..config };
+            let store = connect(&config).await.expect("the endpoint's region and credentials are set");
+            store.create_table().await.expect("the endpoint creates tables");
+            store
+        }
+        Err(_) => engine().await.store(&config).await.expect("the engine creates tables"),
+    };
+    TestStore { store }
+}
+
+/// One engine for all tests of the process: their tables are apart.
+async fn engine() -> &'static Embedded {
+    static ENGINE: OnceCell<Embedded> = OnceCell::const_new();
+    ENGINE.get_or_init(|| async { Embedded::memory().await.expect("an engine in memory") }).await
+}
+
+/// A collection by name.
+pub fn collection(name: &str) -> Collection {
+    name.parse().expect("a valid name")
+}
+
+/// A place with the properties of a JSON text.
+pub fn place(id: &str, lat: f64, lon: f64, properties: &str) -> Place {
+    let raw: Box<RawValue> = serde_json::from_str(properties).expect("valid JSON");
+    Place {
+        id: id.parse().expect("a valid id"),
+        position: Position::new(lat, lon).expect("a valid position"),
+        properties: Properties::from_raw(&raw).expect("an object"),
+    }
+}

@@ -77,8 +77,8 @@ impl StorePages {
                 root,
                 first_leaf: next.first,
                 last_leaf: next.last,
-                limit: next.limit,
-                whole: next.whole,
+                limit: (!next.whole).then_some(next.limit),
+                cap: next.limit,
             };
             let found = self.store.read_range(&read, deadline).await?;
             cost += found.cost;

@@ -77,6 +77,13 @@ pub struct ReadCost {
     pub read_units: f64,
 }
 
+impl std::ops::AddAssign for ReadCost {
+    fn add_assign(&mut self, more: Self) {
+        self.queries += more.queries;
+        self.read_units += more.read_units;
+    }
+}
+
 /// A collection, as the table knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionInfo {

@@ -29,8 +29,18 @@ struct Category {
 }
 
 const CATEGORIES: [Category; 10] = [
-    Category { name: "restaurant", share: 0.28, spread: 1.0, nouns: &["Kitchen", "Table", "Grill", "Canteen", "Oven"] },
-    Category { name: "cafe", share: 0.18, spread: 0.8, nouns: &["Café", "Roastery", "Espresso Bar", "Tea Room"] },
+    Category {
+        name: "restaurant",
+        share: 0.28,
+        spread: 1.0,
+        nouns: &["Kitchen", "Table", "Grill", "Canteen", "Oven"],
+    },
+    Category {
+        name: "cafe",
+        share: 0.18,
+        spread: 0.8,
+        nouns: &["Café", "Roastery", "Espresso Bar", "Tea Room"],
+    },
     Category { name: "bar", share: 0.10, spread: 0.7, nouns: &["Bar", "Taproom", "Tavern", "Cellar"] },
     Category { name: "supermarket", share: 0.10, spread: 1.3, nouns: &["Market", "Grocer", "Food Hall"] },
     Category { name: "pharmacy", share: 0.08, spread: 1.2, nouns: &["Pharmacy", "Apothecary"] },
@@ -42,9 +52,9 @@ const CATEGORIES: [Category; 10] = [
 ];
 
 const ADJECTIVES: [&str; 24] = [
-    "Old", "Copper", "Quiet", "Northern", "Golden", "Little", "Blue", "Crooked", "Morning", "Harbour", "Garden",
-    "Red", "Silver", "Corner", "Lucky", "Hidden", "Sunny", "Stone", "River", "Market", "Green", "Grand", "Wild",
-    "Amber",
+    "Old", "Copper", "Quiet", "Northern", "Golden", "Little", "Blue", "Crooked", "Morning", "Harbour",
+    "Garden", "Red", "Silver", "Corner", "Lucky", "Hidden", "Sunny", "Stone", "River", "Market", "Green",
+    "Grand", "Wild", "Amber",
 ];
 
 /// Every so many places shares the point of another: malls and food courts.
@@ -147,7 +157,8 @@ mod tests {
             places.iter().filter(near).count()
         };
         assert!(within(5.0) >= 50 && within(20.0) >= 2 * within(5.0), "{} {}", within(5.0), within(20.0));
-        let mut points: Vec<_> = places.iter().map(|p| (p.position.lat().to_bits(), p.position.lon().to_bits())).collect();
+        let mut points: Vec<_> =
+            places.iter().map(|p| (p.position.lat().to_bits(), p.position.lon().to_bits())).collect();
         points.sort_unstable();
         points.dedup();
         assert!((200..2_000).contains(&(places.len() - points.len())));

@@ -1,4 +1,5 @@
 //! Integration tests, in one binary.
 
+mod search;
 mod store;
 mod support;

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 const ENDPOINT_VARIABLE: &str = "CELLAR_TEST_DYNAMODB_ENDPOINT";
 
 /// A table of its own for each test, removed at the end.
-pub struct TestStore {
+pub(crate) struct TestStore {
     store: DynamoStore,
 }
 
@@ -40,7 +40,7 @@ impl Drop for TestStore {
 }
 
 /// A store on a table that no other test uses.
-pub async fn fresh_store() -> TestStore {
+pub(crate) async fn fresh_store() -> TestStore {
     static TABLES: AtomicU32 = AtomicU32::new(0);
     let number = TABLES.fetch_add(1, Ordering::Relaxed);
     store_on(&format!("cellar-test-{}-{number}", std::process::id())).await
@@ -67,12 +67,12 @@ async fn engine() -> &'static Embedded {
 }
 
 /// A collection by name.
-pub fn collection(name: &str) -> Collection {
+pub(crate) fn collection(name: &str) -> Collection {
     name.parse().expect("a valid name")
 }
 
 /// A place with the properties of a JSON text.
-pub fn place(id: &str, lat: f64, lon: f64, properties: &str) -> Place {
+pub(crate) fn place(id: &str, lat: f64, lon: f64, properties: &str) -> Place {
     let raw: Box<RawValue> = serde_json::from_str(properties).expect("valid JSON");
     Place {
         id: id.parse().expect("a valid id"),

@@ -4,5 +4,6 @@
 //! page tree of `geo-index` over [`pages`], which read from the [`store`].
 
 pub mod geojson;
+pub mod jobs;
 pub mod place;
 pub mod store;

@@ -86,6 +86,11 @@ impl Table {
         if header.contains('\r') && !header.contains('\n') {
             return Err(fault("its lines end with carriage returns only; convert them to newlines".into()));
         }
+        if let ([_], Some(other)) = (names.as_slice(), other_delimiter(header, delimiter)) {
+            return Err(fault(format!(
+                "its cells seem to be separated by `{other}`; say --delimiter '{other}'"
+            )));
+        }
         if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
             return Err(fault(format!("two columns are named `{}`", twice.1)));
         }
@@ -178,6 +183,15 @@ impl Table {
         let column = cells(&lossy, self.delimiter).position(|cell| cell.contains('\u{fffd}'));
         column.and_then(|i| self.names.get(i)).cloned().unwrap_or_else(|| "beyond the header".into())
     }
+}
+
+/// What separates the cells of a header that seems to have only one, as it is written on the command line.
+fn other_delimiter(header: &str, delimiter: u8) -> Option<&'static str> {
+    let others = [(b',', ","), (b';', ";"), (b'\t', "\\t"), (b'|', "|")];
+    others
+        .into_iter()
+        .find(|&(byte, _)| byte != delimiter && header.contains(char::from(byte)))
+        .map(|(_, text)| text)
 }
 
 fn column_name((index, cell): (usize, Cow<'_, str>)) -> String {

@@ -3,7 +3,10 @@
 //! The tree is the data flow: a request comes in through the router and its parameters, [`search`] drives the
 //! page tree of `geo-index` over [`pages`], which read from the [`store`].
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod geojson;
+pub mod jobs;
 pub mod pages;
 pub mod place;
 pub mod search;

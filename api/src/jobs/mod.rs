@@ -1,0 +1,6 @@
+//! Work that runs beside requests: bulk reads and writes of whole collections.
+
+#[cfg(feature = "cli")]
+pub mod export;
+#[cfg(feature = "cli")]
+pub mod import;

@@ -12,9 +12,16 @@ use tokio::sync::OnceCell;
 /// Set this to run against another endpoint than the embedded engine: DynamoDB Local, say.
 const ENDPOINT_VARIABLE: &str = "CELLAR_TEST_DYNAMODB_ENDPOINT";
 
+<<<<<<< HEAD
 /// A table of its own for each test, removed at the end.
 pub(crate) struct TestStore {
+=======
+/// A table that no other test uses.
+pub struct TestStore {
+>>>>>>> store
     store: DynamoStore,
+    /// The configuration of a table that outlives the process unless it is removed.
+    lasting: Option<StoreConfig>,
 }
 
 impl std::ops::Deref for TestStore {
@@ -26,14 +33,15 @@ impl std::ops::Deref for TestStore {
 }
 
 impl Drop for TestStore {
-    /// As well as can be: on a thread and a runtime of its own, for the test's own may be about to end.
+    /// Removes a lasting table as well as can be, over connections of its own: those of the store need the
+    /// test's runtime, which this may be blocking.
     fn drop(&mut self) {
-        let store = self.store.clone();
-        let cleaned = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(store.delete_table()).map_err(std::io::Error::other)
+        let Some(config) = self.lasting.take() else { return };
+        let removed = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(async { connect(&config).await.ok()?.delete_table().await.ok() })
         });
-        if !matches!(cleaned.join(), Ok(Ok(()))) {
+        if !matches!(removed.join(), Ok(Some(()))) {
             eprintln!("table {} is left behind", self.store.table());
         }
     }
@@ -43,21 +51,15 @@ impl Drop for TestStore {
 pub(crate) async fn fresh_store() -> TestStore {
     static TABLES: AtomicU32 = AtomicU32::new(0);
     let number = TABLES.fetch_add(1, Ordering::Relaxed);
-    store_on(&format!("cellar-test-{}-{number}", std::process::id())).await
-}
-
-async fn store_on(table: &str) -> TestStore {
-    let config = StoreConfig::new(table);
-    let store = match std::env::var(ENDPOINT_VARIABLE) {
-        Ok(url) => {
-            let config = StoreConfig { endpoint_url: Some(url), ..config };
-            let store = connect(&config).await.expect("the endpoint's region and credentials are set");
-            store.create_table().await.expect("the endpoint creates tables");
-            store
-        }
-        Err(_) => engine().await.store(&config).await.expect("the engine creates tables"),
+    let config = StoreConfig::new(format!("cellar-test-{}-{number}", std::process::id()));
+    let Ok(url) = std::env::var(ENDPOINT_VARIABLE) else {
+        let store = engine().await.store(&config).await.expect("the engine creates tables");
+        return TestStore { store, lasting: None };
     };
-    TestStore { store }
+    let config = StoreConfig { endpoint_url: Some(url), ..config };
+    let store = connect(&config).await.expect("the endpoint's region and credentials are set");
+    store.create_table().await.expect("the endpoint creates tables");
+    TestStore { store, lasting: Some(config) }
 }
 
 /// One engine for all tests of the process: their tables are apart.

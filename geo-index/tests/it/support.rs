@@ -201,8 +201,13 @@ pub(crate) fn offset(from: Position, distance_m: f64, bearing: f64) -> Position 
 
 /// Places in clusters of very different density over the whole sphere.
 pub(crate) fn clustered(count: usize, seed: u64) -> Vec<Point> {
+    in_clusters(count, count.div_ceil(300), seed)
+}
+
+/// The same in a given number of clusters: more places are then denser ones.
+pub(crate) fn in_clusters(count: usize, clusters: usize, seed: u64) -> Vec<Point> {
     let mut rng = rng(seed);
-    let clusters: Vec<(Position, f64, f64)> = (0..count.div_ceil(300))
+    let clusters: Vec<(Position, f64, f64)> = (0..clusters)
         .map(|_| {
             let z: f64 = rng.random_range(-1.0..1.0);
             let centre = Position::new(z.asin().to_degrees(), rng.random_range(-180.0..180.0)).unwrap();

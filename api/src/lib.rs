@@ -3,6 +3,16 @@
 //! The tree is the data flow: a request comes in through the router and its parameters, [`search`] drives the
 //! page tree of `geo-index` over [`pages`], which read from the [`store`].
 
+pub mod clock;
+pub mod config;
 pub mod geojson;
+pub mod middleware;
+pub mod params;
 pub mod place;
+pub mod problem;
+pub mod router;
+pub mod routes;
+pub mod search;
+pub mod serve;
+pub mod state;
 pub mod store;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cellar_api::place::{Place, Properties};
 use cellar_api::store::config::connect;
+use cellar_api::store::table::Stream;
 use cellar_api::store::{DynamoStore, Embedded, StoreConfig};
 use geo_index::{Collection, Position};
 use serde_json::value::RawValue;
@@ -13,7 +14,7 @@ use tokio::sync::OnceCell;
 const ENDPOINT_VARIABLE: &str = "CELLAR_TEST_DYNAMODB_ENDPOINT";
 
 /// A table that no other test uses.
-pub struct TestStore {
+pub(crate) struct TestStore {
     store: DynamoStore,
     /// The configuration of a table that outlives the process unless it is removed.
     lasting: Option<StoreConfig>,
@@ -43,7 +44,7 @@ impl Drop for TestStore {
 }
 
 /// A store on a table that no other test uses.
-pub async fn fresh_store() -> TestStore {
+pub(crate) async fn fresh_store() -> TestStore {
     static TABLES: AtomicU32 = AtomicU32::new(0);
     let number = TABLES.fetch_add(1, Ordering::Relaxed);
     let config = StoreConfig::new(format!("cellar-test-{}-{number}", std::process::id()));
@@ -53,7 +54,7 @@ pub async fn fresh_store() -> TestStore {
     };
     let config = StoreConfig { endpoint_url: Some(url), ..config };
     let store = connect(&config).await.expect("the endpoint's region and credentials are set");
-    store.create_table().await.expect("the endpoint creates tables");
+    store.create_table(Stream::On).await.expect("the endpoint creates tables");
     TestStore { store, lasting: Some(config) }
 }
 
@@ -64,12 +65,12 @@ async fn engine() -> &'static Embedded {
 }
 
 /// A collection by name.
-pub fn collection(name: &str) -> Collection {
+pub(crate) fn collection(name: &str) -> Collection {
     name.parse().expect("a valid name")
 }
 
 /// A place with the properties of a JSON text.
-pub fn place(id: &str, lat: f64, lon: f64, properties: &str) -> Place {
+pub(crate) fn place(id: &str, lat: f64, lon: f64, properties: &str) -> Place {
     let raw: Box<RawValue> = serde_json::from_str(properties).expect("valid JSON");
     Place {
         id: id.parse().expect("a valid id"),

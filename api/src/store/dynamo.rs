@@ -49,8 +49,8 @@ impl DynamoStore {
     }
 
     /// Creates the table unless it is there; then checks that it is one of ours. Waits until it can be used.
-    pub async fn create_table(&self) -> Result<table::Created, SetupError> {
-        table::create(&self.client, &self.table).await
+    pub async fn create_table(&self, stream: table::Stream) -> Result<table::Created, SetupError> {
+        table::create(&self.client, &self.table, stream).await
     }
 
     /// Removes the table with everything in it.
@@ -72,7 +72,7 @@ impl DynamoStore {
             .table_name(&*self.table)
             .set_key(Some(item::key(key.to_owned())))
             .consistent_read(consistent);
-        let answer = retry(self.interactive.from_now(), || {
+        let answer = retry(self.interactive.bounds(), || {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });
@@ -87,7 +87,7 @@ impl DynamoStore {
             .table_name(&*self.table)
             .set_item(Some(item))
             .return_values(ReturnValue::AllOld);
-        let answer = retry(self.interactive.from_now(), || {
+        let answer = retry(self.interactive.bounds(), || {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });
@@ -102,7 +102,7 @@ impl DynamoStore {
             .table_name(&*self.table)
             .set_key(Some(item::key(key)))
             .return_values(ReturnValue::AllOld);
-        let answer = retry(self.interactive.from_now(), || {
+        let answer = retry(self.interactive.bounds(), || {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });
@@ -111,7 +111,7 @@ impl DynamoStore {
 }
 
 impl CallLimits {
-    pub(super) fn from_now(self) -> Bounds {
+    pub(super) fn bounds(self) -> Bounds {
         Bounds { deadline: tokio::time::Instant::now() + self.call, attempt: self.attempt }
     }
 }

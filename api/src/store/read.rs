@@ -75,7 +75,7 @@ impl DynamoStore {
 
     pub(super) async fn query_collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
         let query = self.query_partition(registry::PARTITION.to_owned());
-        let bounds = self.interactive.from_now();
+        let bounds = self.interactive.bounds();
         let mut collections = Vec::new();
         let mut start = None;
         loop {
@@ -105,7 +105,7 @@ impl DynamoStore {
             .expression_attribute_names("#key", table::KEY)
             .expression_attribute_values(":prefix", AttributeValue::S(item::base_key_prefix(collection)))
             .set_exclusive_start_key(from.map(|ScanPosition(key)| item::key(key)));
-        let answer = retry(self.bulk.from_now(), || {
+        let answer = retry(self.bulk.bounds(), || {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });

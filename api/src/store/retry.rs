@@ -49,7 +49,8 @@ where
 {
     let mut backoff = Backoff::default();
     loop {
-        match bounds.run(attempt()).await {
+        // The SDK's futures are large, and callers would copy them about.
+        match bounds.run(Box::pin(attempt())).await {
             Ok(done) => return Ok(done),
             Err(failure) => backoff.wait(failure, bounds.deadline).await?,
         }

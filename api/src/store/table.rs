@@ -32,6 +32,16 @@ const CREATION_LIMIT: Duration = Duration::from_mins(3);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Whether a new table has a stream, with old and new images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// What invalidation on AWS reads.
+    On,
+    /// For the embedded engine: it keeps stream records for ever, and reads all of them at each write to number
+    /// the next.
+    Off,
+}
+
 /// What [`create`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
@@ -42,7 +52,7 @@ pub enum Created {
 }
 
 /// Creates the table unless it is there, checks it if it is, and waits until it and its index can be used.
-pub(super) async fn create(client: &Client, table: &str) -> Result<Created, SetupError> {
+pub(super) async fn create(client: &Client, table: &str, stream: Stream) -> Result<Created, SetupError> {
     let mut created = Created::Existed;
     let end = Instant::now() + CREATION_LIMIT;
     loop {
@@ -54,7 +64,7 @@ pub(super) async fn create(client: &Client, table: &str) -> Result<Created, Setu
                 }
             }
             Err(StoreError::NoTable { .. }) => {
-                if send_create(client, table).await? {
+                if send_create(client, table, stream).await? {
                     created = Created::New;
                     continue;
                 }
@@ -78,19 +88,19 @@ async fn describe(client: &Client, table: &str) -> Result<TableDescription, Stor
 }
 
 /// False if another process was faster.
-async fn send_create(client: &Client, table: &str) -> Result<bool, StoreError> {
+async fn send_create(client: &Client, table: &str, stream: Stream) -> Result<bool, StoreError> {
     let index = GlobalSecondaryIndex::builder()
         .index_name(INDEX)
         .key_schema(key_element(ROOT, KeyType::Hash)?)
         .key_schema(key_element(LEAF, KeyType::Range)?)
         .projection(Projection::builder().projection_type(ProjectionType::All).build())
         .build()
-        .map_err(incomplete)?;
-    let stream = StreamSpecification::builder()
+        .map_err(|error| incomplete(&error))?;
+    let images = StreamSpecification::builder()
         .stream_enabled(true)
         .stream_view_type(StreamViewType::NewAndOldImages)
         .build()
-        .map_err(incomplete)?;
+        .map_err(|error| incomplete(&error))?;
     let request = client
         .create_table()
         .table_name(table)
@@ -100,7 +110,7 @@ async fn send_create(client: &Client, table: &str) -> Result<bool, StoreError> {
         .attribute_definitions(text_attribute(LEAF)?)
         .key_schema(key_element(KEY, KeyType::Hash)?)
         .global_secondary_indexes(index)
-        .stream_specification(stream);
+        .set_stream_specification((stream == Stream::On).then_some(images));
     retry(bounds(), || {
         let request = request.clone();
         async move {
@@ -169,7 +179,11 @@ fn check(name: &str, table: &TableDescription) -> Result<(), SetupError> {
 }
 
 fn key_element(name: &str, key_type: KeyType) -> Result<KeySchemaElement, StoreError> {
-    KeySchemaElement::builder().attribute_name(name).key_type(key_type).build().map_err(incomplete)
+    KeySchemaElement::builder()
+        .attribute_name(name)
+        .key_type(key_type)
+        .build()
+        .map_err(|error| incomplete(&error))
 }
 
 fn text_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {
@@ -177,9 +191,9 @@ fn text_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {
         .attribute_name(name)
         .attribute_type(ScalarAttributeType::S)
         .build()
-        .map_err(incomplete)
+        .map_err(|error| incomplete(&error))
 }
 
-fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+fn incomplete(error: &aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::Failed(error.to_string())
 }

@@ -38,7 +38,7 @@ impl DynamoStore {
     async fn write_batch(&self, collection: &Collection, batch: &[Place]) -> Result<(), StoreError> {
         let items = batch.iter().map(|place| put_request(item::from_place(collection, place)?));
         let mut left = items.collect::<Result<Vec<_>, _>>()?;
-        let bounds = self.bulk.from_now();
+        let bounds = self.bulk.bounds();
         let mut backoff = Backoff::default();
         while !left.is_empty() {
             let sent = left.len();

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cellar_api::place::{Place, Properties};
 use cellar_api::store::config::connect;
+use cellar_api::store::table::Stream;
 use cellar_api::store::{DynamoStore, Embedded, StoreConfig};
 use geo_index::{Collection, Position};
 use serde_json::value::RawValue;
@@ -53,7 +54,7 @@ pub(crate) async fn fresh_store() -> TestStore {
     };
     let config = StoreConfig { endpoint_url: Some(url), ..config };
     let store = connect(&config).await.expect("the endpoint's region and credentials are set");
-    store.create_table().await.expect("the endpoint creates tables");
+    store.create_table(Stream::On).await.expect("the endpoint creates tables");
     TestStore { store, lasting: Some(config) }
 }
 

@@ -1,6 +1,6 @@
 //! A DynamoDB engine in our own process, so that `cellar` runs without an account, a container or a network.
 //!
-//! The engine (the `dynoxide` crate, on SQLite) listens on a loopback port, and the store reaches it as it
+//! The engine (the `dynoxide` crate, on `SQLite`) listens on a loopback port, and the store reaches it as it
 //! reaches AWS: through the SDK. One process at a time owns a data directory, by the lock on its file `lock`,
 //! and leaves the address of its engine in the file `endpoint`; others join as clients. When the owner ends,
 //! however it ends, one of them takes over at the same address, so that a server survives the import that it
@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::dir::DataDir;
 use self::engine::{Engine, Source};
 use super::config::client;
+use super::table::Stream;
 use super::{DynamoStore, SetupError, StoreConfig};
 
 /// How long to wait for the owner of a directory to answer: it may just have started.
@@ -88,9 +89,13 @@ impl Embedded {
     /// The engine of a data directory, which is created if need be: our own, or that of the process that owns
     /// the directory already.
     pub async fn open(path: &Path) -> Result<Self, EmbeddedError> {
+        Self::open_within(path, JOIN_LIMIT).await
+    }
+
+    async fn open_within(path: &Path, join_limit: Duration) -> Result<Self, EmbeddedError> {
         let dir = DataDir::create(path)?;
         let lock = dir.lock_file()?;
-        let end = Instant::now() + JOIN_LIMIT;
+        let end = Instant::now() + join_limit;
         loop {
             if dir.try_own(&lock)? {
                 let (engine, address) = Engine::start(Source::Directory { dir, lock }).await?;
@@ -133,7 +138,7 @@ impl Embedded {
             .credentials_provider(Credentials::new("cellar", "cellar", None, None, "embedded"))
             .endpoint_url(self.endpoint());
         let store = DynamoStore::new(client(sdk), config);
-        store.create_table().await?;
+        store.create_table(Stream::Off).await?;
         Ok(store)
     }
 
@@ -148,4 +153,21 @@ impl Embedded {
 async fn answers(address: SocketAddr) -> bool {
     let connected = timeout(Duration::from_millis(500), TcpStream::connect(address)).await;
     matches!(connected, Ok(Ok(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_silent_owner_is_reported() {
+        let temporary = tempfile::TempDir::new().unwrap();
+        let dir = DataDir::create(temporary.path()).unwrap();
+        let lock = dir.lock_file().unwrap();
+        assert!(dir.try_own(&lock).unwrap());
+        let error = Embedded::open_within(temporary.path(), Duration::ZERO).await.unwrap_err();
+        assert!(matches!(error, EmbeddedError::Silent { .. }), "{error}");
+        lock.unlock().unwrap();
+        assert!(Embedded::open(temporary.path()).await.unwrap().is_owner());
+    }
 }

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use cellar_api::store::table::Created;
+use cellar_api::store::table::{Created, Stream};
 use cellar_api::store::{DynamoStore, Embedded, EmbeddedError, SetupError, Store, StoreConfig};
 use tempfile::TempDir;
 
@@ -123,7 +123,7 @@ async fn a_file_is_no_directory() {
 async fn foreign_tables_are_refused() {
     let embedded = Embedded::memory().await.unwrap();
     let store = store_of(&embedded).await;
-    assert_eq!(store.create_table().await.unwrap(), Created::Existed);
+    assert_eq!(store.create_table(Stream::Off).await.unwrap(), Created::Existed);
 
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())

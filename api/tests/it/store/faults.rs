@@ -163,7 +163,7 @@ async fn a_silent_endpoint_is_left_at_the_deadline() {
     for result in [
         store.put(&c, &p).await.map(drop),
         store.get(&c, &p.id).await.map(drop),
-        store.put_many(&c, &[p.clone()]).await,
+        store.put_many(&c, std::slice::from_ref(&p)).await,
         store.scan(&c, None).await.map(drop),
         store.ping().await,
     ] {

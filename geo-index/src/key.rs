@@ -119,6 +119,11 @@ pub struct BaseKey {
     pub id: PlaceId,
 }
 
+/// What the base keys of all places of a collection begin with, and no others do.
+pub fn base_prefix(collection: &Collection) -> String {
+    format!("{collection}#")
+}
+
 impl fmt::Display for BaseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.collection, self.id)

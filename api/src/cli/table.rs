@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::store_args::StoreArgs;
 use super::{CliError, code};
 use crate::store::DEFAULT_TABLE;
-use crate::store::table::Created;
+use crate::store::table::{Created, Stream};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub async fn run(args: TableArgs) -> Result<u8, CliError> {
     let TableAction::Create(mut store) = args.action;
     store.table.get_or_insert_with(|| DEFAULT_TABLE.to_owned());
     let store = store.connect().await?;
-    let created = store.create_table().await?;
+    let created = store.create_table(Stream::On).await?;
     match created {
         Created::New => println!("table {} is ready", store.table()),
         Created::Existed => println!("table {} exists already", store.table()),

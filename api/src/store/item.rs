@@ -69,11 +69,6 @@ pub(super) fn base_key(collection: &Collection, id: &PlaceId) -> String {
     BaseKey { collection: collection.clone(), id: id.clone() }.to_string()
 }
 
-/// What the base keys of a collection's places begin with, and no other keys do.
-pub(super) fn base_key_prefix(collection: &Collection) -> String {
-    format!("{collection}#")
-}
-
 /// The key part of a request about one item.
 pub(super) fn key(base_key: String) -> Item {
     Item::from([text(table::KEY, base_key)])

@@ -103,7 +103,7 @@ impl DynamoStore {
             .table_name(&*self.table)
             .filter_expression("begins_with(#key, :prefix)")
             .expression_attribute_names("#key", table::KEY)
-            .expression_attribute_values(":prefix", AttributeValue::S(item::base_key_prefix(collection)))
+            .expression_attribute_values(":prefix", AttributeValue::S(key::base_prefix(collection)))
             .set_exclusive_start_key(from.map(|ScanPosition(key)| item::key(key)));
         let answer = retry(self.bulk.bounds(), || {
             let request = request.clone();

@@ -108,14 +108,17 @@ pub async fn put(
     _: NoQuery,
     JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
-    let (info, existed) = if body.is_empty() {
-        match bounded(deadline, state.store.collection(&name)).await? {
-            Some(info) => (info, true),
-            None => save(&state, CollectionInfo { name, title: None }, deadline).await?,
-        }
+    let input = parse(&body)?;
+    let known = match input {
+        None => bounded(deadline, state.store.collection(&name)).await?,
+        Some(_) => None,
+    };
+    let (info, existed) = if let Some(info) = known {
+        (info, true)
     } else {
-        let info = CollectionInfo { name, title: title(&body)? };
-        save(&state, info, deadline).await?
+        let info = CollectionInfo { name, title: input.and_then(|input| input.title) };
+        let existed = bounded(deadline, state.store.put_collection(&info)).await?;
+        (info, existed)
     };
     state.collections.remember(info.name.clone());
     let location = path(&info.name);
@@ -127,25 +130,19 @@ pub async fn put(
     })
 }
 
-async fn save(
-    state: &AppState,
-    info: CollectionInfo,
-    deadline: std::time::Instant,
-) -> Result<(CollectionInfo, bool), Problem> {
-    let existed = bounded(deadline, state.store.put_collection(&info)).await?;
-    Ok((info, existed))
-}
-
-fn title(body: &str) -> Result<Option<String>, Problem> {
-    let input: CollectionInput = serde_json::from_str(body)
-        .map_err(|error| Problem::new(Kind::BodyInvalid, format!("not the body of a collection: {error}")))?;
-    match input.title {
-        Some(title) if title.len() > MAX_TITLE_BYTES => {
-            let detail = format!("`title` has {} bytes; it may have at most {MAX_TITLE_BYTES}", title.len());
-            Err(Problem::new(Kind::BodyInvalid, detail).parameter("title"))
-        }
-        title => Ok(title),
+/// What the body says; `None` if there is none.
+fn parse(body: &str) -> Result<Option<CollectionInput>, Problem> {
+    if body.is_empty() {
+        return Ok(None);
     }
+    let input: Option<CollectionInput> = serde_json::from_str(body)
+        .map_err(|error| Problem::new(Kind::BodyInvalid, format!("not the body of a collection: {error}")))?;
+    let title_bytes = input.as_ref().and_then(|input| input.title.as_ref()).map_or(0, String::len);
+    if title_bytes > MAX_TITLE_BYTES {
+        let detail = format!("`title` has {title_bytes} bytes; it may have at most {MAX_TITLE_BYTES}");
+        return Err(Problem::new(Kind::BodyInvalid, detail).parameter("title"));
+    }
+    Ok(input)
 }
 
 fn path(name: &Collection) -> String {

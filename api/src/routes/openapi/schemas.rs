@@ -20,7 +20,7 @@ pub struct Link {
 pub struct Point {
     r#type: PointType,
     /// Longitude, latitude, and an altitude that is accepted but not kept.
-    #[schema(min_items = 2, max_items = 3, examples(json!([2.3522, 48.8566])))]
+    #[schema(min_items = 2, max_items = 3)]
     coordinates: Vec<f64>,
 }
 

@@ -109,6 +109,15 @@ pub fn parse_feature_collection(json: &str, max_features: usize) -> Result<Vec<P
     if faults.is_empty() { Ok(places) } else { Err(BatchError::Features(faults)) }
 }
 
+/// The id of a feature that is not a place, if it has one: for messages.
+#[cfg(feature = "cli")]
+pub(crate) fn id_of(json: &str) -> Option<String> {
+    let [id, properties] = members(json, ["id", "properties"]).ok()?;
+    let property = || members(properties?.get(), ["id"]).ok().and_then(|[id]| id);
+    let id = id.or_else(property)?;
+    parse_id(id).ok().map(|id| id.to_string())
+}
+
 fn expect_type(kind: Option<&RawValue>) -> Result<(), FeatureError> {
     match kind.map(|kind| text(kind).unwrap_or_else(|| excerpt(kind))) {
         Some(kind) if kind == "Feature" => Ok(()),

@@ -3,10 +3,14 @@
 //! The tree is the data flow: a request comes in through the router and its parameters, [`search`] drives the
 //! page tree of `geo-index` over [`pages`], which read from the [`store`].
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod geojson;
+pub mod jobs;
 pub mod middleware;
+pub mod pages;
 pub mod params;
 pub mod place;
 pub mod problem;
@@ -16,3 +20,5 @@ pub mod search;
 pub mod serve;
 pub mod state;
 pub mod store;
+#[cfg(feature = "cli")]
+pub mod world;

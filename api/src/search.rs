@@ -1,237 +1,124 @@
-//! Stand-in: brute force over a scan of the store.
+//! Drives the page tree of `geo-index` over a source of pages.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use geo_index::{BBox, Collection, CursorError, H3Cell, Meters, PlaceId, Position, SearchError, distance};
-use thiserror::Error;
+use geo_index::tree::{
+    BoxKey, BoxQuery, BoxScan, Hit, NearbyKey, NearbyQuery, NearbySearch, Progress, SearchLimits, SearchWork,
+};
+use geo_index::{Collection, H3Cell, Page};
 
-use crate::place::Place;
-use crate::store::{Store, StoreError};
+use crate::pages::{Fetched, PageError, PageSource};
+use crate::store::{ReadCost, StoreError};
 
-#[derive(Clone, Debug)]
-#[expect(missing_docs)]
-pub struct NearbyQuery {
-    pub origin: Position,
-    pub radius: Meters,
-    pub limit: usize,
-    pub category: Option<String>,
-    pub after: Option<NearbyKey>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs)]
-pub struct NearbyKey {
-    pub distance: Meters,
-    pub id: String,
-}
-
-#[derive(Clone, Debug)]
-#[expect(missing_docs)]
-pub struct BoxQuery {
-    pub bbox: BBox,
-    pub limit: usize,
-    pub category: Option<String>,
-    pub after: Option<BoxKey>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs)]
-pub struct BoxKey {
-    pub leaf: u64,
-    pub id: String,
-}
-
-fn encode(kind: &str, fingerprint: u64, number: u64, id: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{kind}:{fingerprint:x}:{number:x}:{id}"))
-}
-
-fn decode(kind: &str, text: &str, fingerprint: u64) -> Result<(u64, String), CursorError> {
-    const MALFORMED: CursorError = CursorError::Malformed;
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| MALFORMED)?;
-    let text = String::from_utf8(bytes).map_err(|_| MALFORMED)?;
-    let mut parts = text.splitn(4, ':');
-    let mut part = || parts.next().ok_or(MALFORMED);
-    let (found_kind, found_print, number, id) = (part()?, part()?, part()?, part()?);
-    if found_kind != kind || found_print != format!("{fingerprint:x}") {
-        return Err(CursorError::Foreign);
-    }
-    Ok((u64::from_str_radix(number, 16).map_err(|_| MALFORMED)?, id.to_owned()))
-}
-
-#[expect(missing_docs)]
-impl NearbyKey {
-    pub fn encode(&self, fingerprint: u64) -> String {
-        encode("n", fingerprint, self.distance.get().to_bits(), &self.id)
-    }
-    pub fn decode(text: &str, fingerprint: u64) -> Result<Self, CursorError> {
-        let (bits, id) = decode("n", text, fingerprint)?;
-        let distance = Meters::new(f64::from_bits(bits)).ok_or(CursorError::Malformed)?;
-        Ok(Self { distance, id })
-    }
-}
-
-#[expect(missing_docs)]
-impl BoxKey {
-    pub fn encode(&self, fingerprint: u64) -> String {
-        encode("b", fingerprint, self.leaf, &self.id)
-    }
-    pub fn decode(text: &str, fingerprint: u64) -> Result<Self, CursorError> {
-        decode("b", text, fingerprint).map(|(leaf, id)| Self { leaf, id })
-    }
-}
-
-#[expect(missing_docs)]
-impl NearbyQuery {
-    pub fn fingerprint(&self, collection: &Collection) -> u64 {
-        let text = format!("{collection} {:?} {:?} {:?}", self.origin, self.radius, self.category);
-        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
-    }
-}
-
-#[expect(missing_docs)]
-impl BoxQuery {
-    pub fn fingerprint(&self, collection: &Collection) -> u64 {
-        let text = format!("{collection} {:?} {:?}", self.bbox, self.category);
-        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
-    }
-}
-
+/// Exact search over the pages of a source.
 #[derive(Clone)]
-#[expect(missing_docs)]
 pub struct Search {
-    store: Arc<dyn Store>,
+    pages: Arc<dyn PageSource>,
+    limits: Limits,
 }
 
-#[derive(Clone, Debug)]
-#[expect(missing_docs)]
-pub struct Hit {
-    distance: Option<Meters>,
-    tail: String,
+/// Bounds on the work of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A nearby search over its budget fails loudly.
+    pub nearby: SearchLimits,
+    /// A box scan over its budget ends early with a cursor.
+    pub items: SearchLimits,
 }
 
-#[expect(missing_docs)]
-impl Hit {
-    pub fn distance(&self) -> Option<Meters> {
-        self.distance
+impl Default for Limits {
+    fn default() -> Self {
+        let nearby = SearchLimits::default();
+        Self { nearby, items: SearchLimits { page_budget: 200, ..nearby } }
     }
-    pub fn feature_tail(&self) -> &[u8] {
-        self.tail.as_bytes()
-    }
 }
 
-#[derive(Clone, Debug)]
-#[expect(missing_docs)]
+/// The answer to a nearby search.
+#[derive(Debug)]
 pub struct Nearby {
+    /// Nearest first, ties by id.
     pub hits: Vec<Hit>,
+    /// Where to go on; absent when there is surely nothing more.
     pub next: Option<NearbyKey>,
+    /// What it took.
     pub work: Work,
 }
 
-#[derive(Clone, Debug)]
-#[expect(missing_docs)]
+/// The answer to a box scan.
+#[derive(Debug)]
 pub struct Items {
+    /// By leaf and id.
     pub hits: Vec<Hit>,
+    /// Where to go on; absent at the end.
     pub next: Option<BoxKey>,
+    /// What it took.
     pub work: Work,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(missing_docs)]
+/// Counted work of one search.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Work {
-    pub rounds: u32,
-    pub pages: u32,
-    pub queries: u32,
-    pub read_units: f64,
+    /// Rounds, pages looked at, pages asked for.
+    pub tree: SearchWork,
+    /// Queries and read units.
+    pub cost: ReadCost,
 }
 
-#[derive(Debug, Error)]
-#[expect(missing_docs)]
-pub enum SearchFailure {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Search(#[from] SearchError),
-}
-
-fn page<K>(mut found: Vec<(K, Hit)>, limit: usize) -> (Vec<Hit>, Option<K>) {
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let mut last = None;
-    let hits = found
-        .into_iter()
-        .map(|(key, hit)| {
-            last = Some(key);
-            hit
-        })
-        .collect();
-    (hits, last.filter(|_| more))
-}
-
-#[expect(missing_docs)]
 impl Search {
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    /// Search over a source of pages.
+    pub fn new(pages: Arc<dyn PageSource>, limits: Limits) -> Self {
+        Self { pages, limits }
     }
 
-    async fn all(&self, collection: &Collection, deadline: Instant) -> Result<Vec<Place>, StoreError> {
-        let scan = async {
-            let (mut places, mut from) = (Vec::new(), None);
-            loop {
-                let part = self.store.scan(collection, from.take()).await?;
-                places.extend(part.places);
-                from = part.next;
-                if from.is_none() {
-                    return Ok(places);
-                }
-            }
-        };
-        tokio::time::timeout_at(deadline.into(), scan).await.unwrap_or(Err(StoreError::Deadline))
-    }
-
+    /// The places nearest to a point.
     pub async fn nearby(
         &self,
         collection: &Collection,
-        query: &NearbyQuery,
+        query: NearbyQuery,
         deadline: Instant,
-    ) -> Result<Nearby, SearchFailure> {
-        let mut found: Vec<(NearbyKey, Hit)> = Vec::new();
-        for place in self.all(collection, deadline).await? {
-            let away = distance(query.origin, place.position);
-            let key = NearbyKey { distance: away, id: place.id.to_string() };
-            let matches = query.category.is_none() || place.properties.category() == query.category;
-            let later = |after: &NearbyKey| (away.get(), &key.id) > (after.distance.get(), &after.id);
-            if matches && away <= query.radius && query.after.as_ref().is_none_or(later) {
-                found.push((key, Hit { distance: Some(away), tail: place.feature_tail() }));
+    ) -> Result<Nearby, PageError> {
+        let mut cost = ReadCost::default();
+        let mut search = NearbySearch::new(query, self.limits.nearby);
+        while let Progress::Need(cells) = search.advance(|cell| self.pages.at_hand(collection, cell))? {
+            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost).await? {
+                search.supply(cell, page);
             }
         }
-        found.sort_by(|(a, _), (b, _)| {
-            a.distance.get().total_cmp(&b.distance.get()).then_with(|| a.id.cmp(&b.id))
-        });
-        let (hits, next) = page(found, query.limit);
-        Ok(Nearby { hits, next, work: Work { rounds: 1, pages: 1, queries: 1, read_units: 0.5 } })
+        let answer = search.finish();
+        Ok(Nearby { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost } })
     }
 
+    /// The places in a box.
     pub async fn items(
         &self,
         collection: &Collection,
-        query: &BoxQuery,
+        query: BoxQuery,
         deadline: Instant,
-    ) -> Result<Items, SearchFailure> {
-        let mut found: Vec<(BoxKey, Hit)> = Vec::new();
-        for place in self.all(collection, deadline).await? {
-            let leaf = u64::from_str_radix(&H3Cell::leaf(place.position).to_string(), 16).unwrap_or(0);
-            let key = BoxKey { leaf, id: PlaceId::to_string(&place.id) };
-            let matches = query.category.is_none() || place.properties.category() == query.category;
-            let later = |after: &BoxKey| (key.leaf, &key.id) > (after.leaf, &after.id);
-            if matches && query.bbox.contains(place.position) && query.after.as_ref().is_none_or(later) {
-                found.push((key, Hit { distance: None, tail: place.feature_tail() }));
+    ) -> Result<Items, PageError> {
+        let mut cost = ReadCost::default();
+        let mut scan = BoxScan::new(query, self.limits.items);
+        while let Progress::Need(cells) = scan.advance(|cell| self.pages.at_hand(collection, cell)) {
+            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost).await? {
+                scan.supply(cell, page);
             }
         }
-        found.sort_by(|(a, _), (b, _)| (a.leaf, &a.id).cmp(&(b.leaf, &b.id)));
-        let (hits, next) = page(found, query.limit);
-        Ok(Items { hits, next, work: Work { rounds: 1, pages: 1, queries: 1, read_units: 0.5 } })
+        let answer = scan.finish();
+        Ok(Items { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost } })
+    }
+
+    async fn fetch(
+        &self,
+        collection: &Collection,
+        cells: &[H3Cell],
+        deadline: Instant,
+        cost: &mut ReadCost,
+    ) -> Result<Vec<(H3Cell, Arc<Page>)>, PageError> {
+        if Instant::now() >= deadline {
+            return Err(StoreError::Deadline.into());
+        }
+        let Fetched { pages, cost: spent } = self.pages.fetch(collection, cells, deadline).await?;
+        *cost += spent;
+        Ok(pages)
     }
 }

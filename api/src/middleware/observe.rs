@@ -15,6 +15,8 @@ use tracing::Instrument as _;
 use super::request_id;
 use crate::problem::{self, Problem};
 use crate::search::Work;
+use crate::store::ReadCost;
+use geo_index::tree::SearchWork;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -65,9 +67,9 @@ fn server_timing(timing: &SearchTiming) -> String {
         value,
         "search;dur={:.3}, rounds;desc=\"{}\", pages;desc=\"{}\", queries;desc=\"{}\"",
         elapsed.as_secs_f64() * 1_000.0,
-        work.rounds,
-        work.pages,
-        work.queries
+        work.tree.rounds,
+        work.tree.pages,
+        work.cost.queries
     );
     value
 }
@@ -82,7 +84,7 @@ fn log(response: &Response, elapsed: Duration) {
     if status >= 500 {
         tracing::error!(status, duration_ms, problem = kind, cause, "answered");
     } else if let Some(work) = work {
-        let Work { rounds, pages, queries, read_units } = work;
+        let Work { tree: SearchWork { rounds, pages, .. }, cost: ReadCost { queries, read_units } } = work;
         tracing::info!(status, duration_ms, rounds, pages, queries, read_units, "answered");
     } else {
         tracing::info!(status, duration_ms, problem = kind, cause, "answered");

@@ -5,7 +5,7 @@ use geo_index::{BBox, Collection};
 use super::query::QueryText;
 use super::values;
 use crate::problem::{Kind, Problem};
-use crate::search::{BoxKey, BoxQuery};
+use geo_index::tree::{BoxKey, BoxQuery};
 
 const KNOWN: [&str; 4] = ["bbox", "limit", "category", "cursor"];
 const BBOX_ALLOWED: &str = "west,south,east,north in degrees: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";
@@ -25,7 +25,7 @@ pub struct ItemsParams {
 pub fn parse_items(raw: Option<&str>, collection: &Collection) -> Result<ItemsParams, Problem> {
     let text = QueryText::parse(raw, &KNOWN)?;
     let mut query = BoxQuery {
-        bbox: bbox(text.required("bbox", BBOX_ALLOWED)?)?,
+        bbox: text.optional("bbox", BBOX_ALLOWED)?.map_or(Ok(BBox::WORLD), bbox)?,
         limit: values::limit(&text)?,
         category: values::category(&text)?,
         after: None,

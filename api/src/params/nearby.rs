@@ -6,7 +6,7 @@ use super::query::QueryText;
 use super::values;
 use crate::config::ApiConfig;
 use crate::problem::{Kind, Problem};
-use crate::search::{NearbyKey, NearbyQuery};
+use geo_index::tree::{NearbyKey, NearbyQuery};
 
 const KNOWN: [&str; 7] = ["lat", "lon", "radius", "limit", "category", "cursor", "mode"];
 const MODES: &str = "exact";

@@ -4,7 +4,7 @@ use geo_index::{CursorError, KeyError, SearchError};
 
 use super::{FeatureFault, Kind, Problem};
 use crate::geojson::{BatchError, FeatureError};
-use crate::search::SearchFailure;
+use crate::pages::PageError;
 use crate::store::StoreError;
 
 /// Most features that a problem lists.
@@ -24,6 +24,10 @@ impl From<StoreError> for Problem {
                 Self::new(Kind::StoreUnavailable, "the store does not answer; try again shortly")
                     .retry_after_s(2)
             }
+            StoreError::TooLarge { bytes, max_bytes, .. } => Self::new(
+                Kind::BodyTooLarge,
+                format!("the place takes {bytes} bytes in the store; {max_bytes} are allowed"),
+            ),
             StoreError::Damaged { .. } => Self::new(
                 Kind::Internal,
                 "something stored cannot be read; the log has more under the request id",
@@ -42,11 +46,11 @@ impl From<SearchError> for Problem {
     }
 }
 
-impl From<SearchFailure> for Problem {
-    fn from(failure: SearchFailure) -> Self {
+impl From<PageError> for Problem {
+    fn from(failure: PageError) -> Self {
         match failure {
-            SearchFailure::Store(error) => error.into(),
-            SearchFailure::Search(error) => error.into(),
+            PageError::Store(error) => error.into(),
+            PageError::Search(error) => error.into(),
         }
     }
 }

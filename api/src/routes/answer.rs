@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::place::json_number;
-use crate::search::Hit;
+use geo_index::tree::Hit;
 
 /// Media type of GeoJSON (RFC 7946).
 pub(super) const GEOJSON: &str = "application/geo+json";
@@ -23,7 +23,7 @@ const FEATURE_BYTES: usize = FEATURE_START.len() + r#""distance_m":123456.123456
 
 /// A link, as OGC API Features has it.
 #[derive(Debug, Serialize)]
-pub(super) struct Link {
+pub(crate) struct Link {
     href: String,
     rel: &'static str,
     r#type: &'static str,
@@ -52,8 +52,9 @@ pub(super) fn json(document: &impl Serialize) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
-    let features: usize = hits.iter().map(|hit| hit.feature_tail().len() + FEATURE_BYTES).sum();
+/// The text of a FeatureCollection of hits.
+pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
+    let features: usize = hits.iter().map(|hit| hit.payload().len() + FEATURE_BYTES).sum();
     let mut out = Vec::with_capacity(ENVELOPE_BYTES + features);
     let links = serde_json::to_string(links).unwrap_or_else(|_| "[]".into());
     let count = hits.len();
@@ -68,7 +69,7 @@ fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
         if let Some(distance) = hit.distance() {
             let _ = write!(out, r#""distance_m":{},"#, json_number(distance.get()));
         }
-        out.extend_from_slice(hit.feature_tail());
+        out.extend_from_slice(hit.payload());
     }
     out.extend_from_slice(b"]}");
     out

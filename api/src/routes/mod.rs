@@ -1,6 +1,6 @@
 //! The handlers, one file per resource, each with its part of the OpenAPI document.
 
-mod answer;
+pub(crate) mod answer;
 pub mod batch;
 pub mod body;
 pub mod collections;

@@ -51,7 +51,7 @@ pub async fn nearby(
     let params = parse_nearby(raw.as_deref(), &collection, &state.config)?;
     require_collection(&state, &collection, deadline).await?;
     let started = Instant::now();
-    let Nearby { hits, next, work } = state.search.nearby(&collection, &params.query, deadline.0).await?;
+    let Nearby { hits, next, work } = state.search.nearby(&collection, params.query, deadline.0).await?;
     let timing = SearchTiming { work, elapsed: started.elapsed() };
     let path = format!("/v1/collections/{collection}/nearby");
     let next = next.map(|key| params.text.next_link(&path, &key.encode(params.fingerprint)));

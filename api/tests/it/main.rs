@@ -1,3 +1,6 @@
-//! Integration tests.
+//! Integration tests, in one binary.
 
 mod http;
+mod search;
+mod store;
+mod support;

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use cellar_api::clock::Clock;
 use cellar_api::place::Place;
-use cellar_api::store::{CollectionInfo, RangeRead, RangeRows, ScanPart, ScanPosition, Store, StoreError};
-use geo_index::{Collection, PlaceId};
+use cellar_api::store::{
+    CollectionInfo, RangeRead, RangeRows, ReadCost, ScanPart, ScanPosition, Store, StoreError,
+};
+use geo_index::{Collection, GridCell, H3Cell, PlaceId};
 
 /// Text of internal errors, which no client may ever see.
 pub(super) const INTERNAL: &str = "arn:aws:dynamodb:eu-west-1:123456789012:table/cellar-prod";
@@ -59,9 +61,22 @@ impl FakeStore {
 
 #[async_trait]
 impl Store for FakeStore {
-    async fn read_range(&self, _: &RangeRead, _: Instant) -> Result<RangeRows, StoreError> {
+    async fn read_range(&self, read: &RangeRead, _: Instant) -> Result<RangeRows, StoreError> {
         self.answer().await?;
-        Ok(RangeRows { complete: true, ..RangeRows::default() })
+        let leaves = read.root.leaf_range();
+        assert!(leaves.contains(&read.first_leaf) && leaves.contains(&read.last_leaf));
+        let places = self.places.lock().unwrap();
+        let mut found: Vec<_> = places
+            .iter()
+            .filter(|((collection, _), _)| *collection == read.collection)
+            .map(|(_, place)| (H3Cell::leaf(place.position), place.clone()))
+            .filter(|(leaf, _)| (read.first_leaf..=read.last_leaf).contains(leaf.leaf_range().start()))
+            .collect();
+        found.sort_by(|(a, p), (b, q)| (a, p.id.as_str()).cmp(&(b, q.id.as_str())));
+        let most = read.limit.unwrap_or(read.cap + 1);
+        let complete = found.len() <= most;
+        found.truncate(most);
+        Ok(RangeRows { places: found, complete, cost: ReadCost { queries: 1, read_units: 0.5 } })
     }
 
     async fn get(&self, collection: &Collection, id: &PlaceId) -> Result<Option<Place>, StoreError> {

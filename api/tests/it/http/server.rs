@@ -7,8 +7,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use cellar_api::config::{ApiConfig, WriteConfig};
+use cellar_api::pages::StorePages;
 use cellar_api::router::router;
-use cellar_api::search::Search;
+use cellar_api::search::{Limits, Search};
 use cellar_api::state::AppState;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -62,7 +63,7 @@ impl Server {
     pub(super) fn with(config: ApiConfig, writes: WriteConfig) -> Self {
         let store = Arc::new(FakeStore::default());
         let clock = FakeClock::new();
-        let search = Search::new(store.clone());
+        let search = Search::new(Arc::new(StorePages::new(store.clone())), Limits::default());
         let state = AppState::with_clock(store.clone(), search, config, writes, Arc::new(clock.clone()));
         Self { router: router(state), store, clock }
     }

@@ -1,0 +1,195 @@
+//! Drives an import: what the reader hands on becomes durable, chunk after chunk.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::checkpoint::{Checkpoint, Counts, Keeper};
+use super::chunk::Chunk;
+use super::frame::InputError;
+use super::reader::{Message, Reader};
+use super::rejects::{self, Rejects};
+use super::{Cause, Import, ImportError, Progress, Summary};
+use crate::store::{CollectionInfo, Store};
+
+/// Imports; goes on after the last checkpoint if an earlier run of the same import was cut off.
+///
+/// ```
+/// # use cellar_api::jobs::import::{Import, ImportError, Input, Silent, Summary, import};
+/// # use cellar_api::store::Store;
+/// async fn load(store: &dyn Store) -> Result<Summary, ImportError> {
+///     let input = Input::File("wineries.csv".into());
+///     import(Import::new("wineries".parse().unwrap(), input), store, &Silent).await
+/// }
+/// ```
+pub async fn import(
+    mut job: Import,
+    store: &dyn Store,
+    progress: &dyn Progress,
+) -> Result<Summary, ImportError> {
+    let mut run = Run::prepare(&mut job, store, progress);
+    let began = Instant::now();
+    let name = job.input.name();
+    match run.all(job).await {
+        Ok(()) => Ok(run.summary(began)),
+        Err(Stop::Input(error)) => Err(run.error(Cause::Input { name, error })),
+        Err(Stop::Other(cause)) => Err(run.error(cause)),
+    }
+}
+
+/// What stopped a run, before the input's name is known to it.
+enum Stop {
+    Input(InputError),
+    Other(Cause),
+}
+
+impl<E: Into<Cause>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+struct Run<'a> {
+    store: &'a dyn Store,
+    progress: &'a dyn Progress,
+    keeper: Keeper<'a>,
+    dry_run: bool,
+    rejects_path: Option<PathBuf>,
+    rejects: Rejects,
+    counts: Counts,
+    resumed_from: Option<u64>,
+}
+
+impl<'a> Run<'a> {
+    fn prepare(job: &mut Import, store: &'a dyn Store, progress: &'a dyn Progress) -> Self {
+        let keeper = match job.input.path() {
+            Some(path) if !job.dry_run => Keeper::of_file(store, &job.collection, path),
+            _ => Keeper::none(store),
+        };
+        let default = (!job.dry_run).then(|| rejects::default_path(&job.input.name()));
+        Self {
+            store,
+            progress,
+            keeper,
+            dry_run: job.dry_run,
+            rejects_path: job.rejects.take().or(default),
+            rejects: Rejects::nowhere(),
+            counts: Counts::default(),
+            resumed_from: None,
+        }
+    }
+
+    async fn all(&mut self, job: Import) -> Result<(), Stop> {
+        self.ensure_rejects_are_not_input(job.input.path())?;
+        let earlier = self.keeper.load().await?;
+        let usable = earlier.clone().filter(|earlier| !job.restart && self.can_resume(earlier));
+        let mark = usable.as_ref().map(|earlier| earlier.mark);
+        let mut reader = Reader::start(job.input, job.options, job.chunk_records, mark)
+            .map_err(|e| Stop::Input(e.into()))?;
+        let Some(Message::Opened { resumed }) = reader.next().await else {
+            return reader.outcome().map_err(Stop::Input);
+        };
+        if !self.dry_run && self.store.collection(&job.collection).await?.is_none() {
+            let info = CollectionInfo { name: job.collection.clone(), title: None };
+            self.store.put_collection(&info).await?;
+        }
+        self.begin(earlier.is_some(), usable.filter(|_| resumed), job.restart).await?;
+        while let Some(message) = reader.next().await {
+            if let Message::Chunk(chunk) = message {
+                self.write(&job.collection, chunk).await?;
+            }
+        }
+        reader.outcome().map_err(Stop::Input)?;
+        Ok(self.keeper.remove().await?)
+    }
+
+    /// Takes up the rejects file where the earlier run left it, or begins anew.
+    async fn begin(
+        &mut self,
+        earlier: bool,
+        resumed: Option<Checkpoint>,
+        restart: bool,
+    ) -> Result<(), Cause> {
+        if let Some(earlier) = resumed {
+            self.progress.notice(&format!("going on after record {}", earlier.mark.records));
+            self.counts = earlier.counts;
+            self.resumed_from = Some(earlier.mark.records);
+            self.rejects = Rejects::resume(earlier.rejects, earlier.rejects_bytes)
+                .map_err(|error| self.rejects_fault(error))?;
+            return Ok(());
+        }
+        if earlier && !restart {
+            self.progress.notice(
+                "an earlier run was cut off, but the input, the options or the list of rejected records has \
+                 changed since; starting from the first record",
+            );
+        }
+        // The old checkpoint goes before the list that it speaks of.
+        if earlier {
+            self.keeper.remove().await?;
+        }
+        if let Some(path) = self.rejects_path.clone() {
+            self.rejects = Rejects::create(path).map_err(|error| self.rejects_fault(error))?;
+        }
+        Ok(())
+    }
+
+    /// Stores a chunk, lists what it rejects, and notes that both are done: in this order, each durable before
+    /// the next begins.
+    async fn write(&mut self, collection: &geo_index::Collection, chunk: Chunk) -> Result<(), Cause> {
+        if !self.dry_run && !chunk.places.is_empty() {
+            self.store.put_many(collection, &chunk.places).await?;
+        }
+        self.rejects.append(&chunk.rejects).map_err(|error| self.rejects_fault(error))?;
+        let counts = Counts {
+            read: self.counts.read + chunk.records(),
+            stored: self.counts.stored + chunk.places.len() as u64,
+            rejected: self.counts.rejected + chunk.rejects.len() as u64,
+            repeated: self.counts.repeated + chunk.repeated,
+        };
+        let rejects = self.rejects_path.as_deref().map(absolute).unwrap_or_default();
+        let rejects_bytes = self.rejects.bytes();
+        self.keeper.save(&Checkpoint { mark: chunk.mark, counts, rejects, rejects_bytes }).await?;
+        self.counts = counts;
+        self.progress.position(chunk.read_bytes, counts.read);
+        Ok(())
+    }
+
+    /// Whether the list of the earlier run is the one asked for and still whole.
+    fn can_resume(&self, earlier: &Checkpoint) -> bool {
+        let length = std::fs::metadata(&earlier.rejects).map_or(0, |file| file.len());
+        self.rejects_path.as_deref().map(absolute).as_ref() == Some(&earlier.rejects)
+            && length >= earlier.rejects_bytes
+    }
+
+    fn ensure_rejects_are_not_input(&self, input: Option<&Path>) -> Result<(), Cause> {
+        let same =
+            |path: &Path| path.canonicalize().ok() == input.and_then(|input| input.canonicalize().ok());
+        match self.rejects_path.as_deref() {
+            Some(path) if path.exists() && same(path) => {
+                Err(Cause::RejectsAreInput { path: path.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rejects_fault(&self, error: std::io::Error) -> Cause {
+        Cause::Rejects { path: self.rejects_path.clone().unwrap_or_default(), error }
+    }
+
+    fn summary(&self, began: Instant) -> Summary {
+        Summary {
+            rejects_file: self.rejects.written().map(Path::to_owned),
+            dry_run: self.dry_run,
+            ..Summary::new(self.counts, self.resumed_from, began.elapsed())
+        }
+    }
+
+    fn error(&self, cause: Cause) -> ImportError {
+        let resumable = self.keeper.resumable() && self.counts.read > 0;
+        ImportError { cause, done: self.counts.read, resumable }
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,109 @@
+//! What an import did.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use serde::Serialize;
+
+use super::checkpoint::Counts;
+
+/// What an import did. `read` = `stored` + `rejected` + `repeated`; all four include the records of earlier runs
+/// of the same import that was cut off.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Records of the input.
+    pub read: u64,
+    /// Places written: new, or in place of one with the same id. In a dry run, places that would be.
+    pub stored: u64,
+    /// Records that are not places.
+    pub rejected: u64,
+    /// Records that were passed over because a later one within the same 2,000 has the same id. Beyond that an id that
+    /// comes again replaces the place stored before, and both count as stored.
+    pub repeated: u64,
+    /// Records that an earlier run had done; `None` if this one began at the beginning.
+    pub resumed_from: Option<u64>,
+    /// How long this run took.
+    pub seconds: f64,
+    /// Records that this run read per second.
+    pub rows_per_second: f64,
+    /// Where rejected records are listed, if there are any.
+    pub rejects_file: Option<PathBuf>,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+}
+
+impl Summary {
+    pub(super) fn new(counts: Counts, resumed_from: Option<u64>, took: Duration) -> Self {
+        let seconds = took.as_secs_f64();
+        let rows = counts.read - resumed_from.unwrap_or(0);
+        Self {
+            read: counts.read,
+            stored: counts.stored,
+            rejected: counts.rejected,
+            repeated: counts.repeated,
+            resumed_from,
+            seconds,
+            rows_per_second: if seconds > 0.0 { rows as f64 / seconds } else { 0.0 },
+            rejects_file: None,
+            dry_run: false,
+        }
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(NOTHING);
+        let stored = if self.dry_run { "would be stored" } else { "stored" };
+        table.add_row(["read".into(), grouped(self.read)]);
+        table.add_row([stored.into(), grouped(self.stored)]);
+        table.add_row(["rejected".into(), grouped(self.rejected)]);
+        table.add_row(["repeated".into(), grouped(self.repeated)]);
+        if let Some(records) = self.resumed_from {
+            table.add_row(["done before".into(), grouped(records)]);
+        }
+        let rate = grouped(self.rows_per_second.round() as u64);
+        table.add_row(["took".into(), format!("{:.1} s, {rate} rows/s", self.seconds)]);
+        if let Some(path) = &self.rejects_file {
+            table.add_row(["rejected rows".into(), path.display().to_string()]);
+        }
+        table.trim_fmt()
+    }
+}
+
+/// 1234567 as 1,234,567.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn the_rate_is_that_of_this_run() {
+        let counts = Counts { read: 5000, stored: 4900, rejected: 90, repeated: 10 };
+        let summary = Summary::new(counts, Some(3000), Duration::from_secs(4));
+        assert!((summary.rows_per_second - 500.0).abs() < 1e-9);
+        let table = summary.table();
+        for text in ["5,000", "4,900", "done before", "3,000", "500 rows/s"] {
+            assert!(table.contains(text), "{text} in\n{table}");
+        }
+    }
+}

@@ -26,7 +26,7 @@ use crate::state::{AppState, bounded};
     operation_id = "getItem",
     params(
         ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
-        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$", example = json!("w-1")),
     ),
     responses(
         (status = 200, description = "The place", body = Feature, content_type = "application/geo+json"),
@@ -54,7 +54,7 @@ pub async fn get(
     operation_id = "putItem",
     params(
         ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
-        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$", example = json!("w-1")),
     ),
     request_body(content = FeatureInput, content_type = "application/geo+json"),
     responses(
@@ -90,7 +90,7 @@ pub async fn put(
     operation_id = "deleteItem",
     params(
         ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
-        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$", example = json!("w-1")),
     ),
     responses((status = 204, description = "Deleted"), WriteProblems),
     security(("write_token" = [])),

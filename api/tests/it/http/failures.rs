@@ -4,8 +4,10 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, Bytes};
 use axum::http::Method;
 use cellar_api::config::{ApiConfig, WriteConfig};
+use cellar_api::search::Limits;
 
 use super::fake::{Fault, INTERNAL};
 use super::server::{Server, request, winery};
@@ -59,6 +61,27 @@ async fn a_stalled_store_costs_no_more_than_the_time_limit() {
     let started = Instant::now();
     server.get(NEARBY).await.problem(503, "deadline-exceeded");
     assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_costs_no_more_than_the_time_limit() {
+    let server = seeded(Duration::from_millis(60)).await;
+    let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+    let item = "/v1/collections/wineries/items/w-001";
+    server.send(request(Method::PUT, item, never)).await.problem(408, "body-timeout");
+    let broken = futures::stream::iter([Err::<Bytes, _>(std::io::Error::other("reset"))]);
+    server.send(request(Method::PUT, item, Body::from_stream(broken))).await.problem(400, "body-invalid");
+}
+
+#[tokio::test]
+async fn a_search_over_its_budget_is_refused() {
+    let mut limits = Limits::default();
+    limits.nearby.page_budget = 1;
+    let writes = WriteConfig { token: None, open: true };
+    let server = Server::with_limits(ApiConfig::default(), writes, limits);
+    server.put("/v1/collections/wineries", "").await;
+    let problem = server.get(NEARBY).await.problem(422, "search-too-broad");
+    assert!(problem["detail"].as_str().unwrap().contains("smaller radius"), "{problem}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod document;
 mod failures;
 mod fake;
 mod live;
+mod logs;
 mod places;
 mod searching;
 mod server;

@@ -61,9 +61,13 @@ impl Server {
     }
 
     pub(super) fn with(config: ApiConfig, writes: WriteConfig) -> Self {
+        Self::with_limits(config, writes, Limits::default())
+    }
+
+    pub(super) fn with_limits(config: ApiConfig, writes: WriteConfig, limits: Limits) -> Self {
         let store = Arc::new(FakeStore::default());
         let clock = FakeClock::new();
-        let search = Search::new(Arc::new(StorePages::new(store.clone())), Limits::default());
+        let search = Search::new(Arc::new(StorePages::new(store.clone())), limits);
         let state = AppState::with_clock(store.clone(), search, config, writes, Arc::new(clock.clone()));
         Self { router: router(state), store, clock }
     }

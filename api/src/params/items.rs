@@ -1,11 +1,11 @@
 //! Parameters of `/items`.
 
+use geo_index::tree::{BoxKey, BoxQuery};
 use geo_index::{BBox, Collection};
 
 use super::query::QueryText;
 use super::values;
 use crate::problem::{Kind, Problem};
-use geo_index::tree::{BoxKey, BoxQuery};
 
 const KNOWN: [&str; 4] = ["bbox", "limit", "category", "cursor"];
 const BBOX_ALLOWED: &str = "west,south,east,north in degrees: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";

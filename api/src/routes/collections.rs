@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 
 use super::answer::{GEOJSON, Link, json};
 use super::body::JsonText;
-use super::openapi::{CollectionDocument, CollectionList, CollectionProblems, ProbeProblems, WriteProblems};
+use super::openapi::{
+    CollectionDocument, CollectionList, CollectionParameter, CollectionProblems, ProbeProblems, WriteProblems,
+};
 use super::unknown_collection;
 use crate::middleware::deadline::Deadline;
 use crate::params::{CollectionPath, NoQuery};
@@ -70,7 +72,7 @@ pub async fn list(
     path = "/v1/collections/{collection}",
     tag = "collections",
     operation_id = "getCollection",
-    params(("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries"))),
+    params(CollectionParameter),
     responses((status = 200, description = "The collection", body = CollectionDocument), CollectionProblems),
 )]
 pub async fn get(
@@ -91,7 +93,7 @@ pub async fn get(
     path = "/v1/collections/{collection}",
     tag = "collections",
     operation_id = "putCollection",
-    params(("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries"))),
+    params(CollectionParameter),
     request_body(content = inline(Option<CollectionInput>), content_type = "application/json"),
     responses(
         (status = 200, description = "It existed", body = CollectionDocument),

@@ -25,7 +25,7 @@ pub struct ItemsParams {
 pub fn parse_items(raw: Option<&str>, collection: &Collection) -> Result<ItemsParams, Problem> {
     let text = QueryText::parse(raw, &KNOWN)?;
     let mut query = BoxQuery {
-        bbox: text.optional("bbox", BBOX_ALLOWED)?.map_or(Ok(BBox::WORLD), bbox)?,
+        bbox: bbox(text.required("bbox", BBOX_ALLOWED)?)?,
         limit: values::limit(&text)?,
         category: values::category(&text)?,
         after: None,

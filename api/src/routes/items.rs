@@ -27,7 +27,7 @@ use crate::state::AppState;
     operation_id = "items",
     params(
         CollectionParameter,
-        ("bbox" = inline(Option<Vec<f64>>), Query, description = "west,south,east,north in degrees, the world if left out; west > east crosses the antimeridian", style = Form, explode = false, min_items = 4, max_items = 4, example = json!([2.2, 48.8, 2.5, 48.9])),
+        ("bbox" = Vec<f64>, Query, description = "west,south,east,north in degrees; west > east crosses the antimeridian", style = Form, explode = false, min_items = 4, max_items = 4, example = json!([2.2, 48.8, 2.5, 48.9])),
         PageParameters,
     ),
     responses(

@@ -82,6 +82,7 @@ async fn a_problem_says_what_is_allowed() {
 async fn parameters_of_items() {
     let server = Server::with_wineries(3).await;
     let table = [
+        ("", "parameter-missing", "bbox"),
         ("bbox=", "parameter-invalid", "bbox"),
         ("bbox=1,2,3", "parameter-invalid", "bbox"),
         ("bbox=1,2,3,4,5", "parameter-invalid", "bbox"),

@@ -8,6 +8,7 @@ mod write;
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::hash::BuildHasher;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -33,7 +34,7 @@ impl Env for ProcessEnv {
 }
 
 /// A fake for tests.
-impl Env for HashMap<&str, &str> {
+impl<S: BuildHasher> Env for HashMap<&str, &str, S> {
     fn var(&self, name: &str) -> Option<String> {
         self.get(name).map(ToString::to_string)
     }

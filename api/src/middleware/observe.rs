@@ -10,13 +10,13 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use geo_index::tree::SearchWork;
 use tracing::Instrument as _;
 
 use super::request_id;
 use crate::problem::{self, Problem};
 use crate::search::Work;
 use crate::store::ReadCost;
-use geo_index::tree::SearchWork;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 

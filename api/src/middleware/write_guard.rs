@@ -24,7 +24,7 @@ fn authorize(writes: &WriteConfig, headers: &HeaderMap) -> Result<(), Problem> {
         } else {
             Err(Problem::new(
                 Kind::WriteDisabled,
-                "this server takes no writes: set CELLAR_WRITE_TOKEN to enable them for whoever has the token",
+                "this server takes no writes; its operator can enable them with CELLAR_WRITE_TOKEN, for whoever has the token, or with CELLAR_WRITES_OPEN=true, for anybody",
             ))
         };
     };

@@ -1,12 +1,12 @@
 //! Parameters of `/nearby`.
 
+use geo_index::tree::{NearbyKey, NearbyQuery};
 use geo_index::{Collection, Meters, Position};
 
 use super::query::QueryText;
 use super::values;
 use crate::config::ApiConfig;
 use crate::problem::{Kind, Problem};
-use geo_index::tree::{NearbyKey, NearbyQuery};
 
 const KNOWN: [&str; 7] = ["lat", "lon", "radius", "limit", "category", "cursor", "mode"];
 const MODES: &str = "exact";

@@ -78,7 +78,7 @@ impl QueryText {
 
     /// The same query at a path, as a link.
     pub fn link(&self, path: &str) -> String {
-        self.link_with(path, |name| name.is_empty(), None)
+        self.link_with(path, |_| false, None)
     }
 
     /// The same query at a path, as a link to what follows a cursor.

@@ -85,6 +85,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "what is read must be exactly what was written")]
     fn degrees_are_finite_and_in_range() {
         for (good, value) in [("-90", -90.0), ("%2B48.5", 48.5), ("4e1", 40.0), (".5", 0.5), ("-0", 0.0)] {
             assert_eq!(degrees(&parse(&format!("lat={good}")), "lat", 90.0).unwrap(), value, "{good}");

@@ -114,6 +114,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_search_that_cannot_be_exact_is_refused() {
+        for (error, kind) in [
+            (SearchError::PageBudget { budget: 7 }, Kind::SearchTooBroad),
+            (SearchError::CrowdedPoint { max: 7 }, Kind::PointCrowded),
+        ] {
+            let problem = Problem::from(PageError::from(error));
+            assert_eq!((problem.kind(), problem.kind().status().as_u16()), (kind, 422));
+        }
+    }
+
+    #[test]
     fn internals_stay_in_the_log() {
         for error in [
             StoreError::NoTable { table: "cellar-internal".into() },

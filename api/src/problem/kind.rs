@@ -129,7 +129,7 @@ impl Kind {
             Self::PlaceUnknown => facts("place-unknown", S::NOT_FOUND, "No such place",
                 "The collection has no place of this id."),
             Self::MethodNotAllowed => facts("method-not-allowed", S::METHOD_NOT_ALLOWED, "Method not allowed",
-                "The resource does not know the method; `allowed` lists those it knows."),
+                "The resource does not know the method; the header `Allow` lists those it knows."),
             Self::BodyTimeout => facts("body-timeout", S::REQUEST_TIMEOUT, "Body not received in time",
                 "The body took longer than a request may take."),
             Self::BodyTooLarge => facts("body-too-large", S::PAYLOAD_TOO_LARGE, "Body too large",

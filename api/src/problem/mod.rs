@@ -173,13 +173,7 @@ pub fn complete(response: Response, method: &Method, request_id: &str) -> Respon
     }
     let (mut parts, _) = match response.extensions().get::<Problem>() {
         Some(_) => response.into_parts(),
-        None => {
-            let mut made = of_status(status, method, &response).into_response();
-            if let Some(allow) = response.headers().get(header::ALLOW) {
-                made.headers_mut().insert(header::ALLOW, allow.clone());
-            }
-            made.into_parts()
-        }
+        None => of_status(status, method).into_response().into_parts(),
     };
     let Some(problem) = parts.extensions.get::<Problem>() else {
         return Response::from_parts(parts, Body::empty());
@@ -190,16 +184,11 @@ pub fn complete(response: Response, method: &Method, request_id: &str) -> Respon
     Response::from_parts(parts, body)
 }
 
-fn of_status(status: StatusCode, method: &Method, response: &Response) -> Problem {
+fn of_status(status: StatusCode, method: &Method) -> Problem {
     match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            let allow = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok());
-            let problem =
-                Problem::new(Kind::MethodNotAllowed, format!("{method} is not a method of this resource"));
-            match allow {
-                Some(allow) => problem.allowed(allow.replace(',', ", ")),
-                None => problem,
-            }
+            let detail = format!("{method} is not a method of this resource; the header `Allow` lists those");
+            Problem::new(Kind::MethodNotAllowed, detail)
         }
         StatusCode::NOT_FOUND => Problem::new(Kind::RouteUnknown, "nothing lives at this path"),
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Kind::BodyTooLarge, "the body is too large"),
@@ -245,10 +234,8 @@ mod tests {
 
     #[test]
     fn a_bare_error_becomes_a_problem() {
-        let bare = (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")]).into_response();
-        let response = complete(bare, &Method::PUT, "r-1");
+        let response = complete(StatusCode::METHOD_NOT_ALLOWED.into_response(), &Method::PUT, "r-1");
         assert_eq!(response.headers()[header::CONTENT_TYPE], MEDIA_TYPE);
-        assert_eq!(response.headers()[header::ALLOW], "GET,HEAD");
         assert_eq!(response.extensions().get::<Problem>().unwrap().kind(), Kind::MethodNotAllowed);
     }
 }

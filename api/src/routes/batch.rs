@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::answer::json;
 use super::body::JsonText;
-use super::openapi::{FeatureBatch, WriteProblems};
+use super::openapi::{CollectionParameter, FeatureBatch, WriteProblems};
 use super::require_collection;
 use crate::geojson::parse_feature_collection;
 use crate::middleware::deadline::Deadline;
@@ -32,7 +32,7 @@ pub struct Written {
     path = "/v1/collections/{collection}/items",
     tag = "places",
     operation_id = "postItems",
-    params(("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries"))),
+    params(CollectionParameter),
     request_body(content = FeatureBatch, content_type = "application/geo+json"),
     responses((status = 200, description = "All of them are written", body = Written), WriteProblems),
     security(("write_token" = [])),

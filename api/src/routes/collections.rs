@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 
 use super::answer::{GEOJSON, Link, json};
 use super::body::JsonText;
-use super::openapi::{CollectionDocument, CollectionList, CollectionProblems, ProbeProblems, WriteProblems};
+use super::openapi::{
+    CollectionDocument, CollectionList, CollectionParameter, CollectionProblems, ProbeProblems, WriteProblems,
+};
 use super::unknown_collection;
 use crate::middleware::deadline::Deadline;
 use crate::params::{CollectionPath, NoQuery};
@@ -70,7 +72,7 @@ pub async fn list(
     path = "/v1/collections/{collection}",
     tag = "collections",
     operation_id = "getCollection",
-    params(("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries"))),
+    params(CollectionParameter),
     responses((status = 200, description = "The collection", body = CollectionDocument), CollectionProblems),
 )]
 pub async fn get(
@@ -91,7 +93,7 @@ pub async fn get(
     path = "/v1/collections/{collection}",
     tag = "collections",
     operation_id = "putCollection",
-    params(("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries"))),
+    params(CollectionParameter),
     request_body(content = inline(Option<CollectionInput>), content_type = "application/json"),
     responses(
         (status = 200, description = "It existed", body = CollectionDocument),
@@ -108,14 +110,17 @@ pub async fn put(
     _: NoQuery,
     JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
-    let (info, existed) = if body.is_empty() {
-        match bounded(deadline, state.store.collection(&name)).await? {
-            Some(info) => (info, true),
-            None => save(&state, CollectionInfo { name, title: None }, deadline).await?,
-        }
+    let input = parse(&body)?;
+    let known = match input {
+        None => bounded(deadline, state.store.collection(&name)).await?,
+        Some(_) => None,
+    };
+    let (info, existed) = if let Some(info) = known {
+        (info, true)
     } else {
-        let info = CollectionInfo { name, title: title(&body)? };
-        save(&state, info, deadline).await?
+        let info = CollectionInfo { name, title: input.and_then(|input| input.title) };
+        let existed = bounded(deadline, state.store.put_collection(&info)).await?;
+        (info, existed)
     };
     state.collections.remember(info.name.clone());
     let location = path(&info.name);
@@ -127,25 +132,19 @@ pub async fn put(
     })
 }
 
-async fn save(
-    state: &AppState,
-    info: CollectionInfo,
-    deadline: std::time::Instant,
-) -> Result<(CollectionInfo, bool), Problem> {
-    let existed = bounded(deadline, state.store.put_collection(&info)).await?;
-    Ok((info, existed))
-}
-
-fn title(body: &str) -> Result<Option<String>, Problem> {
-    let input: CollectionInput = serde_json::from_str(body)
-        .map_err(|error| Problem::new(Kind::BodyInvalid, format!("not the body of a collection: {error}")))?;
-    match input.title {
-        Some(title) if title.len() > MAX_TITLE_BYTES => {
-            let detail = format!("`title` has {} bytes; it may have at most {MAX_TITLE_BYTES}", title.len());
-            Err(Problem::new(Kind::BodyInvalid, detail).parameter("title"))
-        }
-        title => Ok(title),
+/// What the body says; `None` if there is none.
+fn parse(body: &str) -> Result<Option<CollectionInput>, Problem> {
+    if body.is_empty() {
+        return Ok(None);
     }
+    let input: Option<CollectionInput> = serde_json::from_str(body)
+        .map_err(|error| Problem::new(Kind::BodyInvalid, format!("not the body of a collection: {error}")))?;
+    let title_bytes = input.as_ref().and_then(|input| input.title.as_ref()).map_or(0, String::len);
+    if title_bytes > MAX_TITLE_BYTES {
+        let detail = format!("`title` has {title_bytes} bytes; it may have at most {MAX_TITLE_BYTES}");
+        return Err(Problem::new(Kind::BodyInvalid, detail).parameter("title"));
+    }
+    Ok(input)
 }
 
 fn path(name: &Collection) -> String {

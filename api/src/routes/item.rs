@@ -7,7 +7,7 @@ use geo_index::{Collection, PlaceId};
 
 use super::answer::GEOJSON;
 use super::body::JsonText;
-use super::openapi::{Feature, FeatureInput, PlaceProblems, WriteProblems};
+use super::openapi::{CollectionParameter, Feature, FeatureInput, IdParameter, PlaceProblems, WriteProblems};
 use super::require_collection;
 use crate::geojson::{IdRule, parse_feature};
 use crate::middleware::deadline::Deadline;
@@ -25,8 +25,8 @@ use crate::state::{AppState, bounded};
     tag = "places",
     operation_id = "getItem",
     params(
-        ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
-        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+        CollectionParameter,
+        IdParameter,
     ),
     responses(
         (status = 200, description = "The place", body = Feature, content_type = "application/geo+json"),
@@ -53,8 +53,8 @@ pub async fn get(
     tag = "places",
     operation_id = "putItem",
     params(
-        ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
-        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+        CollectionParameter,
+        IdParameter,
     ),
     request_body(content = FeatureInput, content_type = "application/geo+json"),
     responses(
@@ -89,8 +89,8 @@ pub async fn put(
     tag = "places",
     operation_id = "deleteItem",
     params(
-        ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
-        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+        CollectionParameter,
+        IdParameter,
     ),
     responses((status = 204, description = "Deleted"), WriteProblems),
     security(("write_token" = [])),

@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::{Link, feature_collection};
-use super::openapi::{NearbyCollection, SearchProblems};
+use super::openapi::{CollectionParameter, NearbyCollection, PageParameters, SearchProblems};
 use super::require_collection;
 use crate::middleware::deadline::Deadline;
 use crate::middleware::observe::SearchTiming;
@@ -27,13 +27,11 @@ use crate::state::AppState;
     tag = "search",
     operation_id = "nearby",
     params(
-        ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
+        CollectionParameter,
         ("lat" = f64, Query, description = "Latitude in degrees", minimum = -90, maximum = 90, example = json!(48.8566)),
         ("lon" = f64, Query, description = "Longitude in degrees", minimum = -180, maximum = 180, example = json!(2.3522)),
-        ("radius" = inline(Option<f64>), Query, description = "Radius in metres", exclusive_minimum = 0, maximum = 200_000, example = json!(5000)),
-        ("limit" = inline(Option<u32>), Query, description = "Most places to return; 20 if left out", minimum = 1, maximum = 100, example = json!(10)),
-        ("category" = inline(Option<String>), Query, description = "Only places whose property `category` is this text, at most 200 bytes", min_length = 1, max_length = 200, example = json!("winery")),
-        ("cursor" = inline(Option<String>), Query, description = "Cursor of a `next` link; all other parameters but `limit` must be as they were", min_length = 1),
+        ("radius" = inline(Option<f64>), Query, description = "Radius in metres; a server may be configured for another maximum", exclusive_minimum = 0, maximum = 200_000, example = json!(5000)),
+        PageParameters,
         ("mode" = inline(Option<super::openapi::Mode>), Query, description = "How to answer", example = json!("exact")),
     ),
     responses(

@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod http;
 mod search;
 mod store;
 mod support;

@@ -2,6 +2,7 @@
 //!
 //! A test compares it with the router, and sends its examples to one.
 
+pub mod parameters;
 mod problems;
 pub mod schemas;
 
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+pub use self::parameters::{CollectionParameter, IdParameter, PageParameters};
 pub use self::problems::{
     CollectionProblems, LookupProblems, PlaceProblems, ProbeProblems, SearchProblems, WriteProblems,
 };

@@ -2,6 +2,8 @@
 #![expect(dead_code, reason = "only the schemas are used")]
 
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayItems, Type};
+use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder};
 
 /// A link to something related.
 #[derive(ToSchema)]
@@ -19,9 +21,20 @@ pub struct Link {
 #[derive(ToSchema)]
 pub struct Point {
     r#type: PointType,
-    /// Longitude, latitude, and an altitude that is accepted but not kept.
-    #[schema(min_items = 2, max_items = 3, examples(json!([2.3522, 48.8566])))]
+    #[schema(schema_with = coordinates)]
     coordinates: Vec<f64>,
+}
+
+fn coordinates() -> Array {
+    let degrees = |bound: f64| {
+        ObjectBuilder::new().schema_type(Type::Number).minimum(Some(-bound)).maximum(Some(bound)).build()
+    };
+    ArrayBuilder::new()
+        .description(Some("Longitude, latitude, and an altitude that is accepted but not kept"))
+        .prefix_items([degrees(180.0), degrees(90.0), ObjectBuilder::new().schema_type(Type::Number).build()])
+        .items(ArrayItems::False)
+        .min_items(Some(2))
+        .build()
 }
 
 #[derive(ToSchema)]
@@ -50,6 +63,7 @@ enum CollectionType {
 pub struct Feature {
     r#type: FeatureType,
     /// Id within the collection.
+    #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     id: String,
     geometry: Point,
     /// Anything; the text `category` can be searched for.
@@ -67,11 +81,11 @@ pub struct Feature {
 pub struct FeatureInput {
     r#type: FeatureType,
     /// If it is there, it must be the id of the path.
-    #[schema(required = false)]
+    #[schema(required = false, min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     id: String,
     geometry: Point,
     /// Anything; the text `category` can be searched for.
-    #[schema(value_type = Object, required = false)]
+    #[schema(value_type = Option<Object>, required = false)]
     properties: (),
 }
 
@@ -113,6 +127,7 @@ pub struct NearbyFeature {
     #[schema(minimum = 0)]
     distance_m: f64,
     /// Id within the collection.
+    #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     id: String,
     geometry: Point,
     /// As they were stored.

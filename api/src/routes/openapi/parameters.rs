@@ -1,0 +1,37 @@
+//! Parameters that several operations take. They are read by `params`; here they are only described.
+#![expect(dead_code, reason = "only the descriptions are used")]
+
+use utoipa::IntoParams;
+
+/// The path segment that names a collection.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CollectionParameter {
+    /// Name of the collection
+    #[param(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = "wineries")]
+    collection: String,
+}
+
+/// The path segment that names a place.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct IdParameter {
+    /// Id of the place, percent-encoded
+    #[param(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$", example = "w-1")]
+    id: String,
+}
+
+/// Which places of a search, and how many at a time.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParameters {
+    /// Most places to return; 20 if left out
+    #[param(minimum = 1, maximum = 100, example = 10)]
+    limit: Option<u32>,
+    /// Only places whose property `category` is this text, at most 200 bytes
+    #[param(min_length = 1, max_length = 200, example = "winery")]
+    category: Option<String>,
+    /// Cursor of a `next` link; all other parameters but `limit` must be as they were
+    #[param(min_length = 1)]
+    cursor: Option<String>,
+}

@@ -1,0 +1,106 @@
+//! Answers of searches.
+
+use serde_json::Value;
+
+use super::server::{Server, ids, link};
+
+const NEARBY: &str = "/v1/collections/wineries/nearby";
+
+/// Follows `next` links to the end; the pages' ids, one after the other.
+async fn walk(server: &Server, first: &str) -> (Vec<String>, usize) {
+    let (mut found, mut pages) = (Vec::new(), 0);
+    let mut uri = first.to_owned();
+    loop {
+        let answer = server.get(&uri).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let page = answer.json();
+        assert_eq!(link(&page, "self"), Some(uri.as_str()));
+        found.extend(ids(&page));
+        pages += 1;
+        match link(&page, "next") {
+            Some(next) => next.clone_into(&mut uri),
+            None => return (found, pages),
+        }
+    }
+}
+
+#[tokio::test]
+#[expect(clippy::float_cmp, reason = "the distance must be the same to the last bit")]
+async fn the_nearest_come_first_with_their_exact_distance() {
+    let server = Server::with_wineries(9).await;
+    let answer = server.get(&format!("{NEARBY}?lat=0.02&lon=0&radius=1500")).await;
+    assert_eq!(answer.header("content-type"), "application/geo+json");
+    assert_eq!(answer.header("cache-control"), "private, no-store");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert!(answer.header("server-timing").starts_with("search;dur="), "{:?}", answer.headers);
+    let page = answer.json();
+    assert_eq!(page["type"], "FeatureCollection");
+    assert_eq!(page["numberReturned"], 3);
+    assert_eq!(ids(&page), ["w-002", "w-003", "w-001"]);
+    let nearest = &page["features"][0];
+    let origin = geo_index::Position::new(0.02, 0.0).unwrap();
+    let [lon, lat] = [0, 1].map(|axis| nearest["geometry"]["coordinates"][axis].as_f64().unwrap());
+    let place = geo_index::Position::new(lat, lon).unwrap();
+    assert_eq!(nearest["distance_m"].as_f64().unwrap(), geo_index::distance(origin, place).get());
+    assert_eq!(nearest["properties"]["name"], "Winery 2");
+    let order: Vec<&String> = nearest.as_object().unwrap().keys().collect();
+    assert_eq!(order.len(), 5);
+}
+
+#[tokio::test]
+async fn without_a_radius_the_horizon_counts() {
+    let server = Server::with_wineries(2).await;
+    assert_eq!(server.get(&format!("{NEARBY}?lat=1&lon=0")).await.json()["numberReturned"], 2);
+    let far = server.get(&format!("{NEARBY}?lat=40&lon=100")).await.json();
+    assert_eq!((&far["numberReturned"], &far["features"]), (&Value::from(0), &Value::Array(vec![])));
+    assert_eq!(link(&far, "next"), None);
+}
+
+#[tokio::test]
+async fn next_links_lead_to_the_end() {
+    let server = Server::with_wineries(25).await;
+    let all: Vec<String> = (0..25).map(|index| format!("w-{index:03}")).collect();
+    for limit in [1, 7, 25, 100] {
+        let (found, pages) = walk(&server, &format!("{NEARBY}?lat=0&lon=0&limit={limit}")).await;
+        assert_eq!(found, all, "limit {limit}");
+        let full = all.len().div_ceil(limit);
+        assert!((full..=full + 1).contains(&pages), "{pages} pages of {limit}");
+    }
+    let (bars, _) = walk(&server, &format!("{NEARBY}?lat=0&lon=0&category=wine+bar&limit=3")).await;
+    assert_eq!(bars, ["w-002", "w-005", "w-008", "w-011", "w-014", "w-017", "w-020", "w-023"]);
+
+    let (mut boxed, _) = walk(&server, "/v1/collections/wineries/items?bbox=-1%2C-1%2C1%2C1&limit=4").await;
+    boxed.sort();
+    assert_eq!(boxed, all);
+    let page = server.get("/v1/collections/wineries/items?bbox=-180,-90,180,90&limit=100").await.json();
+    assert!(page["features"].is_array() && link(&page, "next").is_some(), "the world takes many pages");
+}
+
+#[tokio::test]
+async fn head_has_the_headers_and_no_body() {
+    let server = Server::with_wineries(2).await;
+    let uri = format!("{NEARBY}?lat=0&lon=0");
+    let get = server.get(&uri).await;
+    let head = server.send(super::server::request(axum::http::Method::HEAD, &uri, "")).await;
+    assert_eq!((head.status, head.text.as_str()), (get.status, ""));
+    assert_eq!(head.header("content-length"), get.text.len().to_string());
+    let bad = server.send(super::server::request(axum::http::Method::HEAD, NEARBY, "")).await;
+    assert_eq!((bad.status.as_u16(), bad.text.as_str()), (400, ""));
+    assert_eq!(bad.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn a_box_may_cross_the_antimeridian() {
+    let server = Server::with_wineries(1).await;
+    for (id, lon) in [("east", 179.5), ("west", -179.5), ("far", 170.0)] {
+        let feature =
+            format!(r#"{{"type":"Feature","geometry":{{"type":"Point","coordinates":[{lon},-18]}}}}"#);
+        let answer = server.put(&format!("/v1/collections/wineries/items/{id}"), feature).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+    }
+    let page = server.get("/v1/collections/wineries/items?bbox=179,-20,-179,-10").await.json();
+    let mut found = ids(&page);
+    found.sort();
+    assert_eq!(found, ["east", "west"]);
+    assert!(page["features"][0].get("distance_m").is_none());
+}

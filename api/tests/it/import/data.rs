@@ -1,6 +1,7 @@
 //! Real data, if it is there: `CELLAR_TEST_DATA` names its directory, else it is looked for beside the workspace.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ fn generated(path: &Path, rows: u64) {
     for n in 0..rows {
         let (lat, lon) =
             ((n * 7919 % 180_000) as f64 / 1e3 - 90.0, (n * 104_729 % 360_000) as f64 / 1e3 - 180.0);
-        csv.push_str(&format!("gen-{n},\"Place \"\"{n}\"\"\",a,{lat},{lon}\n"));
+        writeln!(csv, "gen-{n},\"Place \"\"{n}\"\"\",a,{lat},{lon}").unwrap();
     }
     std::fs::write(path, csv).unwrap();
 }

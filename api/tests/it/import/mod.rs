@@ -1,6 +1,7 @@
 //! Imports and exports against a store in memory that fails, or dies, where a test wants it to.
 
 mod clean;
+mod cli;
 mod data;
 mod export;
 mod memory;

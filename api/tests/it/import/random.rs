@@ -74,7 +74,7 @@ fn written(rows: &[Row]) -> Vec<(&'static str, Vec<u8>)> {
         ("a.csv", csv),
         ("a.ndjson.gz", gzip(lines.as_bytes())),
         ("a.ndjson", lines.into()),
-        ("a.geojsonseq", spread.iter().map(|feature| format!("\x1e{feature}\n")).collect::<String>().into()),
+        ("a.geojsonseq", format!("\x1e{}\n", spread.join("\n\x1e")).into()),
         ("a.geojson", format!("{{\"features\": [{}]}}", spread.join(",")).into()),
     ]
 }

@@ -1,5 +1,6 @@
 //! Runs that are cut off anywhere and started again end as one clean run.
 
+use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use cellar_api::jobs::import::{Import, Progress, Silent, import};
@@ -15,7 +16,7 @@ fn csv(rows: usize) -> String {
     for n in 0..rows {
         let id = if n % 5 == 4 { n - 1 } else { n };
         let lat = if n % 4 == 3 { "north" } else { "1" };
-        csv.push_str(&format!("{id},{lat},2,{n}\n"));
+        writeln!(csv, "{id},{lat},2,{n}").unwrap();
     }
     csv
 }

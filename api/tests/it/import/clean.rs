@@ -209,3 +209,10 @@ async fn repeated_ids_are_counted_within_a_chunk() {
     assert_eq!(counts(2000).await, (2, 2));
     assert_eq!(counts(2).await, (3, 1));
 }
+
+#[tokio::test]
+async fn a_chunk_has_at_least_one_record() {
+    let (bench, store) = (Bench::new("a.csv", b"id,lat,lon\n1,1,2\n2,1,2\n"), MemoryStore::default());
+    let summary = import(Import { chunk_records: 0, ..bench.job() }, &store, &Silent).await.unwrap();
+    assert_eq!(summary.stored, 2);
+}

@@ -7,5 +7,9 @@
 pub mod cli;
 pub mod geojson;
 pub mod jobs;
+pub mod pages;
 pub mod place;
+pub mod search;
 pub mod store;
+#[cfg(feature = "cli")]
+pub mod world;

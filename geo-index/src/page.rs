@@ -15,6 +15,7 @@ use crate::point::{Position, UnitVector};
 
 /// A page of the tree.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "pages live behind an Arc, and most of them hold places")]
 pub enum Page {
     /// Everything keyed below the cell.
     Places(PlacesPage),
@@ -167,6 +168,8 @@ impl Texts {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitPage {
     children: Box<[ChildCell]>,
+    estimate: f64,
+    area: f64,
 }
 
 /// A child of a split cell and the cap around everything keyed below it.
@@ -198,7 +201,26 @@ impl SplitPage {
             let (level, max) = (cell.level() + 1, H3Cell::FINEST);
             return Err(CellError::Level { grid: "H3", level, min: H3Cell::COARSEST, max });
         }
-        Ok(Self { children: children.into_iter().map(ChildCell::new).collect() })
+        // A hexagon's area is 3√3/2 of its squared circumradius; on the unit sphere, in steradians.
+        let circumradius = crate::distance::angle(cell.circumradius());
+        let area = 2.598 * circumradius * circumradius;
+        Ok(Self { children: children.into_iter().map(ChildCell::new).collect(), estimate: 0.0, area })
+    }
+
+    /// Notes about how many places are keyed below the cell: a hint for how much to fetch at once.
+    #[must_use]
+    pub fn with_estimate(self, places: f64) -> Self {
+        Self { estimate: places, ..self }
+    }
+
+    /// About how many places are keyed below the cell; 0 when nothing is known.
+    pub fn estimate(&self) -> f64 {
+        self.estimate
+    }
+
+    /// Estimated places per steradian.
+    pub(crate) fn density(&self) -> f64 {
+        self.estimate / self.area
     }
 
     /// The children, in ascending order of their leaves.

@@ -8,6 +8,7 @@ use clap::builder::FalseyValueParser;
 use geo_index::Collection;
 use serde::Serialize;
 
+use super::store_args::StoreArgs;
 use super::{CliError, code};
 use crate::jobs::export::{ExportError, ExportFormat, export, export_to_file};
 use crate::jobs::import::Bar;
@@ -42,6 +43,9 @@ pub struct ExportArgs {
     /// Print the summary as JSON
     #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_JSON")]
     pub json: bool,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 #[derive(Serialize)]
@@ -51,7 +55,14 @@ struct Summary<'a> {
 }
 
 /// Exports, prints a summary unless the places themselves go to standard output, and returns the exit code.
-pub async fn run(args: ExportArgs, store: &dyn Store) -> Result<u8, CliError> {
+pub async fn run(args: ExportArgs) -> Result<u8, CliError> {
+    let open = args.store.open().await?;
+    let outcome = run_on(args, &*open.store).await;
+    open.close().await;
+    outcome
+}
+
+async fn run_on(args: ExportArgs, store: &dyn Store) -> Result<u8, CliError> {
     let format = args.format.unwrap_or_else(|| ExportFormat::of_name(&args.file));
     let bar = Bar::new(None);
     if args.file == Path::new("-") {

@@ -8,6 +8,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use geo_index::Collection;
 
+use super::store_args::StoreArgs;
 use super::{CliError, code};
 use crate::jobs::import::{
     Bar, CHUNK_RECORDS, Cause, ColumnNames, Format, Import, ImportError, Input, ReadOptions, Summary, import,
@@ -80,10 +81,20 @@ pub struct ImportArgs {
     /// Print the summary as JSON
     #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_JSON")]
     pub json: bool,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Imports, prints the summary to standard output and returns the exit code.
-pub async fn run(args: ImportArgs, store: &dyn Store) -> Result<u8, CliError> {
+pub async fn run(args: ImportArgs) -> Result<u8, CliError> {
+    let open = args.store.open().await?;
+    let outcome = run_on(args, &*open.store).await;
+    open.close().await;
+    outcome
+}
+
+async fn run_on(args: ImportArgs, store: &dyn Store) -> Result<u8, CliError> {
     let json = args.json;
     let (job, total_bytes) = plan(args)?;
     let bar = Bar::new(total_bytes);

@@ -2,8 +2,15 @@
 //!
 //! An error is one line, what went wrong and how to mend it; details are for the log.
 
+pub mod demo;
 pub mod export;
+pub mod get;
 pub mod import;
+pub mod nearby;
+pub mod serve;
+pub mod store_args;
+pub mod table;
+pub mod verify;
 
 use std::fmt;
 
@@ -17,6 +24,13 @@ pub mod code {
     pub const USAGE: u8 = 2;
     /// Done, but some records were rejected and are listed.
     pub const REJECTED: u8 = 3;
+}
+
+/// Sends warnings and errors to standard error, or what `RUST_LOG` asks for.
+pub fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 /// Why a subcommand failed, for the person at the terminal.

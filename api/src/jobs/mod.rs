@@ -4,3 +4,5 @@
 pub mod export;
 #[cfg(feature = "cli")]
 pub mod import;
+#[cfg(feature = "cli")]
+pub mod verify;

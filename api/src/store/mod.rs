@@ -2,12 +2,37 @@
 //!
 //! One trait, one implementation: the AWS SDK against a table, be it in AWS, in DynamoDB Local or in the
 //! embedded engine behind a loopback port.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`] | table name, endpoint, time limits, and how a store is connected |
+//! | [`dynamo`] | the [`Store`] over the SDK, with `read` and `write` for what takes many requests |
+//! | [`table`] | names of the table's attributes, and its creation |
+//! | `item` | places, collections and notes as items |
+//! | `retry`, `failure` | the one layer of retries, and which errors it is for |
+//! | `embedded` | a DynamoDB engine in our own process, for a data directory or in memory |
+
+pub mod config;
+pub mod dynamo;
+#[cfg(feature = "cli")]
+pub mod embedded;
+mod failure;
+mod item;
+mod read;
+mod retry;
+pub mod table;
+mod write;
 
 use std::time::Instant;
 
 use async_trait::async_trait;
 use geo_index::{Collection, H3Cell, PlaceId};
 use thiserror::Error;
+
+pub use config::{DEFAULT_TABLE, SetupError, StoreConfig};
+pub use dynamo::DynamoStore;
+#[cfg(feature = "cli")]
+pub use embedded::{Embedded, EmbeddedError};
 
 use crate::place::Place;
 
@@ -22,9 +47,12 @@ pub struct RangeRead {
     pub first_leaf: u64,
     /// Last leaf of the range, inclusive.
     pub last_leaf: u64,
-    /// At most this many places, from one Query; `None` reads on to the end of the range, however many
-    /// Queries that takes.
+    /// At most this many places, from one Query; `None` reads on, over as many Queries as that takes, to the
+    /// end of the range or to `cap`.
     pub limit: Option<usize>,
+    /// Without a `limit`: a range of at most this many places comes back complete; of a larger one, at most
+    /// one place more than this does. It keeps one request from filling the memory.
+    pub cap: usize,
 }
 
 /// What a [`RangeRead`] found.
@@ -32,8 +60,9 @@ pub struct RangeRead {
 pub struct RangeRows {
     /// The places, in order of leaf and id, each with its leaf.
     pub places: Vec<(H3Cell, Place)>,
-    /// Whether nothing of the range is missing. False when the limit or DynamoDB's 1 MB per Query cut it off;
-    /// then everything before the last returned leaf is there.
+    /// Whether nothing of the range is missing. False when the limit, the cap or DynamoDB's 1 MB per Query cut
+    /// it off; then everything before the last returned leaf is there. A cut at exactly the last place of the
+    /// range counts as one, for DynamoDB does not look past it.
     pub complete: bool,
     /// What it cost.
     pub cost: ReadCost,
@@ -42,10 +71,17 @@ pub struct RangeRows {
 /// The work of reading, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReadCost {
-    /// DynamoDB requests.
+    /// DynamoDB requests that were answered; repeated attempts cost nothing.
     pub queries: u32,
     /// Read units that DynamoDB reported for them (half a unit for 4 KB read eventually consistently).
     pub read_units: f64,
+}
+
+impl std::ops::AddAssign for ReadCost {
+    fn add_assign(&mut self, more: Self) {
+        self.queries += more.queries;
+        self.read_units += more.read_units;
+    }
 }
 
 /// A collection, as the table knows it.
@@ -88,6 +124,16 @@ pub enum StoreError {
     /// Unreachable, refused or failed; the text is for logs, not for clients.
     #[error("the store failed: {0}")]
     Failed(String),
+    /// More than an item of the table can hold.
+    #[error("item `{key}` has {bytes} bytes; at most {max_bytes} can be stored")]
+    TooLarge {
+        /// Base key of the item.
+        key: String,
+        /// Its size.
+        bytes: usize,
+        /// Size that an item may have.
+        max_bytes: usize,
+    },
     /// An item that this program did not write or cannot read.
     #[error("item `{key}` is damaged: {reason}")]
     Damaged {
@@ -119,7 +165,7 @@ pub trait Store: Send + Sync + 'static {
     /// Writes many places, whose ids differ. On an error some may be written; writing them again is safe.
     async fn put_many(&self, collection: &Collection, places: &[Place]) -> Result<(), StoreError>;
 
-    /// Reads all places of a collection, a part at a time.
+    /// Reads all places of a collection, a part at a time. A part may be empty with more to come.
     async fn scan(&self, collection: &Collection, from: Option<ScanPosition>)
     -> Result<ScanPart, StoreError>;
 

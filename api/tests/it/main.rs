@@ -1,3 +1,6 @@
-//! One binary for all integration tests.
+//! Integration tests, in one binary.
 
 mod import;
+mod search;
+mod store;
+mod support;

@@ -76,6 +76,12 @@ impl Cap {
         self.centre.chord_sq(from).sqrt() - self.reach
     }
 
+    /// Whether anything in the cap may lie within an angle of a point, without a square root.
+    pub(crate) fn may_reach(&self, from: UnitVector, angle: f64) -> bool {
+        let reach = self.reach + angle;
+        self.centre.chord_sq(from) <= reach * reach
+    }
+
     /// An upper bound of the angle from a point to anything in the cap, in radians.
     pub fn max_angle(self, from: UnitVector) -> f64 {
         crate::distance::Chord::angle_at_least(self.centre.chord_sq(from)) + self.reach

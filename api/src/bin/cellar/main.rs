@@ -1,3 +1,52 @@
-//! The `cellar` command.
+//! The `cellar` command: an exact nearby-search API on a DynamoDB table keyed by cell.
 
-fn main() {}
+use std::process::ExitCode;
+
+use cellar_api::cli::{self, CliError};
+use clap::{Parser, Subcommand};
+
+/// Exact nearby search on a DynamoDB table keyed by cell
+#[derive(Debug, Parser)]
+#[command(name = "cellar", version, propagate_version = true)]
+struct Cellar {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(cli::demo::DemoArgs),
+    Serve(cli::serve::ServeArgs),
+    Table(cli::table::TableArgs),
+    Import(cli::import::ImportArgs),
+    Export(cli::export::ExportArgs),
+    Get(cli::get::GetArgs),
+    Nearby(cli::nearby::NearbyArgs),
+    Verify(cli::verify::VerifyArgs),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command = Cellar::parse().command;
+    cli::log_to_stderr();
+    match run(command).await {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("cellar: {error}");
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<u8, CliError> {
+    match command {
+        Command::Demo(args) => cli::demo::run(args).await,
+        Command::Serve(args) => cli::serve::run(args).await,
+        Command::Table(args) => cli::table::run(args).await,
+        Command::Import(args) => cli::import::run(args).await,
+        Command::Export(args) => cli::export::run(args).await,
+        Command::Get(args) => cli::get::run(args).await,
+        Command::Nearby(args) => cli::nearby::run(args).await,
+        Command::Verify(args) => cli::verify::run(args).await,
+    }
+}

@@ -1,0 +1,44 @@
+//! `cellar get`.
+
+use clap::Args;
+use geo_index::{Collection, PlaceId};
+
+use super::store_args::StoreArgs;
+use super::{CliError, code};
+use crate::store::Store;
+
+const EXAMPLES: &str = "\
+Examples:
+  cellar get gn-42 --collection cities
+  cellar get gn-42 --collection cities | jq .properties
+
+Exit codes: 0 found, 1 failed or no such place, 2 wrong usage.";
+
+/// Prints one place as a GeoJSON Feature
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct GetArgs {
+    /// Id of the place
+    #[arg(value_name = "ID", env = "CELLAR_ID")]
+    id: PlaceId,
+
+    /// Collection of the place
+    #[arg(long, short, value_name = "NAME", env = "CELLAR_COLLECTION")]
+    collection: Collection,
+
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Prints the place.
+pub async fn run(args: GetArgs) -> Result<u8, CliError> {
+    let open = args.store.open().await?;
+    let found = open.store.get(&args.collection, &args.id).await;
+    open.close().await;
+    let Some(place) = found? else {
+        let message = format!("collection {} has no place {:?}", args.collection, args.id.as_str());
+        return Err(CliError::failure(message));
+    };
+    println!("{}", place.feature());
+    Ok(code::OK)
+}

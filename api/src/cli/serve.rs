@@ -1,0 +1,122 @@
+//! `cellar serve`.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::store_args::StoreArgs;
+use super::{CliError, code};
+use crate::config::{ApiConfig, ConfigError, ProcessEnv, WriteConfig};
+use crate::pages::StorePages;
+use crate::search::{Limits, Search};
+use crate::state::AppState;
+use crate::store::Store;
+
+const EXAMPLES: &str = "\
+Examples:
+  cellar serve
+  cellar serve --listen 0.0.0.0:8080 --data /var/lib/cellar
+  AWS_REGION=eu-west-1 cellar serve --table cellar
+  AWS_REGION=local cellar serve --table cellar --endpoint-url http://localhost:8000
+
+Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as
+`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, listed in the README.
+
+Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.";
+
+/// Time for requests under way to finish after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves the HTTP API
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "CELLAR_LISTEN")]
+    listen: SocketAddr,
+
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Serves until a signal to stop.
+pub async fn run(args: ServeArgs) -> Result<u8, CliError> {
+    let config = Config::from_env(args.listen)?;
+    let open = args.store.open().await?;
+    let served = serve(args.listen, open.store.clone(), config).await;
+    open.close().await;
+    served.map(|()| code::OK)
+}
+
+async fn serve(listen: SocketAddr, store: Arc<dyn Store>, config: Config) -> Result<(), CliError> {
+    store.ping().await?;
+    let (listener, address) = bind(listen).await?;
+    println!("listening on http://{address}");
+    until_stopped(listener, store, config, stop_signal()).await
+}
+
+/// Everything that is read from the environment, before any socket is bound.
+pub(super) struct Config {
+    api: ApiConfig,
+    write: WriteConfig,
+}
+
+impl Config {
+    pub(super) fn from_env(listen: SocketAddr) -> Result<Self, CliError> {
+        let api = ApiConfig::from_env(&ProcessEnv)?;
+        let write = WriteConfig::from_env(&ProcessEnv, listen.ip().is_loopback())?;
+        Ok(Self { api, write })
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+/// A listener, and the address that it got.
+pub(super) async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), CliError> {
+    let bound = async {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
+    };
+    bound.await.map_err(|error| {
+        CliError::failure(format!("cannot listen on {listen}: {error}"))
+            .hint("name another address with --listen")
+    })
+}
+
+/// Serves a store's places until `stop` resolves and the requests under way are answered.
+pub(super) async fn until_stopped(
+    listener: TcpListener,
+    store: Arc<dyn Store>,
+    config: Config,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), CliError> {
+    let search = Search::new(Arc::new(StorePages::new(store.clone())), Limits::default());
+    let router = crate::router::router(AppState::new(store, search, config.api, config.write));
+    let served = crate::serve::run(listener, router, stop, DRAIN).await;
+    served.map_err(|error| CliError::failure(format!("the server failed: {error}")))
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+pub(super) async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    // Without a handler the signal's default action ends the process anyway.
+    let _ = tokio::signal::ctrl_c().await;
+}

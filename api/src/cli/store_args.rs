@@ -1,0 +1,98 @@
+//! Which store a subcommand works on: the same flags everywhere.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::CliError;
+use crate::store::config::connect;
+use crate::store::{DynamoStore, Embedded, EmbeddedError, SetupError, StoreConfig, StoreError};
+
+/// The embedded engine in a directory, unless a DynamoDB table is named
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Store")]
+pub struct StoreArgs {
+    /// Directory of the embedded engine's data
+    #[arg(long, value_name = "DIR", env = "CELLAR_DATA", default_value = "cellar-data")]
+    pub data: PathBuf,
+
+    /// DynamoDB table to use instead; region and credentials come from the usual AWS environment
+    #[arg(long, value_name = "NAME", env = "CELLAR_TABLE")]
+    pub table: Option<String>,
+
+    /// Endpoint to use instead of the region's own, such as http://localhost:8000 for DynamoDB Local
+    #[arg(long, value_name = "URL", env = "CELLAR_ENDPOINT_URL", requires = "table")]
+    pub endpoint_url: Option<String>,
+}
+
+/// A store, and the engine behind it if it is embedded.
+pub struct OpenStore {
+    /// The store.
+    pub store: Arc<DynamoStore>,
+    embedded: Option<Embedded>,
+}
+
+impl StoreArgs {
+    /// Settings of the table that the flags name.
+    pub async fn connect(&self) -> Result<DynamoStore, CliError> {
+        let config = StoreConfig {
+            endpoint_url: self.endpoint_url.clone(),
+            ..self.table.as_ref().map_or_else(StoreConfig::default, StoreConfig::new)
+        };
+        Ok(connect(&config).await?)
+    }
+
+    /// Opens the store. A DynamoDB table has to exist; the embedded one is created.
+    pub async fn open(&self) -> Result<OpenStore, CliError> {
+        if self.table.is_some() {
+            let store = Arc::new(self.connect().await?);
+            return Ok(OpenStore { store, embedded: None });
+        }
+        OpenStore::embedded(Embedded::open(&self.data).await?).await
+    }
+}
+
+impl OpenStore {
+    /// A store on an embedded engine.
+    pub async fn embedded(embedded: Embedded) -> Result<Self, CliError> {
+        let store = Arc::new(embedded.store(&StoreConfig::default()).await?);
+        Ok(Self { store, embedded: Some(embedded) })
+    }
+
+    /// Closes the engine, if there is one.
+    pub async fn close(self) {
+        if let Some(embedded) = self.embedded {
+            embedded.shutdown().await;
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let hint = match error {
+            StoreError::Throttled | StoreError::Deadline => "try again later",
+            StoreError::Failed(_) => "check the endpoint, the region and the credentials",
+            // These say what to do.
+            StoreError::NoTable { .. } | StoreError::Damaged { .. } | StoreError::TooLarge { .. } => {
+                return Self::failure(error.to_string());
+            }
+        };
+        Self::failure(error.to_string()).hint(hint)
+    }
+}
+
+impl From<SetupError> for CliError {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Store(error) => error.into(),
+            other => Self::failure(other.to_string()),
+        }
+    }
+}
+
+impl From<EmbeddedError> for CliError {
+    fn from(error: EmbeddedError) -> Self {
+        Self::failure(error.to_string()).hint("name another directory with --data")
+    }
+}

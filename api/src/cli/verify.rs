@@ -1,0 +1,109 @@
+//! `cellar verify`.
+
+use std::sync::Arc;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use geo_index::{Collection, Meters};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::store_args::StoreArgs;
+use super::{CliError, code};
+use crate::jobs::verify::{Report, Verify, verify};
+use crate::pages::StorePages;
+use crate::search::{Limits, Search};
+use crate::store::Store;
+
+const EXAMPLES: &str = "\
+Examples:
+  cellar verify --collection cities
+  cellar verify --collection cities --searches 5000 --seed 7 --json
+
+Reads the whole collection into memory, then compares sampled searches, and the pages of results behind them, with
+brute force: set, order and distance.
+
+Exit codes: 0 no difference, 1 failed or some searches differed, 2 wrong usage.";
+
+/// Compares sampled searches with brute force
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct VerifyArgs {
+    /// Collection to verify
+    #[arg(long, short, value_name = "NAME", env = "CELLAR_COLLECTION")]
+    collection: Collection,
+
+    /// Searches to sample
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, env = "CELLAR_VERIFY_SEARCHES")]
+    searches: usize,
+
+    /// Seed of the sample
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, env = "CELLAR_SEED")]
+    seed: u64,
+
+    /// Print the report as JSON
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_JSON")]
+    json: bool,
+
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Longest radius that is tried.
+const MAX_RADIUS_M: f64 = 100_000.0;
+
+/// Verifies and prints the report.
+pub async fn run(args: VerifyArgs) -> Result<u8, CliError> {
+    let open = args.store.open().await?;
+    let outcome = run_on(open.store.clone(), &args).await;
+    open.close().await;
+    let report = outcome?;
+    if args.json {
+        let json = serde_json::to_string(&report).map_err(|error| CliError::failure(error.to_string()))?;
+        println!("{json}");
+    } else {
+        print(&report);
+    }
+    Ok(if report.differences == 0 { code::OK } else { code::FAILURE })
+}
+
+async fn run_on(store: Arc<dyn Store>, args: &VerifyArgs) -> Result<Report, CliError> {
+    if store.collection(&args.collection).await?.is_none() {
+        return Err(CliError::failure(format!("there is no collection {}", args.collection))
+            .hint("list them with GET /v1/collections of a running server"));
+    }
+    let job = Verify {
+        collection: args.collection.clone(),
+        searches: args.searches,
+        max_radius: Meters::new(MAX_RADIUS_M).unwrap_or(Meters::ZERO),
+        seed: args.seed,
+    };
+    let search = Search::new(Arc::new(StorePages::new(store.clone())), Limits::default());
+    let bar = ProgressBar::new(args.searches as u64).with_style(style());
+    let report = verify(&job, &*store, &search, |read, compared| {
+        bar.set_message(format!("{read} places"));
+        bar.set_position(compared as u64);
+    })
+    .await?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:40} {pos}/{len} searches over {msg} [{elapsed}]")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn print(report: &Report) {
+    println!("places            {:>12}", report.places);
+    println!("searches compared {:>12}", report.searches);
+    println!("results compared  {:>12}", report.results);
+    println!("differences       {:>12}", report.differences);
+    println!("queries/search    {:>12.2}", report.queries_per_search);
+    println!("read units/search {:>12.2}", report.read_units_per_search);
+    println!("rounds/search     {:>12.2}", report.rounds_per_search);
+    for difference in &report.examples {
+        println!("\ndiffers: lat={} lon={} radius={}", difference.lat, difference.lon, difference.radius_m);
+        println!("  limit={} category={:?}", difference.limit, difference.category);
+        println!("  expected {:?}\n  found    {:?}", difference.expected, difference.found);
+    }
+}

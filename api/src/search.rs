@@ -1,0 +1,124 @@
+//! Drives the page tree of `geo-index` over a source of pages.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use geo_index::tree::{
+    BoxKey, BoxQuery, BoxScan, Hit, NearbyKey, NearbyQuery, NearbySearch, Progress, SearchLimits, SearchWork,
+};
+use geo_index::{Collection, H3Cell, Page};
+
+use crate::pages::{Fetched, PageError, PageSource};
+use crate::store::{ReadCost, StoreError};
+
+/// Exact search over the pages of a source.
+#[derive(Clone)]
+pub struct Search {
+    pages: Arc<dyn PageSource>,
+    limits: Limits,
+}
+
+/// Bounds on the work of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A nearby search over its budget fails loudly.
+    pub nearby: SearchLimits,
+    /// A box scan over its budget ends early with a cursor.
+    pub items: SearchLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let nearby = SearchLimits::default();
+        Self { nearby, items: SearchLimits { page_budget: 200, ..nearby } }
+    }
+}
+
+/// The answer to a nearby search.
+#[derive(Debug)]
+pub struct Nearby {
+    /// Nearest first, ties by id.
+    pub hits: Vec<Hit>,
+    /// Where to go on; absent when there is surely nothing more.
+    pub next: Option<NearbyKey>,
+    /// What it took.
+    pub work: Work,
+}
+
+/// The answer to a box scan.
+#[derive(Debug)]
+pub struct Items {
+    /// By leaf and id.
+    pub hits: Vec<Hit>,
+    /// Where to go on; absent at the end.
+    pub next: Option<BoxKey>,
+    /// What it took.
+    pub work: Work,
+}
+
+/// Counted work of one search.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Rounds, pages looked at, pages asked for.
+    pub tree: SearchWork,
+    /// Queries and read units.
+    pub cost: ReadCost,
+}
+
+impl Search {
+    /// Search over a source of pages.
+    pub fn new(pages: Arc<dyn PageSource>, limits: Limits) -> Self {
+        Self { pages, limits }
+    }
+
+    /// The places nearest to a point.
+    pub async fn nearby(
+        &self,
+        collection: &Collection,
+        query: NearbyQuery,
+        deadline: Instant,
+    ) -> Result<Nearby, PageError> {
+        let mut cost = ReadCost::default();
+        let mut search = NearbySearch::new(query, self.limits.nearby);
+        while let Progress::Need(cells) = search.advance(|cell| self.pages.at_hand(collection, cell))? {
+            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost).await? {
+                search.supply(cell, page);
+            }
+        }
+        let answer = search.finish();
+        Ok(Nearby { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost } })
+    }
+
+    /// The places in a box.
+    pub async fn items(
+        &self,
+        collection: &Collection,
+        query: BoxQuery,
+        deadline: Instant,
+    ) -> Result<Items, PageError> {
+        let mut cost = ReadCost::default();
+        let mut scan = BoxScan::new(query, self.limits.items);
+        while let Progress::Need(cells) = scan.advance(|cell| self.pages.at_hand(collection, cell)) {
+            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost).await? {
+                scan.supply(cell, page);
+            }
+        }
+        let answer = scan.finish();
+        Ok(Items { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost } })
+    }
+
+    async fn fetch(
+        &self,
+        collection: &Collection,
+        cells: &[H3Cell],
+        deadline: Instant,
+        cost: &mut ReadCost,
+    ) -> Result<Vec<(H3Cell, Arc<Page>)>, PageError> {
+        if Instant::now() >= deadline {
+            return Err(StoreError::Deadline.into());
+        }
+        let Fetched { pages, cost: spent } = self.pages.fetch(collection, cells, deadline).await?;
+        *cost += spent;
+        Ok(pages)
+    }
+}

@@ -1,0 +1,151 @@
+//! A DynamoDB engine in our own process, so that `cellar` runs without an account, a container or a network.
+//!
+//! The engine (the `dynoxide` crate, on SQLite) listens on a loopback port, and the store reaches it as it
+//! reaches AWS: through the SDK. One process at a time owns a data directory, by the lock on its file `lock`,
+//! and leaves the address of its engine in the file `endpoint`; others join as clients. When the owner ends,
+//! however it ends, one of them takes over at the same address, so that a server survives the import that it
+//! joined.
+//!
+//! Invariant: only the holder of the lock opens the database; it lets go of the lock after the database is
+//! closed.
+//!
+//! Every local user can reach a loopback port, and the engine checks no signatures: this is for a developer's
+//! machine.
+
+mod dir;
+mod engine;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{self, BehaviorVersion, Credentials, Region};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use self::dir::DataDir;
+use self::engine::{Engine, Source};
+use super::config::client;
+use super::{DynamoStore, SetupError, StoreConfig};
+
+/// How long to wait for the owner of a directory to answer: it may just have started.
+const JOIN_LIMIT: Duration = Duration::from_secs(5);
+
+const JOIN_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// An engine on a loopback port, ours or that of the process that owns the data directory.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use cellar_api::store::{Embedded, StoreConfig};
+///
+/// let embedded = Embedded::open("./data".as_ref()).await?;
+/// let store = embedded.store(&StoreConfig::default()).await?;
+/// // … read and write …
+/// embedded.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Embedded {
+    address: SocketAddr,
+    engine: Engine,
+}
+
+/// Why there is no embedded engine.
+#[derive(Debug, Error)]
+pub enum EmbeddedError {
+    /// The data directory cannot be read or written.
+    #[error("cannot use data directory {}: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database file is damaged, or something else.
+    #[error("cannot open database {}: {reason}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What the engine said.
+        reason: String,
+    },
+    /// Another process holds the lock, but no engine answers at the address it left.
+    #[error("data directory {} is in use by a process that does not answer", path.display())]
+    Silent {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The engine could not start or go on.
+    #[error("the embedded engine failed: {0}")]
+    Engine(#[from] io::Error),
+}
+
+impl Embedded {
+    /// The engine of a data directory, which is created if need be: our own, or that of the process that owns
+    /// the directory already.
+    pub async fn open(path: &Path) -> Result<Self, EmbeddedError> {
+        let dir = DataDir::create(path)?;
+        let lock = dir.lock_file()?;
+        let end = Instant::now() + JOIN_LIMIT;
+        loop {
+            if dir.try_own(&lock)? {
+                let (engine, address) = Engine::start(Source::Directory { dir, lock }).await?;
+                return Ok(Self { address, engine });
+            }
+            if let Some(address) = dir.endpoint()
+                && answers(address).await
+            {
+                let engine = Engine::stand_by(dir, lock, address)?;
+                return Ok(Self { address, engine });
+            }
+            if Instant::now() >= end {
+                return Err(EmbeddedError::Silent { path: path.to_owned() });
+            }
+            sleep(JOIN_POLL_INTERVAL).await;
+        }
+    }
+
+    /// An engine that keeps everything in memory and loses it at the end.
+    pub async fn memory() -> Result<Self, EmbeddedError> {
+        let (engine, address) = Engine::start(Source::Memory).await?;
+        Ok(Self { address, engine })
+    }
+
+    /// Where the engine listens, as a URL.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Whether the engine runs in this process; if not, another one owns the data directory.
+    pub fn is_owner(&self) -> bool {
+        self.engine.is_serving()
+    }
+
+    /// A store on this engine, with its table created. The configuration's endpoint is not used.
+    pub async fn store(&self, config: &StoreConfig) -> Result<DynamoStore, SetupError> {
+        let sdk = config::Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("local"))
+            .credentials_provider(Credentials::new("cellar", "cellar", None, None, "embedded"))
+            .endpoint_url(self.endpoint());
+        let store = DynamoStore::new(client(sdk), config);
+        store.create_table().await?;
+        Ok(store)
+    }
+
+    /// Stops the engine once the requests it has begun are answered, and closes its database. Dropping does the
+    /// same, but blocks the thread meanwhile.
+    pub async fn shutdown(self) {
+        // The task cannot fail, and nothing is left to be done if it did.
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+}
+
+async fn answers(address: SocketAddr) -> bool {
+    let connected = timeout(Duration::from_millis(500), TcpStream::connect(address)).await;
+    matches!(connected, Ok(Ok(_)))
+}

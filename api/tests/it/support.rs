@@ -1,0 +1,84 @@
+//! What tests of all modules use.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cellar_api::place::{Place, Properties};
+use cellar_api::store::config::connect;
+use cellar_api::store::{DynamoStore, Embedded, StoreConfig};
+use geo_index::{Collection, Position};
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+
+/// Set this to run against another endpoint than the embedded engine: DynamoDB Local, say.
+const ENDPOINT_VARIABLE: &str = "CELLAR_TEST_DYNAMODB_ENDPOINT";
+
+<<<<<<< HEAD
+/// A table of its own for each test, removed at the end.
+pub(crate) struct TestStore {
+=======
+/// A table that no other test uses.
+pub struct TestStore {
+>>>>>>> store
+    store: DynamoStore,
+    /// The configuration of a table that outlives the process unless it is removed.
+    lasting: Option<StoreConfig>,
+}
+
+impl std::ops::Deref for TestStore {
+    type Target = DynamoStore;
+
+    fn deref(&self) -> &DynamoStore {
+        &self.store
+    }
+}
+
+impl Drop for TestStore {
+    /// Removes a lasting table as well as can be, over connections of its own: those of the store need the
+    /// test's runtime, which this may be blocking.
+    fn drop(&mut self) {
+        let Some(config) = self.lasting.take() else { return };
+        let removed = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(async { connect(&config).await.ok()?.delete_table().await.ok() })
+        });
+        if !matches!(removed.join(), Ok(Some(()))) {
+            eprintln!("table {} is left behind", self.store.table());
+        }
+    }
+}
+
+/// A store on a table that no other test uses.
+pub(crate) async fn fresh_store() -> TestStore {
+    static TABLES: AtomicU32 = AtomicU32::new(0);
+    let number = TABLES.fetch_add(1, Ordering::Relaxed);
+    let config = StoreConfig::new(format!("cellar-test-{}-{number}", std::process::id()));
+    let Ok(url) = std::env::var(ENDPOINT_VARIABLE) else {
+        let store = engine().await.store(&config).await.expect("the engine creates tables");
+        return TestStore { store, lasting: None };
+    };
+    let config = StoreConfig { endpoint_url: Some(url), ..config };
+    let store = connect(&config).await.expect("the endpoint's region and credentials are set");
+    store.create_table().await.expect("the endpoint creates tables");
+    TestStore { store, lasting: Some(config) }
+}
+
+/// One engine for all tests of the process: their tables are apart.
+async fn engine() -> &'static Embedded {
+    static ENGINE: OnceCell<Embedded> = OnceCell::const_new();
+    ENGINE.get_or_init(|| async { Embedded::memory().await.expect("an engine in memory") }).await
+}
+
+/// A collection by name.
+pub(crate) fn collection(name: &str) -> Collection {
+    name.parse().expect("a valid name")
+}
+
+/// A place with the properties of a JSON text.
+pub(crate) fn place(id: &str, lat: f64, lon: f64, properties: &str) -> Place {
+    let raw: Box<RawValue> = serde_json::from_str(properties).expect("valid JSON");
+    Place {
+        id: id.parse().expect("a valid id"),
+        position: Position::new(lat, lon).expect("a valid position"),
+        properties: Properties::from_raw(&raw).expect("an object"),
+    }
+}

@@ -1,0 +1,335 @@
+//! Best-first search for the nearest places.
+//!
+//! A queue of cells is ordered by a lower bound of their distance to the origin. The nearest cell's page is
+//! looked at: places become candidates, a split puts its children into the queue instead. The search is over
+//! when the next bound lies beyond the radius or beyond the k-th candidate.
+//!
+//! Candidates are compared by squared chord; only those that can be in the answer, rounding included, get
+//! their distance computed. Invariant: a candidate is dropped only when `limit` others are nearer by more
+//! than rounding can blur.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::query::{NearbyKey, NearbyQuery};
+use super::{Hit, Progress, SearchLimits, SearchWork, atlas};
+use crate::distance::{Chord, angle, distance};
+use crate::error::SearchError;
+use crate::grid::{Cap, GridCell, h3::H3Cell};
+use crate::page::{ChildCell, Page, PlacesPage, SplitPage};
+use crate::point::UnitVector;
+use crate::units::Meters;
+
+/// A search for the nearest places; see the [module](super) for how to drive it.
+#[derive(Debug)]
+pub struct NearbySearch {
+    query: NearbyQuery,
+    limits: SearchLimits,
+    origin: UnitVector,
+    frontier: BinaryHeap<Frontier>,
+    supplied: FxHashMap<H3Cell, Arc<Page>>,
+    pages: Vec<Arc<Page>>,
+    candidates: Vec<Candidate>,
+    /// Nothing beyond this squared chord can be in the answer; shrinks as candidates come in.
+    reach_sq: f64,
+    /// The same as an angle, in radians.
+    reach: f64,
+    /// Both at the start, just above the query's radius.
+    radius_sq: f64,
+    radius: f64,
+    /// Candidates since the reach was last tightened.
+    untightened: bool,
+    /// Whether anything that may lie within the radius was passed over in favour of nearer candidates.
+    passed_over: bool,
+    after: Option<After>,
+    work: SearchWork,
+}
+
+/// What is known of [`NearbyQuery::after`] without computing a distance.
+#[derive(Debug)]
+struct After {
+    angle: f64,
+    surely_before_sq: f64,
+    surely_behind_sq: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    chord_sq: f64,
+    page: u32,
+    row: u32,
+}
+
+/// A cell in the queue.
+#[derive(Clone, Copy, Debug)]
+struct Frontier {
+    /// Lower bound of the angle to everything keyed below the cell.
+    bound: f64,
+    /// Estimated places per steradian around here; 0 where nothing is known.
+    density: f64,
+    cell: H3Cell,
+}
+
+impl Ord for Frontier {
+    /// The nearest is the greatest, for the heap's sake.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.bound.total_cmp(&self.bound).then_with(|| other.cell.cmp(&self.cell))
+    }
+}
+
+impl PartialOrd for Frontier {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Frontier {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Frontier {}
+
+/// Levels below a missing page's cell that are looked at before the page is asked for.
+const CLOSE_LOOK: u8 = 2;
+
+/// Whether anything keyed below a cell may lie within an angle of the origin, by the caps of its descendants
+/// `depth` levels below: together they are a much closer fit than the cell's own, and cheap beside a read.
+fn may_hold(cell: H3Cell, origin: UnitVector, angle: f64, depth: u8) -> bool {
+    if !Cap::of(cell).may_reach(origin, angle) {
+        return false;
+    }
+    let children = if depth == 0 { Vec::new() } else { cell.children() };
+    children.is_empty() || children.into_iter().any(|child| may_hold(child, origin, angle, depth - 1))
+}
+
+/// The places found.
+#[derive(Clone, Debug)]
+pub struct NearbyAnswer {
+    /// Nearest first, ties by id.
+    pub hits: Vec<Hit>,
+    /// Where to go on. Absent when there is surely nothing more within the radius.
+    pub next: Option<NearbyKey>,
+    /// What it took.
+    pub work: SearchWork,
+}
+
+impl NearbySearch {
+    /// Begins a search at the roots that the radius touches.
+    pub fn new(query: NearbyQuery, limits: SearchLimits) -> Self {
+        let origin = query.origin.unit();
+        let reach_sq = Chord::sq_at_least(query.radius);
+        let reach = Chord::angle_at_least(reach_sq);
+        let after = query.after.as_ref().map(|key| After {
+            angle: angle(key.distance),
+            surely_before_sq: Chord::sq_at_most(key.distance),
+            surely_behind_sq: Chord::sq_at_least(key.distance),
+        });
+        let mut search = Self {
+            limits,
+            origin,
+            frontier: BinaryHeap::with_capacity(64),
+            supplied: FxHashMap::default(),
+            pages: Vec::with_capacity(16),
+            candidates: Vec::with_capacity(4 * query.limit + 128),
+            reach_sq,
+            reach,
+            radius_sq: reach_sq,
+            radius: reach,
+            untightened: false,
+            passed_over: false,
+            after,
+            work: SearchWork::default(),
+            query,
+        };
+        let mut roots = Vec::with_capacity(8);
+        atlas::roots(&|cap| cap.may_reach(origin, reach), &mut |root| roots.push(*root));
+        for root in &roots {
+            search.enqueue(root, 0.0);
+        }
+        search
+    }
+
+    fn enqueue(&mut self, child: &ChildCell, density: f64) {
+        let bound = child.min_angle(self.origin);
+        let behind = self.after.as_ref().is_none_or(|after| child.cap.max_angle(self.origin) >= after.angle);
+        if bound > self.reach {
+            self.passed_over |= bound <= self.radius;
+        } else if behind {
+            self.frontier.push(Frontier { bound, density, cell: child.cell });
+        }
+    }
+
+    /// Goes on as far as the pages at hand allow: those supplied, and those that `local` has.
+    ///
+    /// # Errors
+    ///
+    /// [`SearchError::PageBudget`] when the search would look at more pages than allowed.
+    pub fn advance(
+        &mut self,
+        mut local: impl FnMut(H3Cell) -> Option<Arc<Page>>,
+    ) -> Result<Progress, SearchError> {
+        let mut missing: Vec<Frontier> = Vec::new();
+        while let Some(next) = self.pop_within_reach() {
+            if let Some(page) = self.supplied.remove(&next.cell).or_else(|| local(next.cell)) {
+                self.look_at(&page)?;
+            } else if !may_hold(next.cell, self.origin, self.reach, CLOSE_LOOK) {
+                // Nothing of it lies within reach; within the radius it may.
+                self.passed_over |= self.reach < self.radius;
+            } else if self.worth_asking(&missing, &next) {
+                missing.push(next);
+            } else {
+                self.frontier.push(next);
+                break;
+            }
+        }
+        if missing.is_empty() {
+            return Ok(Progress::Done);
+        }
+        self.work.rounds += 1;
+        self.work.asked += missing.len();
+        let cells = missing.iter().map(|frontier| frontier.cell).collect();
+        self.frontier.extend(missing);
+        Ok(Progress::Need(cells))
+    }
+
+    /// Hands in a page that was asked for, or one that came along with it.
+    pub fn supply(&mut self, cell: H3Cell, page: Arc<Page>) {
+        self.supplied.insert(cell, page);
+    }
+
+    fn pop_within_reach(&mut self) -> Option<Frontier> {
+        self.tighten();
+        let next = self.frontier.peek()?;
+        if next.bound > self.reach { None } else { self.frontier.pop() }
+    }
+
+    /// Whether to fetch one more page in this round, although nearer ones are still missing: only when it
+    /// lies about as near as the k-th place is expected.
+    fn worth_asking(&self, missing: &[Frontier], next: &Frontier) -> bool {
+        let Some(nearest) = missing.first() else { return true };
+        if missing.len() >= self.limits.fan_out || self.work.pages + missing.len() >= self.limits.page_budget
+        {
+            return false;
+        }
+        let start = self.after.as_ref().map_or(0.0, |after| after.angle);
+        let expected = if nearest.density > 0.0 {
+            let area = self.query.limit as f64 / nearest.density;
+            (start * start + area / std::f64::consts::PI).sqrt()
+        } else {
+            // Nothing is known yet: what surrounds the origin now, twice as many pages in each further round.
+            if missing.len() < 1 << self.work.rounds.min(8) { self.reach } else { start }
+        };
+        next.bound <= expected && may_hold(next.cell, self.origin, expected, CLOSE_LOOK)
+    }
+
+    fn look_at(&mut self, page: &Arc<Page>) -> Result<(), SearchError> {
+        self.work.pages += 1;
+        if self.work.pages > self.limits.page_budget {
+            return Err(SearchError::PageBudget { budget: self.limits.page_budget });
+        }
+        match &**page {
+            Page::Split(split) => self.descend(split),
+            Page::Places(places) => {
+                let before = self.candidates.len();
+                self.collect(places);
+                if self.candidates.len() > before {
+                    self.untightened = true;
+                    self.pages.push(Arc::clone(page));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn descend(&mut self, split: &SplitPage) {
+        let density = split.density();
+        for child in split.children() {
+            self.enqueue(child, density);
+        }
+    }
+
+    fn collect(&mut self, places: &PlacesPage) {
+        let category = match self.query.category.as_deref().map(|name| places.category_index(name)) {
+            None => None,
+            Some(Some(index)) => Some(index),
+            Some(None) => return,
+        };
+        let page = self.pages.len() as u32;
+        let units = places.units();
+        let columns = units.x.iter().zip(&units.y).zip(&units.z);
+        for (row, ((&x, &y), &z)) in columns.enumerate() {
+            let chord_sq = UnitVector { x, y, z }.chord_sq(self.origin);
+            if chord_sq > self.reach_sq {
+                self.passed_over |= chord_sq <= self.radius_sq;
+                continue;
+            }
+            let wanted = category.is_none_or(|index| places.category_indexes()[row] == index)
+                && self.is_behind(places, row, chord_sq);
+            if wanted {
+                self.candidates.push(Candidate { chord_sq, page, row: row as u32 });
+            }
+        }
+    }
+
+    fn is_behind(&self, places: &PlacesPage, row: usize, chord_sq: f64) -> bool {
+        let (Some(after), Some(key)) = (&self.after, &self.query.after) else { return true };
+        if chord_sq < after.surely_before_sq {
+            return false;
+        }
+        chord_sq > after.surely_behind_sq || {
+            let at = distance(self.query.origin, places.position(row));
+            (at.get(), places.id(row)) > (key.distance.get(), key.id.as_str())
+        }
+    }
+
+    /// Shrinks the reach to the k-th candidate.
+    fn tighten(&mut self) {
+        let limit = self.query.limit;
+        if !self.untightened || self.candidates.len() < limit {
+            return;
+        }
+        self.untightened = false;
+        let by_chord = |a: &Candidate, b: &Candidate| a.chord_sq.total_cmp(&b.chord_sq);
+        let (_, kth, _) = self.candidates.select_nth_unstable_by(limit - 1, by_chord);
+        let reach_sq = Chord::widen_sq(kth.chord_sq);
+        if reach_sq < self.reach_sq {
+            self.reach_sq = reach_sq;
+            self.reach = Chord::angle_at_least(reach_sq);
+            let before = self.candidates.len();
+            self.candidates.retain(|candidate| candidate.chord_sq <= reach_sq);
+            self.passed_over |= self.candidates.len() < before;
+        }
+    }
+
+    /// The answer, once [`advance`](NearbySearch::advance) has said that it is done.
+    pub fn finish(self) -> NearbyAnswer {
+        let radius = self.query.radius;
+        let measured = self.candidates.iter().filter_map(|candidate| {
+            let page = Arc::clone(&self.pages[candidate.page as usize]);
+            let hit = Hit { page, row: candidate.row as usize, distance: None };
+            let at = distance(self.query.origin, hit.position());
+            (at <= radius).then_some((at, hit))
+        });
+        let mut found: Vec<(Meters, Hit)> = measured.collect();
+        let by_key = |a: &(Meters, Hit), b: &(Meters, Hit)| {
+            a.0.get().total_cmp(&b.0.get()).then_with(|| a.1.id().cmp(b.1.id()))
+        };
+        let limit = self.query.limit;
+        let cut = found.len() > limit;
+        if cut {
+            found.select_nth_unstable_by(limit, by_key);
+            found.truncate(limit);
+        }
+        found.sort_unstable_by(by_key);
+        let more = cut || self.passed_over || !self.frontier.is_empty();
+        let last = found.last().filter(|_| more && found.len() == limit);
+        let next = last.map(|(at, hit)| NearbyKey { distance: *at, id: hit.id().to_owned() });
+        let hits = found.into_iter().map(|(at, hit)| Hit { distance: Some(at), ..hit }).collect();
+        NearbyAnswer { hits, next, work: self.work }
+    }
+}

@@ -94,7 +94,8 @@ pub async fn run(args: ImportArgs) -> Result<u8, CliError> {
     outcome
 }
 
-async fn run_on(args: ImportArgs, store: &dyn Store) -> Result<u8, CliError> {
+/// Imports into a store that is open.
+pub async fn run_on(args: ImportArgs, store: &dyn Store) -> Result<u8, CliError> {
     let json = args.json;
     let (job, total_bytes) = plan(args)?;
     let bar = Bar::new(total_bytes);

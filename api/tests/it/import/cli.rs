@@ -16,8 +16,8 @@ enum Command {
 
 async fn run(store: &MemoryStore, args: &[&str]) -> Result<u8, CliError> {
     match Command::try_parse_from([&["cellar"], args].concat()).unwrap() {
-        Command::Import(args) => cli::import::run(args, store).await,
-        Command::Export(args) => cli::export::run(args, store).await,
+        Command::Import(args) => cli::import::run_on(args, store).await,
+        Command::Export(args) => cli::export::run_on(args, store).await,
     }
 }
 

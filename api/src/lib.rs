@@ -5,11 +5,20 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod geojson;
 pub mod jobs;
+pub mod middleware;
 pub mod pages;
+pub mod params;
 pub mod place;
+pub mod problem;
+pub mod router;
+pub mod routes;
 pub mod search;
+pub mod serve;
+pub mod state;
 pub mod store;
 #[cfg(feature = "cli")]
 pub mod world;

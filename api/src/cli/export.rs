@@ -44,6 +44,7 @@ pub struct ExportArgs {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_JSON")]
     pub json: bool,
 
+    /// Where the places are.
     #[command(flatten)]
     pub store: StoreArgs,
 }

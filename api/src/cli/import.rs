@@ -82,6 +82,7 @@ pub struct ImportArgs {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_JSON")]
     pub json: bool,
 
+    /// Where the places are.
     #[command(flatten)]
     pub store: StoreArgs,
 }

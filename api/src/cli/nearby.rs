@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::store_args::StoreArgs;
 use super::{CliError, code};
 use crate::pages::{PageError, StorePages};
+use crate::routes::answer::write_collection;
 use crate::search::{Limits, Nearby, Search};
 use crate::store::Store;
 
@@ -77,7 +78,7 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     open.close().await;
     let answer = answer?;
     if args.json {
-        println!("{}", feature_collection(&answer.hits));
+        println!("{}", String::from_utf8_lossy(&write_collection(&answer.hits, &[])));
     } else {
         print(&answer);
     }
@@ -95,11 +96,6 @@ async fn search(
     }
     let search = Search::new(Arc::new(StorePages::new(store)), Limits::default());
     Ok(search.nearby(collection, query, Instant::now() + Duration::from_secs(30)).await?)
-}
-
-fn feature_collection(hits: &[Hit]) -> String {
-    let features = crate::routes::features(hits);
-    format!(r#"{{"type":"FeatureCollection","numberReturned":{},"features":[{features}]}}"#, hits.len())
 }
 
 fn print(answer: &Nearby) {

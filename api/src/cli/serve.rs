@@ -68,7 +68,8 @@ pub(super) struct Config {
 impl Config {
     pub(super) fn from_env(listen: SocketAddr) -> Result<Self, CliError> {
         let api = ApiConfig::from_env(&ProcessEnv)?;
-        let write = WriteConfig::from_env(&ProcessEnv, listen.ip().is_loopback())?;
+        let mut write = WriteConfig::from_env(&ProcessEnv)?;
+        write.open |= listen.ip().is_loopback();
         Ok(Self { api, write })
     }
 }

@@ -12,13 +12,8 @@ use tokio::sync::OnceCell;
 /// Set this to run against another endpoint than the embedded engine: DynamoDB Local, say.
 const ENDPOINT_VARIABLE: &str = "CELLAR_TEST_DYNAMODB_ENDPOINT";
 
-<<<<<<< HEAD
-/// A table of its own for each test, removed at the end.
-pub(crate) struct TestStore {
-=======
 /// A table that no other test uses.
-pub struct TestStore {
->>>>>>> store
+pub(crate) struct TestStore {
     store: DynamoStore,
     /// The configuration of a table that outlives the process unless it is removed.
     lasting: Option<StoreConfig>,

@@ -12,7 +12,7 @@ use crate::bbox::BBox;
 use crate::distance::HALF_CIRCUMFERENCE;
 use crate::error::CursorError;
 use crate::grid::h3::H3Cell;
-use crate::key::{Collection, MAX_ID_BYTES};
+use crate::key::{Collection, MAX_ID_BYTES, PlaceId};
 use crate::point::Position;
 use crate::units::Meters;
 
@@ -154,6 +154,9 @@ fn decode(kind: u8, cursor: &str, fingerprint: u64) -> Result<(u64, String), Cur
     let (its_fingerprint, rest) = rest.split_first_chunk().ok_or(MALFORMED)?;
     let (position, id) = rest.split_first_chunk().ok_or(MALFORMED)?;
     let id = String::from_utf8(id.to_vec()).map_err(|_| MALFORMED)?;
+    if !id.is_empty() && id.parse::<PlaceId>().is_err() {
+        return Err(MALFORMED);
+    }
     if its_kind != kind || u64::from_be_bytes(*its_fingerprint) != fingerprint {
         return Err(CursorError::Foreign);
     }

@@ -1,0 +1,18 @@
+//! What happens to every request around its handler, from the outside in:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`observe`] | request id, span, one log line, `Server-Timing`, problems made complete, default headers |
+//! | [`panics`] | a panic becomes a problem |
+//! | [`shed`] | more requests than the process can work on are turned away at once |
+//! | [`deadline`] | a request has so much time and no more; store calls carry its deadline |
+//! | [`write_guard`] | writes take a token |
+//!
+//! Probes and documents pass only the first two: an overloaded process is still alive.
+
+pub mod deadline;
+pub mod observe;
+pub mod panics;
+pub mod request_id;
+pub mod shed;
+pub mod write_guard;

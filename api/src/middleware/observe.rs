@@ -1,0 +1,92 @@
+//! What is seen of a request from the outside: its id, one log line, the headers that every answer has.
+//!
+//! Invariant: a log line holds the route's template, never the path or the query, for a user's position is in
+//! there; and no header, for tokens are in there.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument as _;
+
+use super::request_id;
+use crate::problem::{self, Problem};
+use crate::search::Work;
+use crate::store::ReadCost;
+use geo_index::tree::SearchWork;
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// What a search cost; a handler leaves it in the response's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchTiming {
+    /// What it read.
+    pub work: Work,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// Observes a request.
+pub async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id::of(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    let span = tracing::info_span!("request", %method, route, request_id = %id);
+    async {
+        let response = next.run(request).await;
+        let mut response = problem::complete(response, &method, &id);
+        add_headers(&mut response, &id);
+        log(&response, started.elapsed());
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn add_headers(response: &mut Response, id: &str) {
+    let timing = response.extensions().get::<SearchTiming>().map(server_timing);
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
+    for (name, value) in [(request_id::HEADER, Some(id.to_owned())), (SERVER_TIMING, timing)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn server_timing(timing: &SearchTiming) -> String {
+    let SearchTiming { work, elapsed } = timing;
+    let mut value = String::with_capacity(96);
+    let _ = write!(
+        value,
+        "search;dur={:.3}, rounds;desc=\"{}\", pages;desc=\"{}\", queries;desc=\"{}\"",
+        elapsed.as_secs_f64() * 1_000.0,
+        work.tree.rounds,
+        work.tree.pages,
+        work.cost.queries
+    );
+    value
+}
+
+fn log(response: &Response, elapsed: Duration) {
+    let status = response.status().as_u16();
+    let duration_ms = elapsed.as_secs_f64() * 1_000.0;
+    let work = response.extensions().get::<SearchTiming>().map(|timing| timing.work);
+    let problem = response.extensions().get::<Problem>();
+    let kind = problem.map(|problem| problem.kind().slug());
+    let cause = problem.and_then(Problem::internal_text);
+    if status >= 500 {
+        tracing::error!(status, duration_ms, problem = kind, cause, "answered");
+    } else if let Some(work) = work {
+        let Work { tree: SearchWork { rounds, pages, .. }, cost: ReadCost { queries, read_units } } = work;
+        tracing::info!(status, duration_ms, rounds, pages, queries, read_units, "answered");
+    } else {
+        tracing::info!(status, duration_ms, problem = kind, cause, "answered");
+    }
+}

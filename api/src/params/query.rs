@@ -1,0 +1,177 @@
+//! The query string as names and values.
+
+use std::borrow::Cow;
+
+use form_urlencoded::Serializer;
+use percent_encoding::percent_decode_str;
+
+use crate::problem::{Kind, Problem};
+
+/// Longest value repeated in an error, in characters.
+const MAX_ECHO_CHARS: usize = 64;
+
+/// A decoded query string: every name is known and there once.
+///
+/// ```
+/// use cellar_api::params::QueryText;
+///
+/// let query = QueryText::parse(Some("lat=48.8&category=wine+bar"), &["lat", "category"]).unwrap();
+/// assert_eq!(query.required("category", "a text").unwrap(), "wine bar");
+/// assert!(QueryText::parse(Some("lat=1&lat=2"), &["lat"]).is_err());
+/// assert!(QueryText::parse(Some("lng=1"), &["lat"]).is_err());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct QueryText {
+    pairs: Vec<(String, String)>,
+}
+
+impl QueryText {
+    /// Decodes what follows the `?`. As in forms, `+` is a space.
+    pub fn parse(raw: Option<&str>, known: &[&'static str]) -> Result<Self, Problem> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for part in raw.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let name = decode(name, None)?;
+            if !known.contains(&name.as_str()) {
+                return Err(unknown(name, known));
+            }
+            if pairs.iter().any(|(earlier, _)| *earlier == name) {
+                let detail = format!("`{name}` is there more than once");
+                return Err(Problem::new(Kind::ParameterRepeated, detail).parameter(name));
+            }
+            let value = decode(value, Some(&name))?;
+            pairs.push((name, value));
+        }
+        Ok(Self { pairs })
+    }
+
+    /// A parameter that may be left out but not left empty.
+    pub fn optional(
+        &self,
+        name: &'static str,
+        allowed: impl Into<Cow<'static, str>>,
+    ) -> Result<Option<&str>, Problem> {
+        match self.pairs.iter().find(|(known, _)| known == name) {
+            None => Ok(None),
+            Some((_, value)) if value.is_empty() => {
+                Err(Problem::new(Kind::ParameterInvalid, format!("`{name}` is empty"))
+                    .parameter(name)
+                    .allowed(allowed))
+            }
+            Some((_, value)) => Ok(Some(value)),
+        }
+    }
+
+    /// A parameter that must be there.
+    pub fn required(
+        &self,
+        name: &'static str,
+        allowed: impl Into<Cow<'static, str>>,
+    ) -> Result<&str, Problem> {
+        let allowed = allowed.into();
+        self.optional(name, allowed.clone())?.ok_or_else(|| {
+            Problem::new(Kind::ParameterMissing, format!("`{name}` is required"))
+                .parameter(name)
+                .allowed(allowed)
+        })
+    }
+
+    /// The same query at a path, as a link.
+    pub fn link(&self, path: &str) -> String {
+        self.link_with(path, |name| name.is_empty(), None)
+    }
+
+    /// The same query at a path, as a link to what follows a cursor.
+    pub fn next_link(&self, path: &str, cursor: &str) -> String {
+        self.link_with(path, |name| name == "cursor", Some(cursor))
+    }
+
+    fn link_with(&self, path: &str, dropped: impl Fn(&str) -> bool, cursor: Option<&str>) -> String {
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(self.pairs.iter().filter(|(name, _)| !dropped(name)));
+        query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        match query.finish() {
+            query if query.is_empty() => path.to_owned(),
+            query => format!("{path}?{query}"),
+        }
+    }
+}
+
+/// A value as an error repeats it.
+pub(super) fn echo(value: &str) -> String {
+    let mut echo: String = value.chars().take(MAX_ECHO_CHARS).collect();
+    if echo.len() < value.len() {
+        echo.push('…');
+    }
+    echo
+}
+
+fn unknown(name: String, known: &[&'static str]) -> Problem {
+    let allowed = if known.is_empty() { Cow::from("no parameters") } else { known.join(", ").into() };
+    Problem::new(Kind::ParameterUnknown, format!("there is no parameter `{}` here", echo(&name)))
+        .parameter(name)
+        .allowed(allowed)
+}
+
+fn decode(text: &str, name: Option<&str>) -> Result<String, Problem> {
+    let malformed = |what: &str| {
+        let problem = Problem::new(Kind::QueryMalformed, format!("the query holds {what}"))
+            .allowed("percent-encoded UTF-8");
+        match name {
+            Some(name) => problem.parameter(name.to_owned()),
+            None => problem,
+        }
+    };
+    if !escapes_are_whole(text) {
+        return Err(malformed("a `%` that two hexadecimal digits do not follow"));
+    }
+    let spaced = text.replace('+', " ");
+    match percent_decode_str(&spaced).decode_utf8() {
+        Ok(decoded) => Ok(decoded.into_owned()),
+        Err(_) => Err(malformed("bytes that are not UTF-8")),
+    }
+}
+
+fn escapes_are_whole(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes();
+        digits.len() >= 2 && digits[..2].iter().all(u8::is_ascii_hexdigit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_of(raw: &str) -> Kind {
+        QueryText::parse(Some(raw), &["a", "cursor"]).unwrap_err().kind()
+    }
+
+    #[test]
+    fn decodes_as_forms_do() {
+        let query = QueryText::parse(Some("&a=%C3%A9+%2B%26&"), &["a"]).unwrap();
+        assert_eq!(query.required("a", "").unwrap(), "é +&");
+        assert!(QueryText::parse(None, &[]).is_ok());
+    }
+
+    #[test]
+    fn refuses_what_it_would_have_to_guess() {
+        assert_eq!(kind_of("a=%"), Kind::QueryMalformed);
+        assert_eq!(kind_of("a=%2"), Kind::QueryMalformed);
+        assert_eq!(kind_of("a=%zz"), Kind::QueryMalformed);
+        assert_eq!(kind_of("a=%FF"), Kind::QueryMalformed);
+        assert_eq!(kind_of("a=1&%61=2"), Kind::ParameterRepeated);
+        assert_eq!(kind_of("A=1"), Kind::ParameterUnknown);
+        let empty = QueryText::parse(Some("a="), &["a"]).unwrap();
+        assert_eq!(empty.optional("a", "").unwrap_err().kind(), Kind::ParameterInvalid);
+        assert_eq!(empty.required("cursor", "").unwrap_err().kind(), Kind::ParameterMissing);
+    }
+
+    #[test]
+    fn a_next_link_replaces_the_cursor() {
+        let query = QueryText::parse(Some("a=x+y&cursor=1"), &["a", "cursor"]).unwrap();
+        assert_eq!(query.link("/p"), "/p?a=x+y&cursor=1");
+        assert_eq!(query.next_link("/p", "2"), "/p?a=x+y&cursor=2");
+        assert_eq!(QueryText::default().link("/p"), "/p");
+    }
+}

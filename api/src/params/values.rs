@@ -1,0 +1,121 @@
+//! Values that several resources take.
+
+use super::query::{QueryText, echo};
+use crate::problem::{Kind, Problem};
+
+/// Most hits of one answer.
+pub(crate) const MAX_LIMIT: usize = 100;
+/// Hits of one answer when the caller does not say.
+pub(crate) const DEFAULT_LIMIT: usize = 20;
+/// Longest category, in bytes.
+pub(crate) const MAX_CATEGORY_BYTES: usize = 200;
+
+const CURSOR_ALLOWED: &str = "the cursor of a `next` link";
+
+/// A value that cannot be read.
+pub(super) fn invalid(name: &'static str, value: &str, problem: &str, allowed: String) -> Problem {
+    Problem::new(Kind::ParameterInvalid, format!("`{name}` is \"{}\", {problem}", echo(value)))
+        .parameter(name)
+        .allowed(allowed)
+}
+
+/// A value beyond its range.
+pub(super) fn out_of_range(name: &'static str, value: &str, allowed: String) -> Problem {
+    let detail = format!("`{name}` is {}; it must be {allowed}", echo(value));
+    Problem::new(Kind::ParameterOutOfRange, detail).parameter(name).allowed(allowed)
+}
+
+/// A number as callers write it. `1e999` becomes infinity, which no range holds; `inf` and `NaN` are no numbers.
+pub(super) fn number(name: &'static str, text: &str, allowed: &str) -> Result<f64, Problem> {
+    if text.starts_with(' ') {
+        let problem =
+            "which begins with a space; a plus sign in a query means a space, so leave it out or write %2B";
+        return Err(invalid(name, text, problem, allowed.to_owned()));
+    }
+    let numeric = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
+    match text.parse() {
+        Ok(number) if numeric => Ok(number),
+        _ => Err(invalid(name, text, "which is not a number", allowed.to_owned())),
+    }
+}
+
+/// A required coordinate, in degrees.
+pub(super) fn degrees(query: &QueryText, name: &'static str, bound: f64) -> Result<f64, Problem> {
+    let allowed = format!("-{bound} to {bound}");
+    let text = query.required(name, allowed.clone())?;
+    let value = number(name, text, &allowed)?;
+    if (-bound..=bound).contains(&value) { Ok(value) } else { Err(out_of_range(name, text, allowed)) }
+}
+
+pub(super) fn limit(query: &QueryText) -> Result<usize, Problem> {
+    let allowed = format!("1 to {MAX_LIMIT}");
+    let Some(text) = query.optional("limit", allowed.clone())? else { return Ok(DEFAULT_LIMIT) };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(invalid("limit", text, "which is not a whole number", allowed));
+    }
+    match text.parse() {
+        Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        _ => Err(out_of_range("limit", text, allowed)),
+    }
+}
+
+pub(super) fn category(query: &QueryText) -> Result<Option<String>, Problem> {
+    let allowed = format!("1 to {MAX_CATEGORY_BYTES} bytes");
+    match query.optional("category", allowed.clone())? {
+        Some(text) if text.len() > MAX_CATEGORY_BYTES => {
+            let detail =
+                format!("`category` has {} bytes; it may have at most {MAX_CATEGORY_BYTES}", text.len());
+            Err(Problem::new(Kind::ParameterOutOfRange, detail).parameter("category").allowed(allowed))
+        }
+        text => Ok(text.map(str::to_owned)),
+    }
+}
+
+pub(super) fn cursor(query: &QueryText) -> Result<Option<&str>, Problem> {
+    query.optional("cursor", CURSOR_ALLOWED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(raw: &str) -> QueryText {
+        QueryText::parse(Some(raw), &["lat", "limit", "category"]).unwrap()
+    }
+
+    #[test]
+    fn degrees_are_finite_and_in_range() {
+        for (good, value) in [("-90", -90.0), ("%2B48.5", 48.5), ("4e1", 40.0), (".5", 0.5), ("-0", 0.0)] {
+            assert_eq!(degrees(&parse(&format!("lat={good}")), "lat", 90.0).unwrap(), value, "{good}");
+        }
+        for bad in ["90.0000001", "-91", "1e999", "-1e999"] {
+            let problem = degrees(&parse(&format!("lat={bad}")), "lat", 90.0).unwrap_err();
+            assert_eq!(problem.kind(), Kind::ParameterOutOfRange, "{bad}");
+        }
+        for bad in ["NaN", "inf", "-infinity", "1,5", "48.8N", "+48.8", "0x10", "%201", "-", "٣"] {
+            let problem = degrees(&parse(&format!("lat={bad}")), "lat", 90.0).unwrap_err();
+            assert_eq!(problem.kind(), Kind::ParameterInvalid, "{bad}");
+        }
+    }
+
+    #[test]
+    fn limits_are_whole_numbers() {
+        assert_eq!(limit(&parse("")).unwrap(), DEFAULT_LIMIT);
+        assert_eq!(limit(&parse("limit=100")).unwrap(), 100);
+        for bad in ["0", "101", "-1", "99999999999999999999999"] {
+            let problem = limit(&parse(&format!("limit={bad}"))).unwrap_err();
+            assert_eq!(problem.kind(), Kind::ParameterOutOfRange, "{bad}");
+        }
+        for bad in ["1.5", "ten", "", "-", "1e1", "%2B5"] {
+            let problem = limit(&parse(&format!("limit={bad}"))).unwrap_err();
+            assert_eq!(problem.kind(), Kind::ParameterInvalid, "{bad}");
+        }
+    }
+
+    #[test]
+    fn categories_are_counted_in_bytes() {
+        assert!(category(&parse(&format!("category={}", "é".repeat(100)))).is_ok());
+        assert!(category(&parse(&format!("category={}", "é".repeat(101)))).is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! The one place where what went wrong inside becomes what the client is told.
+
+use geo_index::{CursorError, KeyError, SearchError};
+
+use super::{FeatureFault, Kind, Problem};
+use crate::geojson::{BatchError, FeatureError};
+use crate::pages::PageError;
+use crate::store::StoreError;
+
+/// Most features that a problem lists.
+const MAX_LISTED_FAULTS: usize = 20;
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let internal = error.to_string();
+        match error {
+            StoreError::Deadline => Self::out_of_time(),
+            StoreError::Throttled => Self::new(
+                Kind::StoreThrottled,
+                "the store takes no more requests for the moment; try again shortly",
+            )
+            .retry_after_s(1),
+            StoreError::NoTable { .. } | StoreError::Failed(_) => {
+                Self::new(Kind::StoreUnavailable, "the store does not answer; try again shortly")
+                    .retry_after_s(2)
+            }
+            StoreError::TooLarge { bytes, max_bytes, .. } => Self::new(
+                Kind::BodyTooLarge,
+                format!("the place takes {bytes} bytes in the store; {max_bytes} are allowed"),
+            ),
+            StoreError::Damaged { .. } => Self::new(
+                Kind::Internal,
+                "something stored cannot be read; the log has more under the request id",
+            ),
+        }
+        .internal(internal)
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::PageBudget { .. } => Self::new(Kind::SearchTooBroad, error.to_string()),
+            SearchError::CrowdedPoint { .. } => Self::new(Kind::PointCrowded, error.to_string()),
+        }
+    }
+}
+
+impl From<PageError> for Problem {
+    fn from(failure: PageError) -> Self {
+        match failure {
+            PageError::Store(error) => error.into(),
+            PageError::Search(error) => error.into(),
+        }
+    }
+}
+
+impl From<CursorError> for Problem {
+    fn from(error: CursorError) -> Self {
+        Self::new(Kind::CursorInvalid, error.to_string())
+            .parameter("cursor")
+            .allowed("the cursor of a `next` link, with all other parameters but `limit` as they were")
+    }
+}
+
+impl From<FeatureError> for Problem {
+    fn from(error: FeatureError) -> Self {
+        let kind = match error {
+            FeatureError::TooLarge { .. } => Kind::BodyTooLarge,
+            FeatureError::Syntax { .. } => Kind::BodyInvalid,
+            _ => Kind::FeatureInvalid,
+        };
+        let problem = Self::new(kind, error.to_string());
+        if kind == Kind::FeatureInvalid { problem.errors(vec![fault(0, &error)]) } else { problem }
+    }
+}
+
+impl From<BatchError> for Problem {
+    fn from(error: BatchError) -> Self {
+        let detail = error.to_string();
+        match error {
+            BatchError::TooMany { .. } => Self::new(Kind::BodyTooLarge, detail),
+            BatchError::Features(faults) => Self::new(Kind::FeatureInvalid, detail).errors(
+                faults.iter().take(MAX_LISTED_FAULTS).map(|(index, error)| fault(*index, error)).collect(),
+            ),
+            _ => Self::new(Kind::BodyInvalid, detail),
+        }
+    }
+}
+
+impl Problem {
+    /// The request's time is up.
+    pub fn out_of_time() -> Self {
+        Self::new(Kind::DeadlineExceeded, "the answer was not ready in time; try again shortly")
+            .retry_after_s(1)
+    }
+
+    /// A path segment that the grammar of keys does not allow.
+    pub fn path_segment(name: &'static str, error: &KeyError) -> Self {
+        let allowed = match name {
+            "collection" => "1 to 64 characters of a-z, 0-9, `-` and `_`, the first a letter or digit",
+            _ => "1 to 512 bytes of percent-encoded UTF-8 without control characters, not `.` or `..`",
+        };
+        Self::new(Kind::ParameterInvalid, error.to_string()).parameter(name).allowed(allowed)
+    }
+}
+
+fn fault(index: usize, error: &FeatureError) -> FeatureFault {
+    FeatureFault { index, pointer: error.pointer(), detail: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internals_stay_in_the_log() {
+        for error in [
+            StoreError::NoTable { table: "cellar-internal".into() },
+            StoreError::Failed("cellar-internal".into()),
+            StoreError::Damaged { key: "cellar-internal".into(), reason: "x".into() },
+        ] {
+            let problem = Problem::from(error);
+            assert!(problem.internal_text().is_some_and(|text| text.contains("cellar-internal")));
+            let json = String::from_utf8(problem.json(None)).unwrap();
+            assert!(!json.contains("cellar-internal"), "{json}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The kinds of problems: the stable part of every error.
+
+use axum::http::StatusCode;
+
+/// A kind of problem. Its [`slug`](Kind::slug) is what a client may match on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is described once, in `facts`")]
+pub enum Kind {
+    ParameterUnknown,
+    ParameterMissing,
+    ParameterRepeated,
+    ParameterInvalid,
+    ParameterOutOfRange,
+    CursorInvalid,
+    QueryMalformed,
+    BodyInvalid,
+    FeatureInvalid,
+    WriteUnauthorized,
+    WriteDisabled,
+    RouteUnknown,
+    CollectionUnknown,
+    PlaceUnknown,
+    MethodNotAllowed,
+    BodyTimeout,
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    SearchTooBroad,
+    PointCrowded,
+    RequestInvalid,
+    Internal,
+    Overloaded,
+    DeadlineExceeded,
+    StoreThrottled,
+    StoreUnavailable,
+}
+
+struct Facts {
+    slug: &'static str,
+    status: StatusCode,
+    title: &'static str,
+    meaning: &'static str,
+}
+
+const fn facts(slug: &'static str, status: StatusCode, title: &'static str, meaning: &'static str) -> Facts {
+    Facts { slug, status, title, meaning }
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 26] = [
+        Self::ParameterUnknown,
+        Self::ParameterMissing,
+        Self::ParameterRepeated,
+        Self::ParameterInvalid,
+        Self::ParameterOutOfRange,
+        Self::CursorInvalid,
+        Self::QueryMalformed,
+        Self::BodyInvalid,
+        Self::FeatureInvalid,
+        Self::WriteUnauthorized,
+        Self::WriteDisabled,
+        Self::RouteUnknown,
+        Self::CollectionUnknown,
+        Self::PlaceUnknown,
+        Self::MethodNotAllowed,
+        Self::BodyTimeout,
+        Self::BodyTooLarge,
+        Self::MediaTypeUnsupported,
+        Self::SearchTooBroad,
+        Self::PointCrowded,
+        Self::RequestInvalid,
+        Self::Internal,
+        Self::Overloaded,
+        Self::DeadlineExceeded,
+        Self::StoreThrottled,
+        Self::StoreUnavailable,
+    ];
+
+    /// Last segment of the problem's `type`.
+    pub fn slug(self) -> &'static str {
+        self.facts().slug
+    }
+
+    /// Status of the response.
+    pub fn status(self) -> StatusCode {
+        self.facts().status
+    }
+
+    /// A short text that is the same for every problem of the kind.
+    pub fn title(self) -> &'static str {
+        self.facts().title
+    }
+
+    /// What it means and what to do about it.
+    pub fn meaning(self) -> &'static str {
+        self.facts().meaning
+    }
+
+    #[rustfmt::skip]
+    fn facts(self) -> Facts {
+        use StatusCode as S;
+        match self {
+            Self::ParameterUnknown => facts("parameter-unknown", S::BAD_REQUEST, "Unknown parameter",
+                "The query has a parameter that this resource does not know; `allowed` lists those it knows."),
+            Self::ParameterMissing => facts("parameter-missing", S::BAD_REQUEST, "Missing parameter",
+                "A required parameter is not there."),
+            Self::ParameterRepeated => facts("parameter-repeated", S::BAD_REQUEST, "Repeated parameter",
+                "A parameter is there more than once."),
+            Self::ParameterInvalid => facts("parameter-invalid", S::BAD_REQUEST, "Invalid parameter",
+                "A parameter of the query or the path cannot be read; `allowed` says what it may be."),
+            Self::ParameterOutOfRange => facts("parameter-out-of-range", S::BAD_REQUEST, "Parameter out of range",
+                "A parameter lies outside of its range, which is in `allowed`."),
+            Self::CursorInvalid => facts("cursor-invalid", S::BAD_REQUEST, "Invalid cursor",
+                "The cursor is damaged or belongs to another query; start again without it."),
+            Self::QueryMalformed => facts("query-malformed", S::BAD_REQUEST, "Malformed query",
+                "The URL is not valid percent-encoded UTF-8."),
+            Self::BodyInvalid => facts("body-invalid", S::BAD_REQUEST, "Invalid body",
+                "The body is not the JSON that is expected here."),
+            Self::FeatureInvalid => facts("feature-invalid", S::BAD_REQUEST, "Invalid feature",
+                "A feature cannot be stored; nothing was written. `errors` says which members are at fault."),
+            Self::WriteUnauthorized => facts("write-unauthorized", S::UNAUTHORIZED, "Write token required",
+                "Writing takes a valid bearer token."),
+            Self::WriteDisabled => facts("write-disabled", S::FORBIDDEN, "Writing is disabled",
+                "This server has no write token and is not open for writing."),
+            Self::RouteUnknown => facts("route-unknown", S::NOT_FOUND, "No such resource",
+                "Nothing lives at this path; `/openapi.json` lists what does."),
+            Self::CollectionUnknown => facts("collection-unknown", S::NOT_FOUND, "No such collection",
+                "There is no collection of this name."),
+            Self::PlaceUnknown => facts("place-unknown", S::NOT_FOUND, "No such place",
+                "The collection has no place of this id."),
+            Self::MethodNotAllowed => facts("method-not-allowed", S::METHOD_NOT_ALLOWED, "Method not allowed",
+                "The resource does not know the method; `allowed` lists those it knows."),
+            Self::BodyTimeout => facts("body-timeout", S::REQUEST_TIMEOUT, "Body not received in time",
+                "The body took longer than a request may take."),
+            Self::BodyTooLarge => facts("body-too-large", S::PAYLOAD_TOO_LARGE, "Body too large",
+                "The body, or what it holds, exceeds a limit; send less at a time."),
+            Self::MediaTypeUnsupported => facts("media-type-unsupported", S::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported media type", "The body must be `application/geo+json` or `application/json`."),
+            Self::SearchTooBroad => facts("search-too-broad", S::UNPROCESSABLE_ENTITY, "Search too broad",
+                "The search would read more pages than one request may; narrow it down."),
+            Self::PointCrowded => facts("point-crowded", S::UNPROCESSABLE_ENTITY, "Too many places on one point",
+                "More places share one point than a search can read."),
+            Self::RequestInvalid => facts("request-invalid", S::BAD_REQUEST, "Invalid request",
+                "The request cannot be understood."),
+            Self::Internal => facts("internal", S::INTERNAL_SERVER_ERROR, "Internal error",
+                "A fault of the server; the log has more under the request id."),
+            Self::Overloaded => facts("overloaded", S::SERVICE_UNAVAILABLE, "Overloaded",
+                "The server works on as many requests as it can; try again after `Retry-After`."),
+            Self::DeadlineExceeded => facts("deadline-exceeded", S::SERVICE_UNAVAILABLE, "Out of time",
+                "The answer was not ready in the time that a request has; try again after `Retry-After`."),
+            Self::StoreThrottled => facts("store-throttled", S::SERVICE_UNAVAILABLE, "Store throttled",
+                "The store takes no more requests for the moment; try again after `Retry-After`."),
+            Self::StoreUnavailable => facts("store-unavailable", S::SERVICE_UNAVAILABLE, "Store unavailable",
+                "The store does not answer; try again after `Retry-After`."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_unique() {
+        let mut slugs = Kind::ALL.map(Kind::slug);
+        slugs.sort_unstable();
+        assert!(slugs.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}

@@ -1,0 +1,63 @@
+//! Paths and what answers them.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, get};
+
+use crate::middleware::{deadline, observe, panics, shed, write_guard};
+use crate::problem::{Kind, Problem};
+use crate::routes::{batch, collections, health, item, items, nearby, openapi, problems};
+use crate::state::AppState;
+
+/// The API.
+pub fn router(state: AppState) -> Router {
+    let limited = collect(limited_routes())
+        .route_layer(from_fn_with_state(state.clone(), write_guard::guard))
+        .route_layer(from_fn_with_state(state.clone(), deadline::limit))
+        .route_layer(from_fn_with_state(state.clone(), shed::shed))
+        .layer(DefaultBodyLimit::max(state.config.max_body_bytes));
+    collect(open_routes())
+        .merge(limited)
+        .fallback(unknown_route)
+        .layer(panics::layer())
+        .layer(from_fn(observe::observe))
+        .with_state(state)
+}
+
+/// Every path of the router, for the test that compares them with the document.
+pub fn paths() -> Vec<&'static str> {
+    open_routes().into_iter().chain(limited_routes()).map(|(path, _)| path).collect()
+}
+
+/// Data: requests have a deadline, are shed under load, and writes take a token.
+fn limited_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+    vec![
+        ("/v1/collections", get(collections::list)),
+        ("/v1/collections/{collection}", get(collections::get).put(collections::put)),
+        ("/v1/collections/{collection}/nearby", get(nearby::nearby)),
+        ("/v1/collections/{collection}/items", get(items::items).post(batch::post)),
+        ("/v1/collections/{collection}/items/{id}", get(item::get).put(item::put).delete(item::delete)),
+    ]
+}
+
+/// Probes and documents: they answer even when nothing else does.
+fn open_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+    vec![
+        ("/", get(health::landing)),
+        ("/live", get(health::live)),
+        ("/ready", get(health::ready)),
+        ("/health", get(health::health)),
+        ("/openapi.json", get(openapi::openapi_json)),
+        ("/problems", get(problems::list)),
+        ("/problems/{problem}", get(problems::get)),
+    ]
+}
+
+fn collect(routes: Vec<(&'static str, MethodRouter<AppState>)>) -> Router<AppState> {
+    routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
+async fn unknown_route() -> Problem {
+    Problem::new(Kind::RouteUnknown, "nothing lives at this path; `/openapi.json` lists what does")
+}

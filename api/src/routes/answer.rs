@@ -1,0 +1,76 @@
+//! Answers that hold features, written by splicing bytes.
+//!
+//! Invariant: a stored feature is never parsed or serialized again on its way out. A page keeps each as
+//! `"id":…,"geometry":…,"properties":…}` so that members can be put before it.
+
+use std::io::Write as _;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::place::json_number;
+use geo_index::tree::Hit;
+
+/// Media type of GeoJSON (RFC 7946).
+pub(super) const GEOJSON: &str = "application/geo+json";
+
+const FEATURE_START: &[u8] = br#"{"type":"Feature","#;
+/// Bytes beside the features: collection, links with a cursor.
+const ENVELOPE_BYTES: usize = 1_024;
+/// Bytes of a feature beside its tail.
+const FEATURE_BYTES: usize = FEATURE_START.len() + r#""distance_m":123456.12345678901,,"#.len();
+
+/// A link, as OGC API Features has it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Link {
+    href: String,
+    rel: &'static str,
+    r#type: &'static str,
+}
+
+impl Link {
+    pub(super) fn new(rel: &'static str, r#type: &'static str, href: impl Into<String>) -> Self {
+        Self { href: href.into(), rel, r#type }
+    }
+
+    /// Links of a page of features: itself, and the next one if there is one.
+    pub(super) fn of_page(this: String, next: Option<String>) -> Vec<Self> {
+        let next = next.map(|href| Self::new("next", GEOJSON, href));
+        std::iter::once(Self::new("self", GEOJSON, this)).chain(next).collect()
+    }
+}
+
+/// A FeatureCollection of hits.
+pub(super) fn feature_collection(hits: &[Hit], links: &[Link]) -> Response {
+    ([(header::CONTENT_TYPE, GEOJSON)], write_collection(hits, links)).into_response()
+}
+
+/// A document as JSON.
+pub(super) fn json(document: &impl Serialize) -> Response {
+    let text = serde_json::to_vec(document).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// The text of a FeatureCollection of hits.
+pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
+    let features: usize = hits.iter().map(|hit| hit.payload().len() + FEATURE_BYTES).sum();
+    let mut out = Vec::with_capacity(ENVELOPE_BYTES + features);
+    let links = serde_json::to_string(links).unwrap_or_else(|_| "[]".into());
+    let count = hits.len();
+    // Writing to a vector cannot fail.
+    let _ =
+        write!(out, r#"{{"type":"FeatureCollection","numberReturned":{count},"links":{links},"features":["#);
+    for (index, hit) in hits.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(FEATURE_START);
+        if let Some(distance) = hit.distance() {
+            let _ = write!(out, r#""distance_m":{},"#, json_number(distance.get()));
+        }
+        out.extend_from_slice(hit.payload());
+    }
+    out.extend_from_slice(b"]}");
+    out
+}

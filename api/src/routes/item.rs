@@ -1,0 +1,119 @@
+//! One place, by its id.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use geo_index::{Collection, PlaceId};
+
+use super::answer::GEOJSON;
+use super::body::JsonText;
+use super::openapi::{Feature, FeatureInput, PlaceProblems, WriteProblems};
+use super::require_collection;
+use crate::geojson::{IdRule, parse_feature};
+use crate::middleware::deadline::Deadline;
+use crate::params::{NoQuery, PlacePath, escape_segment};
+use crate::place::Place;
+use crate::problem::{Kind, Problem};
+use crate::state::{AppState, bounded};
+
+/// A place
+///
+/// Always current: it is read from the table itself.
+#[utoipa::path(
+    get,
+    path = "/v1/collections/{collection}/items/{id}",
+    tag = "places",
+    operation_id = "getItem",
+    params(
+        ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
+        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+    ),
+    responses(
+        (status = 200, description = "The place", body = Feature, content_type = "application/geo+json"),
+        PlaceProblems,
+    ),
+)]
+pub async fn get(
+    State(state): State<AppState>,
+    PlacePath { collection, id }: PlacePath,
+    deadline: Deadline,
+    _: NoQuery,
+) -> Result<Response, Problem> {
+    require_collection(&state, &collection, deadline).await?;
+    let place = bounded(deadline.0, state.store.get(&collection, &id)).await?;
+    place.map_or_else(|| Err(unknown(&collection, &id)), |place| Ok(feature(&place).into_response()))
+}
+
+/// Create or replace a place
+///
+/// Wherever it was before, it is in one place afterwards. The id of the path counts; a member `id` may repeat it.
+#[utoipa::path(
+    put,
+    path = "/v1/collections/{collection}/items/{id}",
+    tag = "places",
+    operation_id = "putItem",
+    params(
+        ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
+        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+    ),
+    request_body(content = FeatureInput, content_type = "application/geo+json"),
+    responses(
+        (status = 200, description = "Replaced; the place as it is stored", body = Feature, content_type = "application/geo+json"),
+        (status = 201, description = "Created; the place as it is stored", body = Feature, content_type = "application/geo+json",
+            headers(("location" = String, description = "Path of the place"))),
+        WriteProblems,
+    ),
+    security(("write_token" = [])),
+)]
+pub async fn put(
+    State(state): State<AppState>,
+    PlacePath { collection, id }: PlacePath,
+    deadline: Deadline,
+    _: NoQuery,
+    JsonText(body): JsonText,
+) -> Result<Response, Problem> {
+    let place = parse_feature(&body, IdRule::Given(&id))?;
+    require_collection(&state, &collection, deadline).await?;
+    let replaced = bounded(deadline.0, state.store.put(&collection, &place)).await?;
+    if replaced {
+        return Ok(feature(&place).into_response());
+    }
+    let location = format!("/v1/collections/{collection}/items/{}", escape_segment(id.as_str()));
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], feature(&place)).into_response())
+}
+
+/// Delete a place
+#[utoipa::path(
+    delete,
+    path = "/v1/collections/{collection}/items/{id}",
+    tag = "places",
+    operation_id = "deleteItem",
+    params(
+        ("collection" = String, Path, description = "Name of the collection", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = json!("wineries")),
+        ("id" = String, Path, description = "Id of the place, percent-encoded", min_length = 1, max_length = 512, example = json!("w-1")),
+    ),
+    responses((status = 204, description = "Deleted"), WriteProblems),
+    security(("write_token" = [])),
+)]
+pub async fn delete(
+    State(state): State<AppState>,
+    PlacePath { collection, id }: PlacePath,
+    deadline: Deadline,
+    _: NoQuery,
+) -> Result<Response, Problem> {
+    require_collection(&state, &collection, deadline).await?;
+    if bounded(deadline.0, state.store.delete(&collection, &id)).await? {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(unknown(&collection, &id))
+    }
+}
+
+fn feature(place: &Place) -> impl IntoResponse + use<> {
+    ([(header::CONTENT_TYPE, GEOJSON)], place.feature())
+}
+
+fn unknown(collection: &Collection, id: &PlaceId) -> Problem {
+    let detail = format!("collection `{collection}` has no place of this id");
+    Problem::new(Kind::PlaceUnknown, detail).parameter("id").internal(format!("{collection}/{id}"))
+}

@@ -63,7 +63,8 @@ pub async fn run(args: ExportArgs) -> Result<u8, CliError> {
     outcome
 }
 
-async fn run_on(args: ExportArgs, store: &dyn Store) -> Result<u8, CliError> {
+/// Exports from a store that is open.
+pub async fn run_on(args: ExportArgs, store: &dyn Store) -> Result<u8, CliError> {
     let format = args.format.unwrap_or_else(|| ExportFormat::of_name(&args.file));
     let bar = Bar::new(None);
     if args.file == Path::new("-") {

@@ -1,5 +1,6 @@
 //! `cellar import`.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,10 @@ Examples:
 CSV needs a header with an id, a latitude (lat, latitude, y) and a longitude (lon, lng, long, longitude, x), in any
 order; all other columns become properties. GeoJSON may be a FeatureCollection, a Feature per line, or a text
 sequence; only Points are stored. Anything may be gzipped.
+
+Every record is stored or rejected. Rejected ones are listed, a JSON object per line: the line of the input in which
+the record begins, its id, the reason, and its first 500 characters. Of records with one id the last one counts;
+`repeated` are those passed over because the id comes again within the same 2,000 records.
 
 An import that was cut off goes on where it stopped when the same command is run again (not for standard input).
 
@@ -90,7 +95,8 @@ pub async fn run(args: ImportArgs) -> Result<u8, CliError> {
     outcome
 }
 
-async fn run_on(args: ImportArgs, store: &dyn Store) -> Result<u8, CliError> {
+/// Imports into a store that is open.
+pub async fn run_on(args: ImportArgs, store: &dyn Store) -> Result<u8, CliError> {
     let json = args.json;
     let (job, total_bytes) = plan(args)?;
     let bar = Bar::new(total_bytes);
@@ -106,13 +112,18 @@ fn plan(args: ImportArgs) -> Result<(Import, Option<u64>), CliError> {
     let (input, total_bytes) = if args.file == Path::new("-") {
         (Input::Stream(Box::new(io::stdin())), None)
     } else {
-        let file = std::fs::metadata(&args.file)
-            .map_err(|error| CliError::failure(format!("cannot open {}: {error}", args.file.display())))?;
+        let file = std::fs::metadata(&args.file).map_err(|error| cannot_open(&args.file, &error))?;
         if file.is_dir() {
             return Err(CliError::failure(format!("{} is a directory", args.file.display()))
                 .hint("name the file to import"));
         }
-        (Input::File(args.file), file.is_file().then_some(file.len()))
+        if file.is_file() {
+            (Input::File(args.file), Some(file.len()))
+        } else {
+            // A pipe with a name, such as a shell's `<(…)`: it can be read only once.
+            let pipe = File::open(&args.file).map_err(|error| cannot_open(&args.file, &error))?;
+            (Input::Stream(Box::new(pipe)), None)
+        }
     };
     let job = Import {
         collection: args.collection,
@@ -128,6 +139,10 @@ fn plan(args: ImportArgs) -> Result<(Import, Option<u64>), CliError> {
         chunk_records: CHUNK_RECORDS,
     };
     Ok((job, total_bytes))
+}
+
+fn cannot_open(path: &Path, error: &io::Error) -> CliError {
+    CliError::failure(format!("cannot open {}: {error}", path.display()))
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

@@ -21,7 +21,7 @@ pub struct StoreArgs {
     #[arg(long, value_name = "NAME", env = "CELLAR_TABLE")]
     pub table: Option<String>,
 
-    /// Endpoint to use instead of the region's own, such as http://localhost:8000 for DynamoDB Local
+    /// Endpoint to use instead of the region's own, such as `http://localhost:8000` for DynamoDB Local
     #[arg(long, value_name = "URL", env = "CELLAR_ENDPOINT_URL", requires = "table")]
     pub endpoint_url: Option<String>,
 }

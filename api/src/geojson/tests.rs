@@ -105,9 +105,7 @@ fn coordinates_are_two_or_three_finite_numbers() {
     }
     assert_eq!(
         at("[48.5,120.5]").unwrap_err().to_string(),
-        concat!(
-            "latitude 120.5 is not between -90 and 90; looks swapped: GeoJSON order is [longitude, latitude]"
-        )
+        "latitude 120.5 is not between -90 and 90; looks swapped: GeoJSON order is [longitude, latitude]"
     );
     assert_eq!(at("[10,190]"), Err(FeatureError::Latitude { value: 190.0, swapped: false }));
     assert_eq!(at("[180.5,10]"), Err(FeatureError::Longitude { value: 180.5, swapped: false }));

@@ -163,19 +163,4 @@ fn is_gzip_name(path: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_says_the_format() {
-        for (name, format) in [
-            ("a.geojson", ExportFormat::Geojson),
-            ("a.json.gz", ExportFormat::Geojson),
-            ("a", ExportFormat::Geojson),
-            ("a.ndjson", ExportFormat::Ndjson),
-            ("b/a.jsonl.gz", ExportFormat::Ndjson),
-        ] {
-            assert_eq!(ExportFormat::of_name(Path::new(name)), format, "{name}");
-        }
-    }
-}
+mod tests;

@@ -148,7 +148,7 @@ fn sample(known: &[Known], max_radius: Meters, number: usize, rng: &mut ChaCha8R
         None => anywhere(rng),
     };
     let radius = Meters::new(max_radius.get().powf(rng.random_range(0.0..=1.0))).unwrap_or(max_radius);
-    let category = near.filter(|_| number % 3 == 0).and_then(|place| place.category.clone());
+    let category = near.filter(|_| number.is_multiple_of(3)).and_then(|place| place.category.clone());
     NearbyQuery { origin, radius, limit: rng.random_range(1..=100), category, after: None }
 }
 

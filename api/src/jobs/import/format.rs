@@ -1,6 +1,6 @@
 //! Which format an input is in: by its name, else by how it begins.
 
-use super::frame::{Collection, Csv, Framer, Lines, Sequence};
+use super::frame::{Collection, Csv, Framer, Lines, RECORD_SEPARATOR, Sequence};
 
 /// How many bytes are looked at.
 pub(super) const SNIFF_BYTES: usize = 64 * 1024;
@@ -29,17 +29,20 @@ impl Format {
         match name.rsplit_once('.').map(|(_, extension)| extension) {
             Some("csv" | "tsv") => Self::Csv,
             Some("ndjson" | "jsonl" | "ldjson" | "geojsonl" | "ldgeojson") => Self::Ndjson,
-            _ => Self::sniff(beginning),
+            Some("json" | "geojson") => Self::sniff(beginning).unwrap_or(Self::Geojson),
+            Some("geojsons" | "geojsonseq") => Self::sniff(beginning).unwrap_or(Self::Geojsonseq),
+            _ => Self::sniff(beginning).unwrap_or(Self::Csv),
         }
     }
 
-    fn sniff(beginning: &[u8]) -> Self {
+    /// A JSON format, if the beginning is one.
+    fn sniff(beginning: &[u8]) -> Option<Self> {
         let text = beginning.trim_ascii_start();
         match text.first() {
-            Some(0x1e) => Self::Geojsonseq,
-            Some(b'{' | b'[') if first_line_is_a_feature(text) => Self::Ndjson,
-            Some(b'{' | b'[') => Self::Geojson,
-            _ => Self::Csv,
+            Some(&RECORD_SEPARATOR) => Some(Self::Geojsonseq),
+            Some(b'{' | b'[') if first_line_is_a_feature(text) => Some(Self::Ndjson),
+            Some(b'{' | b'[') => Some(Self::Geojson),
+            _ => None,
         }
     }
 
@@ -88,8 +91,15 @@ mod tests {
             assert_eq!(Format::guess(name, b"{\n \"type\": \"Feature\"}"), Format::Geojson, "{name}");
             assert_eq!(Format::guess(name, feature), Format::Ndjson, "{name}");
             assert_eq!(Format::guess(name, b"\x1e{}"), Format::Geojsonseq, "{name}");
-            assert_eq!(Format::guess(name, b"id,lat,lon\n"), Format::Csv, "{name}");
-            assert_eq!(Format::guess(name, b""), Format::Csv, "{name}");
+        }
+        for (name, format) in [
+            ("-", Format::Csv),
+            ("a", Format::Csv),
+            ("a.json", Format::Geojson),
+            ("a.geojsons", Format::Geojsonseq),
+        ] {
+            assert_eq!(Format::guess(name, b"id,lat,lon\n"), format, "{name}");
+            assert_eq!(Format::guess(name, b""), format, "{name}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Bulk import: from a file or a stream into a collection, in constant memory.
 //!
 //! ```text
-//! source ─ window ─ frame ─ records ─ chunk ══ channel ══ pipeline: put_many → rejects → checkpoint
-//! bytes    look     one     places or          (bounded)            in this order, each durable before the next
-//! (gzip)   ahead    record  reasons                                                           
+//! source → window → frame → records → chunk ⇒ bounded channel ⇒ pipeline
+//! bytes,   look     one     places or                            put_many, then the list of rejected records,
+//! unzipped ahead    record  reasons                              then the checkpoint, each durable before the next
 //! ```
 //!
 //! Reading and parsing run on a thread of their own, so that the next chunk is parsed while this one is written.

@@ -52,7 +52,7 @@ struct Run<'a> {
     store: &'a dyn Store,
     progress: &'a dyn Progress,
     keeper: Keeper<'a>,
-    dry_run: bool,
+    dry: bool,
     rejects_path: Option<PathBuf>,
     rejects: Rejects,
     counts: Counts,
@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
             store,
             progress,
             keeper,
-            dry_run: job.dry_run,
+            dry: job.dry_run,
             rejects_path: job.rejects.take().or(default),
             rejects: Rejects::nowhere(),
             counts: Counts::default(),
@@ -88,7 +88,7 @@ impl<'a> Run<'a> {
         let Some(Message::Opened { resumed }) = reader.next().await else {
             return reader.outcome().map_err(Stop::Input);
         };
-        if !self.dry_run && self.store.collection(&job.collection).await?.is_none() {
+        if !self.dry && self.store.collection(&job.collection).await?.is_none() {
             let info = CollectionInfo { name: job.collection.clone(), title: None };
             self.store.put_collection(&info).await?;
         }
@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
     /// Stores a chunk, lists what it rejects, and notes that both are done: in this order, each durable before
     /// the next begins.
     async fn write(&mut self, collection: &geo_index::Collection, chunk: Chunk) -> Result<(), Cause> {
-        if !self.dry_run && !chunk.places.is_empty() {
+        if !self.dry && !chunk.places.is_empty() {
             self.store.put_many(collection, &chunk.places).await?;
         }
         self.rejects.append(&chunk.rejects).map_err(|error| self.rejects_fault(error))?;
@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
     fn summary(&self, began: Instant) -> Summary {
         Summary {
             rejects_file: self.rejects.written().map(Path::to_owned),
-            dry_run: self.dry_run,
+            dry_run: self.dry,
             ..Summary::new(self.counts, self.resumed_from, began.elapsed())
         }
     }

@@ -37,7 +37,8 @@ impl Reader {
         resume: Option<Mark>,
     ) -> std::io::Result<Self> {
         let (sender, messages) = mpsc::channel(CHUNKS_WAITING);
-        let work = Work { input, options, chunk_records, read_bytes: Arc::default(), sender };
+        let work =
+            Work { input, options, chunk_records: chunk_records.max(1), read_bytes: Arc::default(), sender };
         let thread = thread::Builder::new().name("import-reader".into()).spawn(move || work.run(resume))?;
         Ok(Self { messages, thread })
     }

@@ -46,7 +46,7 @@ pub(super) struct Records {
     window: Window,
     framer: Box<dyn Framer>,
     parser: Parser,
-    records: u64,
+    count: u64,
 }
 
 enum Parser {
@@ -76,13 +76,13 @@ impl Records {
             Format::Csv => Parser::Rows(header(&mut window, framer.as_mut(), options)?),
             Format::Geojson | Format::Ndjson | Format::Geojsonseq => Parser::Features,
         };
-        Ok(Self { window, framer, parser, records: 0 })
+        Ok(Self { window, framer, parser, count: 0 })
     }
 
     /// The next record, as a place or as a line of the rejects file; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Result<Place, Reject>>, InputError> {
         let Some(frame) = self.framer.next(&mut self.window)? else { return Ok(None) };
-        self.records += 1;
+        self.count += 1;
         let (line, text, bytes) = match frame {
             Frame::Record { line, text, bytes } => (line, text, bytes),
             Frame::Broken { line, excerpt, reason } => {
@@ -100,18 +100,18 @@ impl Records {
 
     /// Passes over the records of an earlier run; false if they are not the same.
     pub(super) fn skip_to(&mut self, mark: Mark) -> Result<bool, InputError> {
-        while self.records < mark.records {
+        while self.count < mark.records {
             let Some(frame) = self.framer.next(&mut self.window)? else { return Ok(false) };
             if let Frame::Record { bytes, .. } = frame {
                 self.window.consume(bytes);
             }
-            self.records += 1;
+            self.count += 1;
         }
         Ok(self.mark() == mark)
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { records: self.records, line: self.window.line(), hash: self.window.hash() }
+        Mark { records: self.count, line: self.window.line(), hash: self.window.hash() }
     }
 
     fn feature(&self, line: u64, record: &[u8]) -> Result<Result<Place, Reject>, InputError> {

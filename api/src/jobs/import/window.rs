@@ -68,7 +68,7 @@ impl Window {
     pub(super) fn consume(&mut self, bytes: usize) {
         let gone = &self.buffer[self.start..self.start + bytes];
         self.hash.update(gone);
-        self.line += gone.iter().filter(|&&b| b == b'\n').count() as u64;
+        self.line += newlines(gone);
         self.start += bytes;
     }
 
@@ -125,6 +125,10 @@ impl Window {
     pub(super) fn capacity(&self) -> usize {
         self.buffer.capacity()
     }
+}
+
+pub(super) fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|&b| u64::from(b == b'\n')).sum()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::{Frame, Framer, InputError, MAX_RECORD_BYTES};
-use crate::jobs::import::window::Window;
+use crate::jobs::import::window::{Window, newlines};
 
 pub(in super::super) struct Csv {
     delimiter: u8,
@@ -110,10 +110,6 @@ impl CellState {
             _ => Self::Stray,
         }
     }
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&b| b == b'\n').count() as u64
 }
 
 /// The cells of a row that was framed.

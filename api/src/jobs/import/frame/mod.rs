@@ -17,7 +17,7 @@ use thiserror::Error;
 pub(super) use self::collection::Collection;
 pub(super) use self::csv::{Csv, cells};
 pub(super) use self::lines::Lines;
-pub(super) use self::sequence::Sequence;
+pub(super) use self::sequence::{RECORD_SEPARATOR, Sequence};
 use super::window::Window;
 use crate::geojson::MAX_FEATURE_BYTES;
 

@@ -46,18 +46,17 @@ async fn main() {
 fn rows(folder: &Path) -> PathBuf {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let data = std::env::var_os("CELLAR_TEST_DATA").map_or(beside, PathBuf::from);
-    let text = match std::fs::read_to_string(data.join("cities.csv")) {
-        Ok(cities) => cities.lines().take(ROWS + 1).fold(String::new(), |text, line| text + line + "\n"),
-        Err(_) => {
-            println!("cities.csv is not there: the generated world stands in for it");
-            let mut text = "id,lat,lon,category\n".to_owned();
-            for place in world::places(ROWS, 1) {
-                let (lat, lon) = (place.position.lat(), place.position.lon());
-                let category = place.properties.category().unwrap_or_default();
-                writeln!(text, "{},{lat},{lon},{category}", place.id).expect("writing to a string");
-            }
-            text
+    let text = if let Ok(cities) = std::fs::read_to_string(data.join("cities.csv")) {
+        cities.lines().take(ROWS + 1).fold(String::new(), |text, line| text + line + "\n")
+    } else {
+        println!("cities.csv is not there: the generated world stands in for it");
+        let mut text = "id,lat,lon,category\n".to_owned();
+        for place in world::places(ROWS, 1) {
+            let (lat, lon) = (place.position.lat(), place.position.lon());
+            let category = place.properties.category().unwrap_or_default();
+            writeln!(text, "{},{lat},{lon},{category}", place.id).expect("writing to a string");
         }
+        text
     };
     let path = folder.join("rows.csv");
     std::fs::write(&path, text).expect("a temporary file");

@@ -14,6 +14,7 @@ use geo_index::{Collection, PlaceId};
 use super::config::CallLimits;
 use super::failure::{Failure, classify};
 use super::item::{self, Item};
+use super::journal::Journal;
 use super::retry::{Bounds, retry};
 use super::{
     CollectionInfo, RangeRead, RangeRows, ScanPart, ScanPosition, SetupError, Store, StoreConfig, StoreError,
@@ -29,6 +30,8 @@ pub struct DynamoStore {
     pub(super) interactive: CallLimits,
     pub(super) bulk: CallLimits,
     pub(super) batches_in_flight: usize,
+    /// Of an embedded engine on disk; a DynamoDB table is durable by itself.
+    journal: Option<Journal>,
 }
 
 impl DynamoStore {
@@ -40,6 +43,20 @@ impl DynamoStore {
             interactive: config.interactive,
             bulk: config.bulk,
             batches_in_flight: config.batches_in_flight.max(1),
+            journal: None,
+        }
+    }
+
+    /// Forces a log to disk before any write is acknowledged.
+    #[cfg(feature = "cli")]
+    pub(super) fn with_journal(self, journal: Option<Journal>) -> Self {
+        Self { journal, ..self }
+    }
+
+    async fn settle(&self) -> Result<(), StoreError> {
+        match &self.journal {
+            Some(journal) => journal.settle().await,
+            None => Ok(()),
         }
     }
 
@@ -129,15 +146,20 @@ impl Store for DynamoStore {
     }
 
     async fn put(&self, collection: &Collection, place: &Place) -> Result<bool, StoreError> {
-        self.put_item(item::from_place(collection, place)?).await
+        let replaced = self.put_item(item::from_place(collection, place)?).await?;
+        self.settle().await?;
+        Ok(replaced)
     }
 
     async fn delete(&self, collection: &Collection, id: &PlaceId) -> Result<bool, StoreError> {
-        self.delete_item(item::base_key(collection, id)).await
+        let existed = self.delete_item(item::base_key(collection, id)).await?;
+        self.settle().await?;
+        Ok(existed)
     }
 
     async fn put_many(&self, collection: &Collection, places: &[Place]) -> Result<(), StoreError> {
-        self.write_batches(collection, places).await
+        self.write_batches(collection, places).await?;
+        self.settle().await
     }
 
     async fn scan(
@@ -157,7 +179,9 @@ impl Store for DynamoStore {
     }
 
     async fn put_collection(&self, info: &CollectionInfo) -> Result<bool, StoreError> {
-        self.put_item(item::from_collection(info)?).await
+        let existed = self.put_item(item::from_collection(info)?).await?;
+        self.settle().await?;
+        Ok(existed)
     }
 
     async fn note(&self, key: &str) -> Result<Option<String>, StoreError> {
@@ -166,9 +190,10 @@ impl Store for DynamoStore {
 
     async fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError> {
         match text {
-            Some(text) => self.put_item(item::from_note(key, text)?).await.map(drop),
-            None => self.delete_item(key.to_owned()).await.map(drop),
-        }
+            Some(text) => self.put_item(item::from_note(key, text)?).await?,
+            None => self.delete_item(key.to_owned()).await?,
+        };
+        self.settle().await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

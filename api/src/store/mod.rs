@@ -10,6 +10,7 @@
 //! | [`table`] | names of the table's attributes, and its creation |
 //! | `item` | places, collections and notes as items |
 //! | `retry`, `failure` | the one layer of retries, and which errors it is for |
+//! | `journal` | what makes writes to the embedded engine durable |
 //! | `embedded` | a DynamoDB engine in our own process, for a data directory or in memory |
 
 pub mod config;
@@ -18,6 +19,7 @@ pub mod dynamo;
 pub mod embedded;
 mod failure;
 mod item;
+mod journal;
 mod read;
 mod retry;
 pub mod table;

@@ -154,11 +154,19 @@ impl Source {
         dir.clear_endpoint()?;
         let path = dir.database();
         let opened = match path.to_str() {
-            Some(text) => Database::new(text).map_err(|error| error.to_string()),
+            Some(text) => open_without_waiting(text).map_err(|error| error.to_string()),
             None => Err("its path is not UTF-8".to_owned()),
         };
         opened.map_err(|reason| EmbeddedError::Database { path, reason })
     }
+}
+
+/// A database that appends to its log without an fsync for each write: the store's journal forces it to disk.
+fn open_without_waiting(path: &str) -> dynoxide::Result<Database> {
+    let database = Database::new(path)?;
+    // The engine's only way to set `synchronous = NORMAL`; its other settings are SQLite's defaults.
+    database.disable_bulk_loading()?;
+    Ok(database)
 }
 
 async fn serve_until(

@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::dir::DataDir;
 use self::engine::{Engine, Source};
 use super::config::client;
+use super::journal::Journal;
 use super::table::Stream;
 use super::{DynamoStore, SetupError, StoreConfig};
 
@@ -51,6 +52,8 @@ const JOIN_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// ```
 #[derive(Debug)]
 pub struct Embedded {
+    /// Of a database on disk.
+    journal: Option<Journal>,
     address: SocketAddr,
     engine: Engine,
 }
@@ -95,17 +98,18 @@ impl Embedded {
     async fn open_within(path: &Path, join_limit: Duration) -> Result<Self, EmbeddedError> {
         let dir = DataDir::create(path)?;
         let lock = dir.lock_file()?;
+        let journal = Some(Journal::of(&dir.database()));
         let end = Instant::now() + join_limit;
         loop {
             if dir.try_own(&lock)? {
                 let (engine, address) = Engine::start(Source::Directory { dir, lock }).await?;
-                return Ok(Self { address, engine });
+                return Ok(Self { journal, address, engine });
             }
             if let Some(address) = dir.endpoint()
                 && answers(address).await
             {
                 let engine = Engine::stand_by(dir, lock, address)?;
-                return Ok(Self { address, engine });
+                return Ok(Self { journal, address, engine });
             }
             if Instant::now() >= end {
                 return Err(EmbeddedError::Silent { path: path.to_owned() });
@@ -117,7 +121,7 @@ impl Embedded {
     /// An engine that keeps everything in memory and loses it at the end.
     pub async fn memory() -> Result<Self, EmbeddedError> {
         let (engine, address) = Engine::start(Source::Memory).await?;
-        Ok(Self { address, engine })
+        Ok(Self { journal: None, address, engine })
     }
 
     /// Where the engine listens, as a URL.
@@ -137,7 +141,7 @@ impl Embedded {
             .region(Region::from_static("local"))
             .credentials_provider(Credentials::new("cellar", "cellar", None, None, "embedded"))
             .endpoint_url(self.endpoint());
-        let store = DynamoStore::new(client(sdk), config);
+        let store = DynamoStore::new(client(sdk), config).with_journal(self.journal.clone());
         store.create_table(Stream::Off).await?;
         Ok(store)
     }

@@ -2,7 +2,7 @@
 //!
 //! The server, the clients, the caches and the tests all use [`distance`]; answers are ordered by it, with
 //! ties broken by id. Squared chords between unit vectors ([`UnitVector::chord_sq`](crate::point::UnitVector))
-//! only filter candidates: [`Chord`] converts between the two and leaves room for rounding.
+//! only filter candidates: `Chord` converts between the two and leaves room for rounding.
 
 use crate::point::Position;
 use crate::units::Meters;

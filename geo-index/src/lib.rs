@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`point`], [`units`], [`distance`], [`bbox`] | validated positions, metres, the one distance on the one sphere |
+//! | [`point`], [`units`], [`mod@distance`], [`bbox`] | validated positions, metres, the one distance on the one sphere |
 //! | [`grid`], [`cell`] | H3 and geohash cells, and the bounds that search rests on |
 //! | [`cover`] | the cells that a disc or a bounding box touches |
 //! | [`key`] | every key of the table, the index and the caches, built and parsed here and nowhere else |

@@ -66,7 +66,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter, env = "CELLAR_IMPORT_DELIMITER")]
     pub delimiter: u8,
 
-    /// File that lists rejected records [default: <FILE>.rejected.jsonl in the current directory]
+    /// File that lists rejected records [default: FILE.rejected.jsonl in the current directory]
     #[arg(long, value_name = "FILE", env = "CELLAR_IMPORT_REJECTS")]
     pub rejects: Option<PathBuf>,
 

@@ -1,6 +1,6 @@
 //! The table: its names, and how it is created.
 //!
-//! Invariant: [`create`] either leaves a table behind that has the right keys and index, ready for use, or says
+//! Invariant: `create` either leaves a table behind that has the right keys and index, ready for use, or says
 //! why not. It never changes a table that is there.
 
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub enum Stream {
     Off,
 }
 
-/// What [`create`] found.
+/// What `create` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
     /// The table is new.

@@ -1,7 +1,14 @@
 //! Nothing changes without the write token, or a server that is explicitly open.
+//!
+//! An open server trusts whoever reaches it, and the browser on its machine reaches it for any page on the web:
+//! a page can post without asking first, and by rebinding its own name to the loopback address it can do
+//! everything else. Browsers put the page's `Origin` on every request that may write, and pages cannot change
+//! it. Invariant: an open server takes no write from a page that this machine has not served itself.
+
+use std::net::IpAddr;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -20,7 +27,7 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
 fn authorize(writes: &WriteConfig, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(token) = &writes.token else {
         return if writes.open {
-            Ok(())
+            refuse_foreign_pages(headers)
         } else {
             Err(Problem::new(
                 Kind::WriteDisabled,
@@ -40,7 +47,52 @@ fn authorize(writes: &WriteConfig, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+fn refuse_foreign_pages(headers: &HeaderMap) -> Result<(), Problem> {
+    let local = |origin: &HeaderValue| origin.to_str().is_ok_and(is_loopback_origin);
+    if headers.get_all(header::ORIGIN).iter().all(local) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::WriteDisabled,
+        "this server takes writes from programs and from pages of this machine, not from other web pages; with CELLAR_WRITE_TOKEN set it takes them from whoever has the token",
+    ))
+}
+
+/// Whether an `Origin` (RFC 6454) names this machine; `null` does not.
+fn is_loopback_origin(origin: &str) -> bool {
+    let Ok(uri) = origin.parse::<Uri>() else { return false };
+    let Some(host) = uri.host() else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    uri.scheme().is_some()
+        && (host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback()))
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_origins_of_this_machine_are_local() {
+        for local in ["http://localhost", "http://localhost:5173", "http://127.0.0.1:8080", "http://[::1]:80"]
+        {
+            assert!(is_loopback_origin(local), "{local}");
+        }
+        for foreign in [
+            "null",
+            "",
+            "localhost",
+            "https://example.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com:8080",
+            "http://localhost@example.com",
+            "http://192.168.0.7",
+        ] {
+            assert!(!is_loopback_origin(foreign), "{foreign}");
+        }
+    }
 }

@@ -121,7 +121,7 @@ impl Kind {
             Self::WriteUnauthorized => facts("write-unauthorized", S::UNAUTHORIZED, "Write token required",
                 "Writing takes a valid bearer token."),
             Self::WriteDisabled => facts("write-disabled", S::FORBIDDEN, "Writing is disabled",
-                "This server has no write token and is not open for writing."),
+                "This server has no write token and is not open for writing, or not to the web page that asks."),
             Self::RouteUnknown => facts("route-unknown", S::NOT_FOUND, "No such resource",
                 "Nothing lives at this path; `/openapi.json` lists what does."),
             Self::CollectionUnknown => facts("collection-unknown", S::NOT_FOUND, "No such collection",

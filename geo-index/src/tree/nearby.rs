@@ -175,6 +175,10 @@ impl NearbySearch {
     ) -> Result<Progress, SearchError> {
         let mut missing: Vec<Frontier> = Vec::new();
         while let Some(next) = self.pop_within_reach() {
+            if !self.is_due(&missing, &next) {
+                self.frontier.push(next);
+                break;
+            }
             if let Some(page) = self.supplied.remove(&next.cell).or_else(|| local(next.cell)) {
                 self.look_at(&page)?;
             } else if !may_hold(next.cell, self.origin, self.reach, CLOSE_LOOK) {
@@ -208,23 +212,34 @@ impl NearbySearch {
         if next.bound > self.reach { None } else { self.frontier.pop() }
     }
 
-    /// Whether to fetch one more page in this round, although nearer ones are still missing: only when it
-    /// lies about as near as the k-th place is expected.
-    fn worth_asking(&self, missing: &[Frontier], next: &Frontier) -> bool {
+    /// Whether to go on to a cell although nearer pages are still missing: only when it lies about as near as
+    /// the k-th place is expected. Pages at hand are no exception: what the missing ones hold may spare them,
+    /// and a search must not use up its budget before it has asked for what is nearest.
+    fn is_due(&self, missing: &[Frontier], next: &Frontier) -> bool {
         let Some(nearest) = missing.first() else { return true };
-        if missing.len() >= self.limits.fan_out || self.work.pages + missing.len() >= self.limits.page_budget
-        {
-            return false;
-        }
+        missing.len() < self.limits.fan_out
+            && self.work.pages + missing.len() < self.limits.page_budget
+            && next.bound <= self.expected_angle(nearest, missing.len())
+    }
+
+    /// Whether a missing page that is due is worth a read in this round.
+    fn worth_asking(&self, missing: &[Frontier], next: &Frontier) -> bool {
+        missing.first().is_none_or(|nearest| {
+            let expected = self.expected_angle(nearest, missing.len());
+            may_hold(next.cell, self.origin, expected, CLOSE_LOOK)
+        })
+    }
+
+    /// How far away the k-th place is expected, in radians, by the density around the nearest missing page.
+    fn expected_angle(&self, nearest: &Frontier, missing: usize) -> f64 {
         let start = self.after.as_ref().map_or(0.0, |after| after.angle);
-        let expected = if nearest.density > 0.0 {
+        if nearest.density > 0.0 {
             let area = self.query.limit as f64 / nearest.density;
             (start * start + area / std::f64::consts::PI).sqrt()
         } else {
             // Nothing is known yet: what surrounds the origin now, twice as many pages in each further round.
-            if missing.len() < 1 << self.work.rounds.min(8) { self.reach } else { start }
-        };
-        next.bound <= expected && may_hold(next.cell, self.origin, expected, CLOSE_LOOK)
+            if missing < 1 << self.work.rounds.min(8) { self.reach } else { start }
+        }
     }
 
     fn look_at(&mut self, page: &Arc<Page>) -> Result<(), SearchError> {

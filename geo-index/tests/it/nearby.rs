@@ -1,6 +1,6 @@
 //! Nearby searches against brute force: set, order and distance, to the last bit.
 
-use geo_index::tree::{NearbyKey, NearbyQuery, SearchLimits};
+use geo_index::tree::{NearbyKey, NearbyQuery, NearbySearch, Progress, SearchLimits};
 use geo_index::{GridCell, H3Cell, Position, SearchError};
 use proptest::prelude::*;
 use rand::RngExt;
@@ -232,6 +232,30 @@ fn a_search_over_budget_fails_loudly() {
     let crowd: Vec<_> = (0..16_500).map(|i| Point::new(i.to_string(), 1.0, 1.0)).collect();
     let error = Index::new(&crowd).nearby(&nearby(1.0, 1.0, 10.0, 1), SearchLimits::default()).unwrap_err();
     assert!(matches!(error, SearchError::CrowdedPoint { .. }));
+}
+
+#[test]
+fn pages_at_hand_do_not_use_up_the_budget() {
+    let leaf = H3Cell::leaf(Position::new(48.0, 11.0).unwrap());
+    let cell = |i: u32| (47.0 + f64::from(i / 150) / 75.0, 10.0 + f64::from(i % 150) / 75.0);
+    let mut points: Vec<_> = (0..22_500)
+        .map(|i| (i, cell(i)))
+        .map(|(i, (lat, lon))| Point::new(format!("{i}"), lat, lon))
+        .collect();
+    points.push(Point { category: Some("winery".into()), ..Point::new("here", 48.0, 11.0) });
+    let index = Index::new(&points);
+    let all = nearby(48.0, 11.0, 100_000.0, points.len());
+    index.nearby(&all, SearchLimits::default()).unwrap();
+    // Everything is at hand but the way to the one place that is wanted.
+    let query = NearbyQuery { category: Some("winery".into()), limit: 1, ..all };
+    let mut search = NearbySearch::new(query.clone(), SearchLimits { page_budget: 40, fan_out: 8 });
+    let at_hand = |cell: H3Cell| if cell.covers(leaf) { None } else { index.kept(cell) };
+    while let Progress::Need(cells) = search.advance(at_hand).unwrap() {
+        for (cell, page) in cells.into_iter().flat_map(|cell| index.load(cell).unwrap()) {
+            search.supply(cell, page);
+        }
+    }
+    assert_eq!(found(&search.finish()), brute_force(&points, &query));
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl Index {
         }
     }
 
-    fn load(&self, cell: H3Cell) -> Result<Vec<(H3Cell, Arc<Page>)>, SearchError> {
+    pub(crate) fn load(&self, cell: H3Cell) -> Result<Vec<(H3Cell, Arc<Page>)>, SearchError> {
         let mut load = PageLoad::new(cell);
         while let Some(read) = load.next_read() {
             let (rows, complete) = self.read(read);
@@ -122,7 +122,7 @@ impl Index {
         }
     }
 
-    fn kept(&self, cell: H3Cell) -> Option<Arc<Page>> {
+    pub(crate) fn kept(&self, cell: H3Cell) -> Option<Arc<Page>> {
         self.kept.borrow().get(&cell).cloned()
     }
 

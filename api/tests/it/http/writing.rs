@@ -55,3 +55,37 @@ async fn without_a_token_writing_is_off_unless_open() {
     assert!(problem["detail"].as_str().unwrap().contains("CELLAR_WRITE_TOKEN"), "{problem}");
     assert_eq!(closed.get("/v1/collections").await.status, 200);
 }
+
+#[tokio::test]
+async fn an_open_server_takes_no_writes_from_foreign_pages() {
+    let server = Server::with_wineries(1).await;
+    let writes = [
+        (Method::PUT, "/v1/collections/other".to_owned(), ""),
+        (Method::POST, format!("{URI}/items"), r#"{"type":"FeatureCollection","features":[]}"#),
+        (Method::DELETE, format!("{URI}/items/w-000"), ""),
+    ];
+    for (method, uri, body) in &writes {
+        for origin in ["https://example.com", "null"] {
+            let mut request = request(method.clone(), uri, *body);
+            request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+            server.send(request).await.problem(403, "write-disabled");
+        }
+    }
+    for (method, uri, body) in &writes {
+        let mut request = request(method.clone(), uri, *body);
+        request.headers_mut().insert(header::ORIGIN, "http://localhost:5173".parse().unwrap());
+        assert!(server.send(request).await.status.is_success(), "{method} {uri}");
+    }
+    let mut read = request(Method::GET, URI, "");
+    read.headers_mut().insert(header::ORIGIN, "https://example.com".parse().unwrap());
+    assert_eq!(server.send(read).await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_has_the_token_may_write_from_any_page() {
+    let server = guarded();
+    let mut request = request(Method::PUT, URI, "");
+    request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {TOKEN}").parse().unwrap());
+    request.headers_mut().insert(header::ORIGIN, "https://example.com".parse().unwrap());
+    assert_eq!(server.send(request).await.status, 201);
+}

@@ -154,11 +154,17 @@ impl Source {
         dir.clear_endpoint()?;
         let path = dir.database();
         let opened = match path.to_str() {
-            Some(text) => Database::new(text).map_err(|error| error.to_string()),
+            Some(text) => Database::new(text).map_err(|error| reason(&error.to_string())),
             None => Err("its path is not UTF-8".to_owned()),
         };
         opened.map_err(|reason| EmbeddedError::Database { path, reason })
     }
+}
+
+/// Of a file that is no database the engine says that it may be encrypted; ours never are.
+fn reason(engine: &str) -> String {
+    let foreign = engine.contains("not a valid SQLite database");
+    if foreign { "it is damaged, or not a database".to_owned() } else { engine.to_owned() }
 }
 
 async fn serve_until(

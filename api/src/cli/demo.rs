@@ -51,8 +51,9 @@ pub async fn run(args: DemoArgs) -> Result<u8, CliError> {
     let (listener, address) = bind(args.listen).await?;
     let open = OpenStore::embedded(Embedded::memory().await?).await?;
     fill(&*open.store, args.places as usize, args.seed).await?;
+    let stop = stop_signal()?;
     print_commands(address);
-    let served = until_stopped(listener, open.store.clone(), config, stop_signal()).await;
+    let served = until_stopped(listener, open.store.clone(), config, stop).await;
     open.close().await;
     served.map(|()| code::OK)
 }

@@ -83,9 +83,9 @@ pub async fn run_on(args: ExportArgs, store: &dyn Store) -> Result<u8, CliError>
 fn explain(error: &ExportError) -> CliError {
     let failure = CliError::failure(error.to_string());
     match error {
-        ExportError::NoCollection(_) => failure.hint("`cellar import` creates one"),
+        ExportError::NoCollection(name) => CliError::no_collection(name),
         ExportError::Store(_) => failure.hint("nothing was written; run the same command again"),
-        ExportError::Output { .. } => failure,
+        ExportError::Output { .. } => failure.hint("name a file in a directory that can be written"),
     }
 }
 

@@ -5,6 +5,7 @@ use geo_index::{Collection, PlaceId};
 
 use super::store_args::StoreArgs;
 use super::{CliError, code};
+use crate::place::Place;
 use crate::store::Store;
 
 const EXAMPLES: &str = "\
@@ -33,12 +34,19 @@ pub struct GetArgs {
 /// Prints the place.
 pub async fn run(args: GetArgs) -> Result<u8, CliError> {
     let open = args.store.open().await?;
-    let found = open.store.get(&args.collection, &args.id).await;
+    let found = find(&*open.store, &args.collection, &args.id).await;
     open.close().await;
-    let Some(place) = found? else {
-        let message = format!("collection {} has no place {:?}", args.collection, args.id.as_str());
-        return Err(CliError::failure(message));
-    };
-    println!("{}", place.feature());
+    println!("{}", found?.feature());
     Ok(code::OK)
+}
+
+async fn find(store: &dyn Store, collection: &Collection, id: &PlaceId) -> Result<Place, CliError> {
+    if let Some(place) = store.get(collection, id).await? {
+        return Ok(place);
+    }
+    if store.collection(collection).await?.is_none() {
+        return Err(CliError::no_collection(collection));
+    }
+    Err(CliError::failure(format!("collection `{collection}` has no place `{}`", id.as_str()))
+        .hint("ids are those of the import; `cellar nearby` shows some"))
 }

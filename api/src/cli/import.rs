@@ -89,8 +89,11 @@ pub struct ImportArgs {
 
 /// Imports, prints the summary to standard output and returns the exit code.
 pub async fn run(args: ImportArgs) -> Result<u8, CliError> {
-    let open = args.store.open().await?;
-    let outcome = run_on(args, &*open.store).await;
+    let (json, store) = (args.json, args.store.clone());
+    // Before the store, which is created if it is not there.
+    let planned = plan(args)?;
+    let open = store.open().await?;
+    let outcome = execute(planned, json, &*open.store).await;
     open.close().await;
     outcome
 }
@@ -98,7 +101,11 @@ pub async fn run(args: ImportArgs) -> Result<u8, CliError> {
 /// Imports into a store that is open.
 pub async fn run_on(args: ImportArgs, store: &dyn Store) -> Result<u8, CliError> {
     let json = args.json;
-    let (job, total_bytes) = plan(args)?;
+    execute(plan(args)?, json, store).await
+}
+
+async fn execute(planned: (Import, Option<u64>), json: bool, store: &dyn Store) -> Result<u8, CliError> {
+    let (job, total_bytes) = planned;
     let bar = Bar::new(total_bytes);
     let outcome = import(job, store, &bar).await;
     drop(bar);
@@ -143,6 +150,7 @@ fn plan(args: ImportArgs) -> Result<(Import, Option<u64>), CliError> {
 
 fn cannot_open(path: &Path, error: &io::Error) -> CliError {
     CliError::failure(format!("cannot open {}: {error}", path.display()))
+        .hint("name a file that can be read, or `-` for standard input")
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

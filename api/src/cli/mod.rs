@@ -14,6 +14,8 @@ pub mod verify;
 
 use std::fmt;
 
+use geo_index::Collection;
+
 /// Exit codes, the same for every subcommand.
 pub mod code {
     /// Done.
@@ -29,7 +31,8 @@ pub mod code {
 /// Sends warnings and errors to standard error, or what `RUST_LOG` asks for.
 pub fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dynoxide=error"));
+    let filter =
+        filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,aws_config=error,dynoxide=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
@@ -53,6 +56,12 @@ impl CliError {
     /// Arguments that make no sense.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, code: code::USAGE }
+    }
+
+    /// A collection that is not there.
+    pub(crate) fn no_collection(name: &Collection) -> Self {
+        Self::failure(format!("there is no collection `{name}`"))
+            .hint(format!("`cellar import FILE --collection {name}` creates it"))
     }
 
     /// Says how to mend it.

@@ -91,8 +91,7 @@ async fn search(
     query: NearbyQuery,
 ) -> Result<Nearby, CliError> {
     if store.collection(collection).await?.is_none() {
-        return Err(CliError::failure(format!("there is no collection {collection}"))
-            .hint("create it with `cellar import FILE --collection NAME`"));
+        return Err(CliError::no_collection(collection));
     }
     let search = Search::new(Arc::new(StorePages::new(store)), Limits::default());
     Ok(search.nearby(collection, query, Instant::now() + Duration::from_secs(30)).await?)

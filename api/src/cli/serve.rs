@@ -55,8 +55,9 @@ pub async fn run(args: ServeArgs) -> Result<u8, CliError> {
 async fn serve(listen: SocketAddr, store: Arc<dyn Store>, config: Config) -> Result<(), CliError> {
     store.ping().await?;
     let (listener, address) = bind(listen).await?;
+    let stop = stop_signal()?;
     println!("listening on http://{address}");
-    until_stopped(listener, store, config, stop_signal()).await
+    until_stopped(listener, store, config, stop).await
 }
 
 /// Everything that is read from the environment, before any socket is bound.
@@ -106,18 +107,26 @@ pub(super) async fn until_stopped(
     served.map_err(|error| CliError::failure(format!("the server failed: {error}")))
 }
 
-/// Resolves on Ctrl-C or SIGTERM.
-pub(super) async fn stop_signal() {
+/// Resolves on Ctrl-C or SIGTERM, also on one that comes before this is awaited: whoever reads the printed address
+/// may send it at once.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let handle =
+            |kind| signal(kind).map_err(|error| CliError::failure(format!("cannot handle signals: {error}")));
+        let (mut terminate, mut interrupt) =
+            (handle(SignalKind::terminate())?, handle(SignalKind::interrupt())?);
+        Ok(async move {
             tokio::select! {
-                _ = terminate.recv() => return,
-                _ = tokio::signal::ctrl_c() => return,
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
-        }
+        })
     }
-    // Without a handler the signal's default action ends the process anyway.
-    let _ = tokio::signal::ctrl_c().await;
+    #[cfg(not(unix))]
+    Ok(async {
+        // Without a handler the signal's default action ends the process anyway.
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::http::Uri;
 use clap::Args;
 
 use super::CliError;
@@ -22,8 +23,16 @@ pub struct StoreArgs {
     pub table: Option<String>,
 
     /// Endpoint to use instead of the region's own, such as `http://localhost:8000` for DynamoDB Local
-    #[arg(long, value_name = "URL", env = "CELLAR_ENDPOINT_URL", requires = "table")]
+    #[arg(long, value_name = "URL", env = "CELLAR_ENDPOINT_URL", requires = "table",
+          value_parser = endpoint_url)]
     pub endpoint_url: Option<String>,
+}
+
+/// The SDK finds out about others only at the first request.
+fn endpoint_url(text: &str) -> Result<String, String> {
+    let url: Option<Uri> = text.parse().ok();
+    let usable = url.filter(|url| matches!(url.scheme_str(), Some("http" | "https")));
+    usable.map(|_| text.to_owned()).ok_or_else(|| "expected a URL, such as http://localhost:8000".to_owned())
 }
 
 /// A store, and the engine behind it if it is embedded.
@@ -93,6 +102,10 @@ impl From<SetupError> for CliError {
 
 impl From<EmbeddedError> for CliError {
     fn from(error: EmbeddedError) -> Self {
-        Self::failure(error.to_string()).hint("name another directory with --data")
+        let hint = match error {
+            EmbeddedError::Database { .. } => "restore the file, or name another directory with --data",
+            _ => "name another directory with --data",
+        };
+        Self::failure(error.to_string()).hint(hint)
     }
 }

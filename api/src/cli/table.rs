@@ -19,6 +19,7 @@ Exit codes: 0 the table is there, 1 failed, 2 wrong usage.";
 
 /// Creates the DynamoDB table
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct TableArgs {
     #[command(subcommand)]
     action: TableAction,

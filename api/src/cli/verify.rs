@@ -32,9 +32,10 @@ pub struct VerifyArgs {
     #[arg(long, short, value_name = "NAME", env = "CELLAR_COLLECTION")]
     collection: Collection,
 
-    /// Searches to sample
-    #[arg(long, value_name = "COUNT", default_value_t = 1_000, env = "CELLAR_VERIFY_SEARCHES")]
-    searches: usize,
+    /// Searches to sample, at least 1
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, env = "CELLAR_VERIFY_SEARCHES",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    searches: u32,
 
     /// Seed of the sample
     #[arg(long, value_name = "NUMBER", default_value_t = 1, env = "CELLAR_SEED")]
@@ -68,17 +69,16 @@ pub async fn run(args: VerifyArgs) -> Result<u8, CliError> {
 
 async fn run_on(store: Arc<dyn Store>, args: &VerifyArgs) -> Result<Report, CliError> {
     if store.collection(&args.collection).await?.is_none() {
-        return Err(CliError::failure(format!("there is no collection {}", args.collection))
-            .hint("list them with GET /v1/collections of a running server"));
+        return Err(CliError::no_collection(&args.collection));
     }
     let job = Verify {
         collection: args.collection.clone(),
-        searches: args.searches,
+        searches: args.searches as usize,
         max_radius: Meters::new(MAX_RADIUS_M).unwrap_or(Meters::ZERO),
         seed: args.seed,
     };
     let search = Search::new(Arc::new(StorePages::new(store.clone())), Limits::default());
-    let bar = ProgressBar::new(args.searches as u64).with_style(style());
+    let bar = ProgressBar::new(u64::from(args.searches)).with_style(style());
     let report = verify(&job, &*store, &search, |read, compared| {
         bar.set_message(format!("{read} places"));
         bar.set_position(compared as u64);

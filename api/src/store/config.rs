@@ -92,7 +92,8 @@ pub async fn connect(config: &StoreConfig) -> Result<DynamoStore, SetupError> {
 
 /// A store over an SDK configuration that is already loaded.
 pub fn connect_with(config: &StoreConfig, sdk: &SdkConfig) -> Result<DynamoStore, SetupError> {
-    if sdk.region().is_none() {
+    // The SDK takes a variable that is set but empty for a region.
+    if sdk.region().is_none_or(|region| region.as_ref().trim().is_empty()) {
         return Err(SetupError::NoRegion);
     }
     let mut builder = config::Builder::from(sdk);

@@ -118,7 +118,7 @@ pub enum StoreError {
     #[error("the store is throttling requests")]
     Throttled,
     /// The table does not exist.
-    #[error("table `{table}` does not exist; create it with `cellar table create`")]
+    #[error("table `{table}` does not exist; create it with `cellar table create --table {table}`")]
     NoTable {
         /// Name of the table.
         table: String,

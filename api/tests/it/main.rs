@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod cli;
 mod http;
 mod import;
 mod search;

@@ -233,13 +233,14 @@ impl NearbySearch {
     /// How far away the k-th place is expected, in radians, by the density around the nearest missing page.
     fn expected_angle(&self, nearest: &Frontier, missing: usize) -> f64 {
         let start = self.after.as_ref().map_or(0.0, |after| after.angle);
-        if nearest.density > 0.0 {
-            let area = self.query.limit as f64 / nearest.density;
-            (start * start + area / std::f64::consts::PI).sqrt()
-        } else {
-            // Nothing is known yet: what surrounds the origin now, twice as many pages in each further round.
-            if missing < 1 << self.work.rounds.min(8) { self.reach } else { start }
+        let area = self.query.limit as f64 / nearest.density;
+        let expected = (start * start + area / std::f64::consts::PI).sqrt();
+        if expected.is_finite() && expected > nearest.bound {
+            return expected;
         }
+        // Nothing is known yet, or the places at the expected distance were not the wanted ones: whatever is
+        // nearest, twice as many pages in each further round.
+        if missing < 1 << self.work.rounds.min(8) { self.reach } else { start }
     }
 
     fn look_at(&mut self, page: &Arc<Page>) -> Result<(), SearchError> {

@@ -154,7 +154,7 @@ impl Source {
         dir.clear_endpoint()?;
         let path = dir.database();
         let opened = match path.to_str() {
-            Some(text) => open_without_waiting(text).map_err(|error| error.to_string()),
+            Some(text) => open_without_waiting(text).map_err(|error| reason(&error.to_string())),
             None => Err("its path is not UTF-8".to_owned()),
         };
         opened.map_err(|reason| EmbeddedError::Database { path, reason })
@@ -167,6 +167,12 @@ fn open_without_waiting(path: &str) -> dynoxide::Result<Database> {
     // The engine's only way to set `synchronous = NORMAL`; its other settings are SQLite's defaults.
     database.disable_bulk_loading()?;
     Ok(database)
+}
+
+/// Of a file that is no database the engine says that it may be encrypted; ours never are.
+fn reason(engine: &str) -> String {
+    let foreign = engine.contains("not a valid SQLite database");
+    if foreign { "it is damaged, or not a database".to_owned() } else { engine.to_owned() }
 }
 
 async fn serve_until(

@@ -65,5 +65,8 @@ async fn errors_are_one_line_that_says_how_to_mend_it() {
          already is replaced by itself"
     );
     let error = run(&store, &["export", "-", "-c", "nothing"]).await.unwrap_err();
-    assert_eq!(error.to_string(), "there is no collection `nothing`; `cellar import` creates one");
+    assert_eq!(
+        error.to_string(),
+        "there is no collection `nothing`; `cellar import FILE --collection nothing` creates it"
+    );
 }

@@ -1,0 +1,10 @@
+//! The real `cellar`, as a process: what it prints, how it ends, and what other processes find of its work.
+
+mod demo;
+mod help;
+mod import;
+mod process;
+mod read;
+mod stop;
+mod table;
+mod usage;

@@ -1,0 +1,177 @@
+//! Running `cellar` and talking to it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest that anything here may take; a machine that is busy is no failure.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where commands run: a directory that goes with it, and an environment without settings of whoever runs the
+/// tests.
+pub(super) struct Desk {
+    directory: TempDir,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(super) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    pub(super) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// A command in the directory, whose embedded engine is below it, too.
+    pub(super) fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command.current_dir(self.directory.path()).env_clear().stdin(Stdio::null());
+        command.env("HOME", self.directory.path()).env("AWS_EC2_METADATA_DISABLED", "true");
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command
+    }
+
+    pub(super) fn cellar(&self, args: &[&str]) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cellar"));
+        command.args(args);
+        command
+    }
+
+    /// Runs `cellar` to its end.
+    pub(super) fn run(&self, args: &[&str]) -> Ended {
+        Ended::of(&mut self.cellar(args))
+    }
+
+    /// The same, which has to end well; what it printed.
+    pub(super) fn ok(&self, args: &[&str]) -> String {
+        let ended = self.run(args);
+        assert_eq!(ended.code, Some(0), "{args:?}: {ended:?}");
+        ended.stdout
+    }
+
+    /// Starts `cellar serve` on a free port.
+    pub(super) fn serve(&self, args: &[&str]) -> Running {
+        let all = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+        Running::start(&mut self.cellar(&all))
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) code: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Ended {
+    pub(super) fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+}
+
+/// A process that is killed when this goes.
+pub(super) struct Process(pub(super) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    /// Sends a signal by its name.
+    pub(super) fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -s {name} {}", self.0.id())]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    pub(super) fn wait(&mut self) -> ExitStatus {
+        until("the process to end", || self.0.try_wait().unwrap())
+    }
+}
+
+/// A server that listens.
+pub(super) struct Running {
+    pub(super) process: Process,
+    /// `http://127.0.0.1:<port>`.
+    pub(super) url: String,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    pub(super) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let process = Process(child);
+        let (send, lines) = channel();
+        // Ends with the process.
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        let first = lines.recv_timeout(PATIENCE).expect("the server prints its address");
+        let url = first.strip_prefix("listening on ").expect("the address comes first").to_owned();
+        Self { process, url, lines }
+    }
+
+    /// What it prints after the address, up to the line that begins so.
+    pub(super) fn lines_until(&self, last: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while !lines.last().is_some_and(|line: &String| line.starts_with(last)) {
+            lines.push(self.lines.recv_timeout(PATIENCE).expect("more lines"));
+        }
+        lines
+    }
+
+    pub(super) fn get(&self, path: &str) -> Value {
+        get(&format!("{}{path}", self.url))
+    }
+
+    /// Asks it to stop, which it does at once and well.
+    pub(super) fn stop(mut self) {
+        let asked = Instant::now();
+        self.process.signal("TERM");
+        assert_eq!(self.process.wait().code(), Some(0));
+        assert!(asked.elapsed() < Duration::from_secs(8), "no request was under way: {:?}", asked.elapsed());
+    }
+}
+
+/// Polls until there is something.
+pub(super) fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = poll() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The JSON at a URL.
+fn get(url: &str) -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let answer = client.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{url}");
+        answer.json().await.unwrap()
+    })
+}

@@ -9,7 +9,20 @@ use crate::grid::{Cap, GridCell, h3::H3Cell};
 use crate::key::ROOT_RESOLUTION;
 use crate::page::ChildCell;
 
-static BASE_CELLS: OnceLock<Box<[Node]>> = OnceLock::new();
+static BASE_CELLS: OnceLock<BaseCells> = OnceLock::new();
+
+/// The base cells, with their caps side by side: every search compares all of them.
+struct BaseCells {
+    caps: Box<[Cap]>,
+    nodes: Box<[Node]>,
+}
+
+impl BaseCells {
+    fn new() -> Self {
+        let nodes = Node::all(H3Cell::coarsest());
+        Self { caps: nodes.iter().map(|node| node.cell.cap).collect(), nodes }
+    }
+}
 
 struct Node {
     cell: ChildCell,
@@ -37,8 +50,11 @@ impl Node {
 
 /// Calls `found` for the roots whose caps, and those of all their ancestors, are `touched`, in ascending order.
 pub(super) fn roots(touched: &impl Fn(&Cap) -> bool, found: &mut impl FnMut(&ChildCell)) {
-    for node in BASE_CELLS.get_or_init(|| Node::all(H3Cell::coarsest())) {
-        node.visit(touched, found);
+    let base = BASE_CELLS.get_or_init(BaseCells::new);
+    for (cap, node) in base.caps.iter().zip(&base.nodes) {
+        if touched(cap) {
+            node.visit(touched, found);
+        }
     }
 }
 

@@ -132,10 +132,10 @@ impl NearbySearch {
         let mut search = Self {
             limits,
             origin,
-            frontier: BinaryHeap::with_capacity(64),
+            frontier: BinaryHeap::with_capacity(32),
             supplied: FxHashMap::default(),
             pages: Vec::with_capacity(16),
-            candidates: Vec::with_capacity(4 * query.limit + 128),
+            candidates: Vec::with_capacity(64),
             reach_sq,
             reach,
             radius_sq: reach_sq,

@@ -43,6 +43,11 @@ impl Drop for TestStore {
     }
 }
 
+/// Whether the tests run against another endpoint than the embedded engine.
+pub(crate) fn on_other_endpoint() -> bool {
+    std::env::var_os(ENDPOINT_VARIABLE).is_some()
+}
+
 /// A store on a table that no other test uses.
 pub(crate) async fn fresh_store() -> TestStore {
     static TABLES: AtomicU32 = AtomicU32::new(0);

@@ -7,7 +7,7 @@ use cellar_api::store::table::{Created, Stream};
 use cellar_api::store::{CollectionInfo, RangeRead, RangeRows, Store, StoreConfig, StoreError};
 use geo_index::{Collection, GridCell, H3Cell, PlaceId};
 
-use crate::support::{TestStore, collection, fresh_store, place};
+use crate::support::{TestStore, collection, fresh_store, on_other_endpoint, place};
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
@@ -190,7 +190,9 @@ async fn costs_are_counted() {
         assert_eq!((cost.queries, cost.read_units), (1, units), "{limit} places");
     }
     let nothing = read(&store, &below(&collection("none"), H3Cell::leaf(places[0].position))).await.cost;
-    assert_eq!((nothing.queries, nothing.read_units), (1, 0.5));
+    assert_eq!(nothing.queries, 1);
+    // DynamoDB bills half a unit for a Query that finds nothing; DynamoDB Local says 0.
+    assert!(nothing.read_units == 0.5 || on_other_endpoint() && nothing.read_units == 0.0, "{nothing:?}");
 }
 
 #[tokio::test]

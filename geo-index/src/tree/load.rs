@@ -185,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn one_place_too_many_is_a_split_even_if_all_are_known() {
+        let root = H3Cell::leaf(here()).ancestor(3).unwrap();
+        let mut load = PageLoad::new(root);
+        load.accept(rows(129, here()), true);
+        let pages = load.finish().unwrap();
+        assert!(matches!(&pages[0], (cell, Page::Split(_)) if *cell == root));
+        let leaf =
+            pages.iter().find(|(cell, _)| cell.level() == H3Cell::LEAF && cell.covers(H3Cell::leaf(here())));
+        assert!(matches!(leaf, Some((_, Page::Places(places))) if places.len() == 129));
+    }
+
+    #[test]
     fn a_deep_spot_costs_two_reads() {
         let leaf = H3Cell::leaf(here());
         let root = leaf.ancestor(3).unwrap();

@@ -349,3 +349,50 @@ impl NearbySearch {
         NearbyAnswer { hits, next, work: self.work }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Row;
+    use crate::point::Position;
+
+    fn places(rows: Vec<Row>) -> Arc<Page> {
+        Arc::new(Page::Places(PlacesPage::new(rows)))
+    }
+
+    /// One place lies just within reach of the farthest of four children, and what is below that child is out of
+    /// reach: whether its page is a split or not to be had, something may follow.
+    #[test]
+    fn what_is_out_of_reach_within_the_radius_may_follow() {
+        let root = H3Cell::leaf(Position::new(48.0, 11.0).unwrap()).ancestor(3).unwrap();
+        let centre = root.centre();
+        let split = |cell| SplitPage::new(cell).unwrap();
+        let bound = |cell: &ChildCell| cell.min_angle(centre.unit());
+        let last =
+            split(root).children().iter().copied().max_by(|a, b| bound(a).total_cmp(&bound(b))).unwrap();
+        let nearest_below = split(last.cell).children().iter().map(bound).fold(f64::INFINITY, f64::min);
+        assert!(nearest_below > bound(&last));
+        let reach = f64::midpoint(bound(&last), nearest_below);
+        let position = Position::new(centre.lat() + reach.to_degrees(), centre.lon()).unwrap();
+        let leaf = H3Cell::leaf(position);
+        let row = Row { leaf, id: "a".into(), position, category: None, payload: Vec::new() };
+        let radius = Meters::new((nearest_below + 1e-5) * crate::EARTH_RADIUS_M).unwrap();
+        for last_is_at_hand in [true, false] {
+            let query = NearbyQuery { origin: centre, radius, limit: 1, category: None, after: None };
+            let mut search = NearbySearch::new(query, SearchLimits::default());
+            let progress = search.advance(|cell| match cell {
+                cell if cell == root => Some(Arc::new(Page::Split(split(root)))),
+                cell if cell == last.cell && last_is_at_hand => Some(Arc::new(Page::Split(split(cell)))),
+                cell if cell == last.cell => None,
+                cell if cell.level() == 4 && cell.covers(H3Cell::leaf(centre)) => {
+                    Some(places(vec![row.clone()]))
+                }
+                _ => Some(places(Vec::new())),
+            });
+            assert_eq!(progress, Ok(Progress::Done));
+            let answer = search.finish();
+            assert_eq!(answer.hits.len(), 1);
+            assert!(answer.next.is_some(), "the last page is at hand: {last_is_at_hand}");
+        }
+    }
+}

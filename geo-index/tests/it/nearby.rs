@@ -209,6 +209,19 @@ fn cursors_walk_to_the_end() {
 }
 
 #[test]
+fn there_is_no_next_when_there_is_surely_nothing_more() {
+    // In the middle of a root, so that no other one is within the radius.
+    let centre = H3Cell::leaf(Position::new(10.0, 20.0).unwrap()).ancestor(3).unwrap().centre();
+    let points = ["a", "b", "c"].map(|id| Point::new(id, centre.lat(), centre.lon()));
+    let index = Index::new(&points);
+    for (limit, more) in [(2, true), (3, false), (4, false)] {
+        let query = nearby(centre.lat(), centre.lon(), 5_000.0, limit);
+        let answer = index.nearby(&query, SearchLimits::default()).unwrap();
+        assert_eq!(answer.next.is_some(), more, "limit {limit}");
+    }
+}
+
+#[test]
 fn a_cursor_skips_what_lies_before_it() {
     let points = around("p", Position::new(10.0, 20.0).unwrap(), 5_000, 81);
     let index = Index::keeping(&points, Keep::Nothing);

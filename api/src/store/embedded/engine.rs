@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use super::EmbeddedError;
 use super::dir::DataDir;
+use super::{EmbeddedError, server};
 
 /// How long requests that have begun may take to end once the engine is told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
@@ -183,9 +183,7 @@ async fn serve_until(
     let stopped = stop.map(drop).shared();
     let grace = stopped.clone().then(|()| sleep(SHUTDOWN_GRACE));
     tokio::select! {
-        served = dynoxide::server::serve_with_shutdown(listener, database, stopped) => {
-            served.map_err(|error| io::Error::other(error).into())
-        }
+        served = server::serve(listener, database, stopped) => served.map_err(EmbeddedError::Engine),
         () = grace => Ok(()),
     }
 }

@@ -14,6 +14,7 @@
 
 mod dir;
 mod engine;
+mod server;
 
 use std::io;
 use std::net::SocketAddr;

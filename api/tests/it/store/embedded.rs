@@ -56,6 +56,28 @@ async fn engines_in_memory_are_apart() {
 }
 
 #[tokio::test]
+async fn web_pages_are_refused() {
+    let embedded = Embedded::memory().await.unwrap();
+    let store = store_of(&embedded).await;
+    put(&store, "p").await;
+    let client = reqwest::Client::new();
+    let preflight = client.request(reqwest::Method::OPTIONS, embedded.endpoint());
+    let delete = client
+        .post(embedded.endpoint())
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", "DynamoDB_20120810.DeleteTable")
+        .header("x-amz-date", "20260101T000000Z")
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=f, Signature=g")
+        .body(format!(r#"{{"TableName":"{}"}}"#, store.table()));
+    for request in [preflight, delete] {
+        let answer = request.header("origin", "https://example.com").send().await.unwrap();
+        assert_eq!(answer.status(), 403);
+        assert!(!answer.headers().contains_key("access-control-allow-origin"));
+    }
+    assert!(has(&store, "p").await);
+}
+
+#[tokio::test]
 async fn a_second_engine_joins_the_first_and_takes_over() {
     let dir = TempDir::new().unwrap();
     let first = Embedded::open(dir.path()).await.unwrap();

@@ -83,8 +83,8 @@ fn print_commands(address: SocketAddr) {
     println!("listening on http://{address}");
     println!("\nThe five places nearest to Notre-Dame de Paris:");
     println!("  curl '{base}/nearby?lat=48.853&lon=2.35&limit=5'");
-    println!("\nCafés within 2 km of Times Square, and the next page of them by the link `next`:");
-    println!("  curl '{base}/nearby?lat=40.758&lon=-73.9855&radius=2000&category=cafe'");
+    println!("\nCafés within 20 km of Times Square, and the next page of them by the link `next`:");
+    println!("  curl '{base}/nearby?lat=40.758&lon=-73.9855&radius=20000&category=cafe'");
     println!("\nEverything in a box in London:");
     println!("  curl '{base}/items?bbox=-0.15,51.49,-0.09,51.53'");
     println!("\nAdd a place, find it, remove it:");

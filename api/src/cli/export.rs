@@ -69,23 +69,23 @@ pub async fn run_on(args: ExportArgs, store: &dyn Store) -> Result<u8, CliError>
     let bar = Bar::new(None);
     if args.file == Path::new("-") {
         let mut out = BufWriter::new(io::stdout());
-        export(store, &args.collection, format, &mut out, &bar).await.map_err(|error| explain(&error))?;
+        export(store, &args.collection, format, &mut out, &bar).await.map_err(explain)?;
         return Ok(code::OK);
     }
     let outcome = export_to_file(store, &args.collection, format, &args.file, &bar).await;
     drop(bar);
-    let exported = outcome.map_err(|error| explain(&error))?;
+    let exported = outcome.map_err(explain)?;
     print(&Summary { exported, file: &args.file }, args.json)
         .map_err(|error| CliError::failure(format!("cannot write the summary: {error}")))?;
     Ok(code::OK)
 }
 
-fn explain(error: &ExportError) -> CliError {
-    let failure = CliError::failure(error.to_string());
+fn explain(error: ExportError) -> CliError {
     match error {
-        ExportError::NoCollection(name) => CliError::no_collection(name),
-        ExportError::Store(_) => failure.hint("nothing was written; run the same command again"),
-        ExportError::Output { .. } => failure.hint("name a file in a directory that can be written"),
+        ExportError::NoCollection(name) => CliError::no_collection(&name),
+        ExportError::Store(error) => error.into(),
+        ExportError::Output { .. } => CliError::failure(error.to_string())
+            .hint("it has to be a file in a directory that exists and can be written"),
     }
 }
 

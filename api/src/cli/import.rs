@@ -22,12 +22,12 @@ Examples:
   cellar import stations.csv --collection stations --id-column code --lat-column breite --lon-column laenge
   ogr2ogr -f GeoJSONSeq /vsistdout/ parks.shp | cellar import - --collection parks
 
-CSV needs a header with an id, a latitude (lat, latitude, y) and a longitude (lon, lng, long, longitude, x), in any
-order; all other columns become properties. GeoJSON may be a FeatureCollection, a Feature per line, or a text
+CSV needs a header with an id, a latitude (lat, latitude, y) and a longitude (lon, lng, long, longitude, x), in any \
+order; all other columns become properties. GeoJSON may be a FeatureCollection, a Feature per line, or a text \
 sequence; only Points are stored. Anything may be gzipped.
 
-Every record is stored or rejected. Rejected ones are listed, a JSON object per line: the line of the input in which
-the record begins, its id, the reason, and its first 500 characters. Of records with one id the last one counts;
+Every record is stored or rejected. Rejected ones are listed, a JSON object per line: the line of the input in which \
+the record begins, its id, the reason, and its first 500 characters. Of records with one id the last one counts; \
 `repeated` are those passed over because the id comes again within the same 2,000 records.
 
 An import that was cut off goes on where it stopped when the same command is run again (not for standard input).

@@ -23,7 +23,7 @@ Examples:
   AWS_REGION=eu-west-1 cellar serve --table cellar
   AWS_REGION=local cellar serve --table cellar --endpoint-url http://localhost:8000
 
-Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as
+Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as \
 `Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, listed in the README.
 
 Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.";

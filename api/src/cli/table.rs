@@ -12,7 +12,7 @@ Examples:
   cellar table create --table cellar
   cellar table create --table cellar --endpoint-url http://localhost:8000
 
-Region and credentials come from the usual AWS environment (AWS_REGION, AWS_PROFILE, ...). The table is billed on
+Region and credentials come from the usual AWS environment (AWS_REGION, AWS_PROFILE, ...). The table is billed on \
 demand, with the index by_cell and a stream of new and old images. The embedded engine needs no such step.
 
 Exit codes: 0 the table is there, 1 failed, 2 wrong usage.";

@@ -19,7 +19,7 @@ Examples:
   cellar verify --collection cities
   cellar verify --collection cities --searches 5000 --seed 7 --json
 
-Reads the whole collection into memory, then compares sampled searches, and the pages of results behind them, with
+Reads the whole collection into memory, then compares sampled searches, and the pages of results behind them, with \
 brute force: set, order and distance.
 
 Exit codes: 0 no difference, 1 failed or some searches differed, 2 wrong usage.";

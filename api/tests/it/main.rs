@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+#[cfg(unix)]
 mod cli;
 mod http;
 mod import;

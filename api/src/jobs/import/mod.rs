@@ -54,7 +54,7 @@ pub struct Import {
     pub input: Input,
     /// How to read it.
     pub options: ReadOptions,
-    /// Where rejected records are listed; `None` is `<input stem>.rejected.jsonl` in the current directory.
+    /// Where rejected records are listed; `None` is `<input name>.rejected.jsonl` in the current directory.
     pub rejects: Option<PathBuf>,
     /// Only read and check. Rejected records are listed only if `rejects` says where.
     pub dry_run: bool,

@@ -68,10 +68,8 @@ impl Rejects {
     }
 }
 
-/// Where rejected records of an input are listed if nobody says otherwise: `places.csv.gz` is listed in
-/// `places.rejected.jsonl`.
+/// Where rejected records of an input are listed if nobody says otherwise: `places.csv` and `places.geojson` have
+/// lists of their own.
 pub(super) fn default_path(input_name: &str) -> PathBuf {
-    let name = input_name.strip_suffix(".gz").unwrap_or(input_name);
-    let stem = Path::new(name).file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
-    PathBuf::from(format!("{stem}.rejected.jsonl"))
+    PathBuf::from(format!("{input_name}.rejected.jsonl"))
 }

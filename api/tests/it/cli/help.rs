@@ -18,7 +18,8 @@ const SUBCOMMANDS: [&[&str]; 9] = [
 fn flags(help: &str) -> Vec<String> {
     let mut flags: Vec<String> = Vec::new();
     for line in help.lines() {
-        if line.trim_start().starts_with('-') {
+        let indent = line.len() - line.trim_start().len();
+        if indent <= 6 && line.trim_start().starts_with('-') {
             flags.push(line.trim().to_owned());
         } else if line.starts_with("   ") && !flags.is_empty() {
             let flag = flags.last_mut().unwrap();

@@ -12,9 +12,10 @@ use super::process::{Desk, Process, until};
 /// Every so many rows one is bad.
 const BAD_EVERY: usize = 100;
 
-/// Latitude and longitude of a row, dense enough that searches find several.
+/// Latitude and longitude of a row, dense enough that searches find several. They have few digits, of which
+/// `serde_json` makes exactly the number that was written.
 fn position(n: usize) -> (f64, f64) {
-    ((n * 7_919 % 40_000) as f64 / 1e3 - 20.0, (n * 104_729 % 60_000) as f64 / 1e3 - 30.0)
+    ((n * 7_919 % 40_960) as f64 / 16_384.0 - 1.25, (n * 104_729 % 61_440) as f64 / 16_384.0 - 1.875)
 }
 
 /// Rows of which one in a hundred is bad.
@@ -62,7 +63,7 @@ fn exported(desk: &Desk, collection: &str) -> BTreeMap<String, Value> {
 }
 
 fn rejected_lines(desk: &Desk) -> Vec<u64> {
-    let text = desk.read("a.rejected.jsonl");
+    let text = desk.read("a.csv.rejected.jsonl");
     text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line"].as_u64().unwrap()).collect()
 }
 
@@ -73,7 +74,7 @@ fn a_running_server_has_the_rows_and_keeps_them() {
     let server = desk.serve(&["--data", "data"]);
     assert_eq!(desk.run(&["import", "a.csv", "-c", "places", "--data", "data"]).code, Some(3));
     let all = |server: &super::process::Running| {
-        let mut path = Some("/v1/collections/places/items?bbox=-30,-20,30,20&limit=400".to_owned());
+        let mut path = Some("/v1/collections/places/items?bbox=-2,-2,2,2&limit=100".to_owned());
         let mut features = Vec::new();
         while let Some(next) = path {
             let page = server.get(&next);
@@ -85,7 +86,8 @@ fn a_running_server_has_the_rows_and_keeps_them() {
         by_id(features.into_iter())
     };
     assert_eq!(all(&server), good_rows(1_000));
-    let nearest = server.get("/v1/collections/places/nearby?lat=-12.081&lon=14.729&limit=1&radius=10");
+    let (lat, lon) = position(1);
+    let nearest = server.get(&format!("/v1/collections/places/nearby?lat={lat}&lon={lon}&limit=1&radius=10"));
     assert_eq!(
         (&nearest["features"][0]["id"], &nearest["features"][0]["distance_m"]),
         (&"r-1".into(), &0.0.into())
@@ -108,7 +110,7 @@ fn an_import_that_was_killed_is_completed_by_the_next() {
     let child = desk.cellar(&import).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut child = Process(child);
     until("the second chunk", || {
-        let listed = std::fs::read_to_string(desk.path("a.rejected.jsonl")).unwrap_or_default();
+        let listed = std::fs::read_to_string(desk.path("a.csv.rejected.jsonl")).unwrap_or_default();
         (listed.lines().count() >= LISTED).then_some(())
     });
     child.0.kill().unwrap();
@@ -151,6 +153,6 @@ fn what_is_exported_imports_as_the_same() {
     }
     let names: BTreeSet<_> =
         std::fs::read_dir(desk.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    let expected = [&files[..], &["a.csv", "a.rejected.jsonl", "cellar-data"]].concat();
+    let expected = [&files[..], &["a.csv", "a.csv.rejected.jsonl", "cellar-data"]].concat();
     assert_eq!(names, expected.iter().map(Into::into).collect(), "nothing else is left behind");
 }

@@ -21,7 +21,7 @@ fn nearby_prints_what_the_api_answers() {
     let desk = imported(600);
     let server = desk.serve(&[]);
     for (lat, lon, radius, limit) in
-        [("0.5", "-0.25", "200000", "100"), ("-12.5", "25", "150000", "7"), ("89.9", "0", "1", "1")]
+        [("0.5", "-0.25", "200000", "100"), ("-1.25", "1.5", "150000", "7"), ("89.9", "0", "1", "1")]
     {
         let args = ["--lat", lat, "--lon", lon, "--radius", radius, "--limit", limit];
         let answer = server
@@ -65,8 +65,13 @@ fn verify_finds_no_difference() {
         line.rsplit(' ').next().unwrap().to_owned()
     };
     assert_eq!(number("places"), good_rows(1_000).len().to_string());
-    assert_eq!((number("searches compared"), number("differences")), ("40".into(), "0".into()));
+    assert_eq!(number("differences"), "0");
+    // Pages of results behind a search are searches, too.
+    assert!(number("searches compared").parse::<u32>().unwrap() >= 40, "{table}");
     let report = json(&desk.ok(&["verify", "-c", "places", "--searches", "40", "--seed", "7", "--json"]));
-    assert_eq!((&report["differences"], &report["searches"]), (&0.into(), &40.into()), "{report}");
-    assert!(report["results"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!(report["differences"], 0, "{report}");
+    assert!(
+        report["searches"].as_u64().unwrap() >= 40 && report["results"].as_u64().unwrap() > 0,
+        "{report}"
+    );
 }

@@ -76,6 +76,14 @@ fn a_small_budget_only_makes_more_answers() {
     assert!(answers > walked.len() / 100 + 5, "{answers} answers: the budget never mattered");
 }
 
+#[test]
+fn a_cursor_may_stand_in_the_middle_of_a_crowd() {
+    let points: Vec<_> = (0..300).map(|i| Point::new(format!("{i:03}"), 52.52, 13.405)).collect();
+    let query = query([13.0, 52.0, 14.0, 53.0], 100);
+    let (walked, _) = walk(&Index::new(&points), &query, SearchLimits::default());
+    assert_eq!(walked, brute_force(&points, &query));
+}
+
 proptest! {
     #[test]
     fn any_box_equals_brute_force(

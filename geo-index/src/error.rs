@@ -79,7 +79,7 @@ pub enum SearchError {
         budget: usize,
     },
     /// More places in one finest cell than a page may hold.
-    #[error("more than {max} places share one point; a page cannot hold them")]
+    #[error("too many places share one point: a page holds at most {max}, and 64 MB of them")]
     CrowdedPoint {
         /// Places that one finest cell may hold.
         max: usize,

@@ -4,7 +4,7 @@ use clap::Args;
 use geo_index::{Collection, PlaceId};
 
 use super::store_args::StoreArgs;
-use super::{CliError, code};
+use super::{CliError, code, say};
 use crate::place::Place;
 use crate::store::Store;
 
@@ -36,7 +36,7 @@ pub async fn run(args: GetArgs) -> Result<u8, CliError> {
     let open = args.store.open().await?;
     let found = find(&*open.store, &args.collection, &args.id).await;
     open.close().await;
-    println!("{}", found?.feature());
+    say(&found?.feature())?;
     Ok(code::OK)
 }
 

@@ -13,6 +13,7 @@ pub mod table;
 pub mod verify;
 
 use std::fmt;
+use std::io::{self, Write as _};
 
 use geo_index::Collection;
 
@@ -34,6 +35,17 @@ pub fn log_to_stderr() {
     let filter =
         filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,aws_config=error,dynoxide=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Prints a result. A reader that has seen enough and closed the pipe is no failure.
+fn say(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::failure(format!("cannot write the result: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Why a subcommand failed, for the person at the terminal.

@@ -11,7 +11,7 @@ use geo_index::{Collection, Meters, Position};
 use serde::Deserialize;
 
 use super::store_args::StoreArgs;
-use super::{CliError, code};
+use super::{CliError, code, say};
 use crate::pages::{PageError, StorePages};
 use crate::routes::answer::write_collection;
 use crate::search::{Limits, Nearby, Search};
@@ -78,9 +78,9 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     open.close().await;
     let answer = answer?;
     if args.json {
-        println!("{}", String::from_utf8_lossy(&write_collection(&answer.hits, &[])));
+        say(&String::from_utf8_lossy(&write_collection(&answer.hits, &[])))?;
     } else {
-        print(&answer);
+        say(&table(&answer))?;
     }
     Ok(code::OK)
 }
@@ -97,7 +97,7 @@ async fn search(
     Ok(search.nearby(collection, query, Instant::now() + Duration::from_secs(30)).await?)
 }
 
-fn print(answer: &Nearby) {
+fn table(answer: &Nearby) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["distance", "id", "name", "category", "lat", "lon"]);
     for hit in &answer.hits {
@@ -117,15 +117,14 @@ fn print(answer: &Nearby) {
         }
     }
     let (tree, cost) = (answer.work.tree, answer.work.cost);
-    println!("{table}");
-    println!(
-        "{} places; {} pages in {} rounds, {} queries, {} read units",
+    format!(
+        "{table}\n{} places; {} pages in {} rounds, {} queries, {} read units",
         answer.hits.len(),
         tree.pages,
         tree.rounds,
         cost.queries,
         cost.read_units
-    );
+    )
 }
 
 fn human_distance(distance: Meters) -> String {

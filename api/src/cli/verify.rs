@@ -8,8 +8,8 @@ use geo_index::{Collection, Meters};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::store_args::StoreArgs;
-use super::{CliError, code};
-use crate::jobs::verify::{Report, Verify, verify};
+use super::{CliError, code, say};
+use crate::jobs::verify::{Difference, Report, Verify, verify};
 use crate::pages::StorePages;
 use crate::search::{Limits, Search};
 use crate::store::Store;
@@ -60,9 +60,9 @@ pub async fn run(args: VerifyArgs) -> Result<u8, CliError> {
     let report = outcome?;
     if args.json {
         let json = serde_json::to_string(&report).map_err(|error| CliError::failure(error.to_string()))?;
-        println!("{json}");
+        say(&json)?;
     } else {
-        print(&report);
+        say(&text(&report))?;
     }
     Ok(if report.differences == 0 { code::OK } else { code::FAILURE })
 }
@@ -93,17 +93,21 @@ fn style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-fn print(report: &Report) {
-    println!("places            {:>12}", report.places);
-    println!("searches compared {:>12}", report.searches);
-    println!("results compared  {:>12}", report.results);
-    println!("differences       {:>12}", report.differences);
-    println!("queries/search    {:>12.2}", report.queries_per_search);
-    println!("read units/search {:>12.2}", report.read_units_per_search);
-    println!("rounds/search     {:>12.2}", report.rounds_per_search);
+fn text(report: &Report) -> String {
+    let mut lines = vec![
+        format!("places            {:>12}", report.places),
+        format!("searches compared {:>12}", report.searches),
+        format!("results compared  {:>12}", report.results),
+        format!("differences       {:>12}", report.differences),
+        format!("queries/search    {:>12.2}", report.queries_per_search),
+        format!("read units/search {:>12.2}", report.read_units_per_search),
+        format!("rounds/search     {:>12.2}", report.rounds_per_search),
+    ];
     for difference in &report.examples {
-        println!("\ndiffers: lat={} lon={} radius={}", difference.lat, difference.lon, difference.radius_m);
-        println!("  limit={} category={:?}", difference.limit, difference.category);
-        println!("  expected {:?}\n  found    {:?}", difference.expected, difference.found);
+        let Difference { lat, lon, radius_m, limit, category, expected, found } = difference;
+        lines.push(format!("\ndiffers: lat={lat} lon={lon} radius={radius_m}"));
+        lines.push(format!("  limit={limit} category={category:?}"));
+        lines.push(format!("  expected {expected:?}\n  found    {found:?}"));
     }
+    lines.join("\n")
 }

@@ -10,6 +10,9 @@ use super::item::{self, Item};
 use super::retry::{Bounds, retry};
 use super::{CollectionInfo, DynamoStore, RangeRead, RangeRows, ScanPart, ScanPosition, StoreError, table};
 
+/// Queries that one range read may take. Each returns up to 1 MB, so this bounds the memory, too.
+const MAX_QUERIES: u32 = 64;
+
 impl DynamoStore {
     pub(super) async fn query_range(
         &self,
@@ -31,7 +34,8 @@ impl DynamoStore {
             }
             start = answer.last_evaluated_key;
             rows.complete = start.is_none();
-            if rows.complete || read.limit.is_some() || rows.places.len() >= most {
+            let enough = rows.places.len() >= most || rows.cost.queries >= MAX_QUERIES;
+            if rows.complete || read.limit.is_some() || enough {
                 return Ok(rows);
             }
         }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -143,12 +142,12 @@ fn what_is_exported_imports_as_the_same() {
     let desk = Desk::new();
     desk.write("a.csv", csv(1_500));
     assert_eq!(desk.run(&["import", "a.csv", "-c", "places"]).code, Some(3));
-    let files = ["a.geojson", "a.geojson.gz", "a.ndjson", "a.ndjson.gz"];
+    let files = ["a.geojson", "a.ndjson", "a.geojson.gz", "a.ndjson.gz"];
     for (n, file) in files.iter().enumerate() {
         let copy = format!("copy-{n}");
         assert_eq!(desk.ok(&["export", file, "-c", "places"]), format!("1485 places in {file}\n"));
         let gzipped = std::fs::read(desk.path(file)).unwrap().starts_with(&[0x1f, 0x8b]);
-        assert_eq!(gzipped, Path::new(file).extension().is_some_and(|end| end == "gz"), "{file}");
+        assert_eq!(gzipped, n >= 2, "{file}");
         desk.ok(&["import", file, "-c", &copy]);
         assert!(exported(&desk, &copy) == good_rows(1_500), "{file}: the places differ");
     }

@@ -15,7 +15,8 @@ use crate::error::SearchError;
 use crate::grid::{GridCell, h3::H3Cell};
 use crate::page::{Page, PlacesPage, Row, SplitPage};
 
-/// Places that fit in a page. Measured on real places: 512 halves the loads at 1.4 times the read units.
+/// Places that fit in a page. On cities.csv (docs/BENCHMARKS.md), a cold search within 10 km takes 1.2 times the
+/// Queries at 0.9 times the read units with 64, and 0.9 times the Queries at 1.1 times the units with 256.
 pub const PAGE_MAX: usize = 128;
 
 /// Places that one finest cell (about 1 m) may hold.

@@ -12,6 +12,7 @@ use cellar_api::store::{
     CollectionInfo, RangeRead, RangeRows, ReadCost, ScanPart, ScanPosition, Store, StoreError,
 };
 use geo_index::{Collection, GridCell, H3Cell, PlaceId};
+use tokio::sync::Notify;
 
 /// Text of internal errors, which no client may ever see.
 pub(super) const INTERNAL: &str = "arn:aws:dynamodb:eu-west-1:123456789012:table/cellar-prod";
@@ -34,6 +35,8 @@ pub(super) struct FakeStore {
     collections: Mutex<BTreeMap<String, CollectionInfo>>,
     pub(super) collection_reads: AtomicU32,
     pub(super) pings: AtomicU32,
+    /// Told of each call that stalls.
+    pub(super) stalled: Notify,
 }
 
 impl FakeStore {
@@ -54,7 +57,10 @@ impl FakeStore {
             Some(Fault::NoTable) => Err(StoreError::NoTable { table: INTERNAL.into() }),
             Some(Fault::Damage) => Err(StoreError::Damaged { key: INTERNAL.into(), reason: "x".into() }),
             Some(Fault::Panic) => panic!("{INTERNAL}"),
-            Some(Fault::Stall) => std::future::pending().await,
+            Some(Fault::Stall) => {
+                self.stalled.notify_one();
+                std::future::pending().await
+            }
         }
     }
 }
@@ -74,7 +80,8 @@ impl Store for FakeStore {
             .collect();
         found.sort_by(|(a, p), (b, q)| (a, p.id.as_str()).cmp(&(b, q.id.as_str())));
         let most = read.limit.unwrap_or(read.cap + 1);
-        let complete = found.len() <= most;
+        // As DynamoDB: it does not look past its limit.
+        let complete = if read.limit.is_some() { found.len() < most } else { found.len() <= most };
         found.truncate(most);
         Ok(RangeRows { places: found, complete, cost: ReadCost { queries: 1, read_units: 0.5 } })
     }

@@ -75,7 +75,7 @@ async fn draining_has_a_deadline() {
     server.store.set_fault(Some(Fault::Stall));
     let url = format!("http://{}/v1/collections/wineries/nearby?lat=0&lon=0", running.address);
     let request = tokio::spawn(reqwest::get(url));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.store.stalled.notified().await;
     let started = Instant::now();
     running.stop.send(()).unwrap();
     running.done.await.unwrap().unwrap();

@@ -2,103 +2,23 @@
 //!
 //! Nothing else builds or takes apart a key. Parsers accept exactly what the builders write.
 
-use std::borrow::Borrow;
+mod name;
+mod page;
+
+pub use name::{Collection, MAX_ID_BYTES, PlaceId};
+pub use page::PageKey;
+
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use crate::error::KeyError;
 use crate::grid::{GridCell, h3::H3Cell};
 use crate::point::Position;
 
-/// H3 resolution of roots, the cells that partition the index. Measured: 2 and 4 were both slower.
+/// H3 resolution of roots, the cells that partition the index. On cities.csv (docs/BENCHMARKS.md), resolution 2
+/// takes more of both: 1.6 Queries and 4.2 read units already within 100 m; resolution 4 takes 1.3 times the
+/// Queries of 3 within 10 km, at 0.7 times the units.
 pub const ROOT_RESOLUTION: u8 = 3;
-
-/// Longest id of a place, in bytes: the index's sort key holds it after 16 bytes of leaf, within DynamoDB's
-/// 1,024 bytes for a sort key, and page cursors hold it in base64.
-pub const MAX_ID_BYTES: usize = 512;
-
-const MAX_COLLECTION_BYTES: usize = 64;
-
-/// Name of a collection: 1 to 64 characters of `a-z`, `0-9`, `-` and `_`, the first a letter or digit.
-///
-/// ```
-/// use geo_index::Collection;
-///
-/// assert!("wineries".parse::<Collection>().is_ok());
-/// assert!("Wineries#1".parse::<Collection>().is_err());
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Collection(Arc<str>);
-
-impl Collection {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Collection {
-    type Err = KeyError;
-
-    fn from_str(name: &str) -> Result<Self, KeyError> {
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let bytes = name.as_bytes();
-        let valid = bytes.first().is_some_and(|&b| allowed(b))
-            && bytes.len() <= MAX_COLLECTION_BYTES
-            && bytes.iter().all(|&b| allowed(b) || b == b'-' || b == b'_');
-        valid.then(|| Self(name.into())).ok_or(KeyError::Collection)
-    }
-}
-
-impl Borrow<str> for Collection {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Collection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Id of a place within its collection: 1 to 512 bytes of UTF-8 without control characters. `/` and `#` are
-/// allowed; `.` and `..` are not, for no URL can carry them.
-///
-/// ```
-/// use geo_index::PlaceId;
-///
-/// assert!("château/7#a".parse::<PlaceId>().is_ok());
-/// assert!("".parse::<PlaceId>().is_err());
-/// assert!("..".parse::<PlaceId>().is_err());
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PlaceId(Box<str>);
-
-impl PlaceId {
-    /// The id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for PlaceId {
-    type Err = KeyError;
-
-    fn from_str(id: &str) -> Result<Self, KeyError> {
-        let valid = (1..=MAX_ID_BYTES).contains(&id.len())
-            && !id.chars().any(char::is_control)
-            && !matches!(id, "." | "..");
-        valid.then(|| Self(id.into())).ok_or(KeyError::PlaceId)
-    }
-}
-
-impl fmt::Display for PlaceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Key of a place in the base table, `<collection>#<id>`: the same wherever the place is.
 ///
@@ -197,93 +117,6 @@ pub fn parse_sort(sort: &str) -> Result<(H3Cell, PlaceId), KeyError> {
         return Err(MALFORMED);
     }
     Ok((leaf, id.parse()?))
-}
-
-/// A page: all places of a collection keyed below one cell, of the roots' resolution or finer.
-///
-/// Its text, `<collection>/<cell>`, names it in logs and messages; [`cache_key`](PageKey::cache_key) is its key in Redis.
-///
-/// ```
-/// use geo_index::PageKey;
-///
-/// let page: PageKey = "wineries/851fb467fffffff".parse()?;
-/// assert_eq!(page.partition(), "wineries#831fb4fffffffff");
-/// assert_eq!(page.sort_range(), ("8f1fb4640000000#".into(), "8f1fb4676db6db6$".into()));
-/// assert_eq!(page.cache_key(), "cellar:1:page:{wineries#831fb4fffffffff}:851fb467fffffff");
-/// # Ok::<(), geo_index::KeyError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PageKey {
-    collection: Collection,
-    cell: H3Cell,
-}
-
-impl PageKey {
-    /// The page of a cell; `None` for a cell coarser than the roots.
-    pub fn new(collection: Collection, cell: H3Cell) -> Option<Self> {
-        (cell.level() >= ROOT_RESOLUTION).then_some(Self { collection, cell })
-    }
-
-    /// Collection of the page.
-    pub const fn collection(&self) -> &Collection {
-        &self.collection
-    }
-
-    /// Cell of the page.
-    pub const fn cell(&self) -> H3Cell {
-        self.cell
-    }
-
-    /// Partition of the index that holds the page whole.
-    pub fn partition(&self) -> String {
-        partition(&self.collection, root(self.cell))
-    }
-
-    /// First and last sort key of the page, both inclusive.
-    pub fn sort_range(&self) -> (String, String) {
-        let range = self.cell.leaf_range();
-        sort_range(*range.start(), *range.end())
-    }
-
-    /// Key in the shared cache. The braces make a Redis cluster keep all pages of a root in one slot, so that
-    /// one `MGET` fetches them.
-    pub fn cache_key(&self) -> String {
-        format!("cellar:1:page:{{{}}}:{}", self.partition(), self.cell)
-    }
-
-    /// Takes a cache key apart.
-    pub fn parse_cache_key(key: &str) -> Result<Self, KeyError> {
-        const MALFORMED: KeyError = KeyError::Malformed { what: "cache" };
-        let rest = key.strip_prefix("cellar:1:page:{").ok_or(MALFORMED)?;
-        let (partition, cell) = rest.split_once("}:").ok_or(MALFORMED)?;
-        let (collection, _) = partition.split_once('#').ok_or(MALFORMED)?;
-        let page: Self = format!("{collection}/{cell}").parse().map_err(|_| MALFORMED)?;
-        (page.partition() == partition).then_some(page).ok_or(MALFORMED)
-    }
-
-    /// The pages that hold a leaf, from its root to the finest.
-    pub fn holding(collection: &Collection, leaf: H3Cell) -> impl Iterator<Item = Self> + use<> {
-        let collection = collection.clone();
-        (ROOT_RESOLUTION..=leaf.level())
-            .filter_map(move |level| Self::new(collection.clone(), leaf.ancestor(level)?))
-    }
-}
-
-impl fmt::Display for PageKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.collection, self.cell)
-    }
-}
-
-impl FromStr for PageKey {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        const MALFORMED: KeyError = KeyError::Malformed { what: "page" };
-        let (collection, cell) = text.split_once('/').ok_or(MALFORMED)?;
-        let cell = cell.parse().map_err(|_| MALFORMED)?;
-        Self::new(collection.parse()?, cell).ok_or(MALFORMED)
-    }
 }
 
 /// First and last sort key, both inclusive, of the places whose leaves lie in a range. `$` follows `#`.

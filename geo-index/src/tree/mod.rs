@@ -38,6 +38,7 @@
 //! ```
 
 mod atlas;
+mod frontier;
 mod load;
 mod nearby;
 mod query;

@@ -8,17 +8,17 @@
 //! their distance computed. Invariant: a candidate is dropped only when `limit` others are nearer by more
 //! than rounding can blur.
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::frontier::Frontier;
 use super::query::{NearbyKey, NearbyQuery};
 use super::{Hit, Progress, SearchLimits, SearchWork, atlas};
 use crate::distance::{Chord, angle, distance};
 use crate::error::SearchError;
-use crate::grid::{Cap, GridCell, h3::H3Cell};
+use crate::grid::h3::H3Cell;
 use crate::page::{ChildCell, Page, PlacesPage, SplitPage};
 use crate::point::UnitVector;
 use crate::units::Meters;
@@ -61,50 +61,6 @@ struct Candidate {
     chord_sq: f64,
     page: u32,
     row: u32,
-}
-
-/// A cell in the queue.
-#[derive(Clone, Copy, Debug)]
-struct Frontier {
-    /// Lower bound of the angle to everything keyed below the cell.
-    bound: f64,
-    /// Estimated places per steradian around here; 0 where nothing is known.
-    density: f64,
-    cell: H3Cell,
-}
-
-impl Ord for Frontier {
-    /// The nearest is the greatest, for the heap's sake.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.bound.total_cmp(&self.bound).then_with(|| other.cell.cmp(&self.cell))
-    }
-}
-
-impl PartialOrd for Frontier {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Frontier {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Frontier {}
-
-/// Levels below a missing page's cell that are looked at before the page is asked for.
-const CLOSE_LOOK: u8 = 2;
-
-/// Whether anything keyed below a cell may lie within an angle of the origin, by the caps of its descendants
-/// `depth` levels below: together they are a much closer fit than the cell's own, and cheap beside a read.
-fn may_hold(cell: H3Cell, origin: UnitVector, angle: f64, depth: u8) -> bool {
-    if !Cap::of(cell).may_reach(origin, angle) {
-        return false;
-    }
-    let children = if depth == 0 { Vec::new() } else { cell.children() };
-    children.is_empty() || children.into_iter().any(|child| may_hold(child, origin, angle, depth - 1))
 }
 
 /// The places found.
@@ -181,7 +137,7 @@ impl NearbySearch {
             }
             if let Some(page) = self.supplied.remove(&next.cell).or_else(|| local(next.cell)) {
                 self.look_at(&page)?;
-            } else if !may_hold(next.cell, self.origin, self.reach, CLOSE_LOOK) {
+            } else if !next.may_hold(self.origin, self.reach) {
                 // Nothing of it lies within reach; within the radius it may.
                 self.passed_over |= self.reach < self.radius;
             } else if self.worth_asking(&missing, &next) {
@@ -226,7 +182,7 @@ impl NearbySearch {
     fn worth_asking(&self, missing: &[Frontier], next: &Frontier) -> bool {
         missing.first().is_none_or(|nearest| {
             let expected = self.expected_angle(nearest, missing.len());
-            may_hold(next.cell, self.origin, expected, CLOSE_LOOK)
+            next.may_hold(self.origin, expected)
         })
     }
 
@@ -353,6 +309,7 @@ impl NearbySearch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grid::GridCell;
     use crate::page::Row;
     use crate::point::Position;
 

@@ -48,17 +48,22 @@ async fn lines_hold_the_route_and_the_cause_but_no_position_and_no_secret() {
         .with_writer(log.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
+    // What another test logs for the first time just now may not know of this subscriber yet.
+    let heed_this_subscriber = tracing::callsite::rebuild_interest_cache;
 
     let token = WriteToken::new(TOKEN).unwrap();
     let server = Server::with(ApiConfig::default(), WriteConfig { token: Some(token), open: false });
     for authorization in [format!("Bearer {TOKEN}"), format!("Bearer not-{TOKEN}")] {
         let mut put = request(Method::PUT, "/v1/collections/wineries", "");
         put.headers_mut().insert(header::AUTHORIZATION, authorization.parse().unwrap());
+        heed_this_subscriber();
         server.send(put).await;
     }
     let nearby = "/v1/collections/wineries/nearby?lat=48.8566&lon=2.3522";
+    heed_this_subscriber();
     let id = server.get(nearby).await.header("x-request-id").to_owned();
     server.store.set_fault(Some(Fault::Fail));
+    heed_this_subscriber();
     server.get(nearby).await.problem(503, "store-unavailable");
 
     let text = log.text();

@@ -39,3 +39,46 @@ impl Journal {
         synced.map_err(|error| StoreError::Failed(format!("cannot force writes to disk: {error}")))
     }
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use geo_index::{Collection, Position};
+
+    use super::*;
+    use crate::place::{Place, Properties};
+    use crate::store::{CollectionInfo, Embedded, Store, StoreConfig};
+
+    #[tokio::test]
+    async fn no_write_is_acknowledged_before_the_log_is_on_disk() {
+        let engine = Embedded::memory().await.unwrap();
+        // A log that can never be forced to disk: its folder is a file.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let journal = Journal::of(&file.path().join("cellar.db"));
+        let store = engine.store(&StoreConfig::default()).await.unwrap().with_journal(Some(journal));
+
+        let name: Collection = "places".parse().unwrap();
+        let place = Place {
+            id: "a".parse().unwrap(),
+            position: Position::new(1.0, 2.0).unwrap(),
+            properties: Properties::empty(),
+        };
+        let id = place.id.clone();
+        let refused = |error| matches!(error, StoreError::Failed(text) if text.contains("to disk"));
+        assert!(refused(store.put(&name, &place).await.unwrap_err()));
+        assert!(refused(store.put_many(&name, &[place]).await.unwrap_err()));
+        assert!(refused(store.delete(&name, &id).await.unwrap_err()));
+        assert!(refused(store.put_note("#import#places#x", Some("1")).await.unwrap_err()));
+        assert!(refused(store.put_note("#import#places#x", None).await.unwrap_err()));
+        let info = CollectionInfo { name, title: None };
+        assert!(refused(store.put_collection(&info).await.unwrap_err()));
+    }
+
+    #[tokio::test]
+    async fn a_closed_database_has_no_log_to_wait_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("cellar.db");
+        Journal::of(&database).settle().await.unwrap();
+        std::fs::write(folder.path().join("cellar.db-wal"), "frames").unwrap();
+        Journal::of(&database).settle().await.unwrap();
+    }
+}

@@ -77,8 +77,8 @@ async fn searches_equal_brute_force_and_cost_little() {
         world.check(query).await;
     }
     let per_search = |total: f64| total / 200.0;
-    assert!(per_search(f64::from(cost.queries)) <= 4.0, "{cost:?}");
-    assert!(per_search(cost.read_units) <= 9.0, "{cost:?}");
+    assert!((1.0..=4.0).contains(&per_search(f64::from(cost.queries))), "{cost:?}");
+    assert!((0.5..=9.0).contains(&per_search(cost.read_units)), "{cost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +90,7 @@ async fn one_point_and_heavy_places() {
     for (lat, lon) in [(48.0, 11.0), (48.01, 11.01), (48.1, 11.2), (48.3, 11.2)] {
         for limit in [1, 20, 100] {
             let cost = world.check(nearby(Position::new(lat, lon).unwrap(), 50_000.0, limit)).await;
-            assert!(cost.queries <= 40, "{cost:?}");
+            assert!((1..=40).contains(&cost.queries), "{cost:?}");
         }
     }
 }

@@ -47,6 +47,12 @@ fn work_per_search_over_radius() {
                 "{name:8} {radius_km:6.1} km {:8.2} {:11.2} {:7.2} {:6} {:6.2}",
                 work.queries, work.read_units, work.rounds, work.worst_rounds, work.pages
             );
+            if keep == Keep::Nothing {
+                assert!(
+                    work.queries >= 1.0 && work.read_units >= 0.5 && work.rounds >= 1.0,
+                    "work went uncounted"
+                );
+            }
             if have_real_data() {
                 if let Some(previous) = previous {
                     assert!(work.queries < previous.queries * 1.6 + 0.1, "a cliff at {radius_km} km");

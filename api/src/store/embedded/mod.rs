@@ -175,4 +175,16 @@ mod tests {
         lock.unlock().unwrap();
         assert!(Embedded::open(temporary.path()).await.unwrap().is_owner());
     }
+
+    #[tokio::test]
+    async fn everyone_on_a_directory_waits_for_its_log_and_memory_has_none() {
+        let temporary = tempfile::TempDir::new().unwrap();
+        let owner = Embedded::open(temporary.path()).await.unwrap();
+        let joined = Embedded::open(temporary.path()).await.unwrap();
+        assert!(owner.is_owner() && !joined.is_owner());
+        owner.store(&StoreConfig::default()).await.unwrap();
+        assert!(temporary.path().join("cellar.db-wal").is_file());
+        assert!(owner.journal.is_some() && joined.journal.is_some());
+        assert!(Embedded::memory().await.unwrap().journal.is_none());
+    }
 }

@@ -1,5 +1,39 @@
-//! The read cache: memory (moka) and Redis behind one policy.
+//! A read cache in two tiers, memory (moka) and Redis, behind one policy.
 //!
-//! Not written yet. What will live here: a cache that is generic over key, value and loader, with single
-//! flight, fresh and stale deadlines inside the value, invalidation that no older load can overtake, and
-//! counters per tier. It knows nothing of places or of AWS; `api` plugs it in where pages are fetched.
+//! Generic over key, value and loader; it knows nothing of places or of AWS. [`Cache`] is the way in, [`model`] says what
+//! its user implements, [`Policy`] what can be set.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`tiered`] | what a request asks: memory, then one flight per key |
+//! | `load`, `store` | carrying out flights: remote tier, loader, and keeping what came |
+//! | `memory`, `fence`, `flight` | the tier in the process, and what keeps old values out of it |
+//! | `invalidate`, `pending`, `bus` | invalidation here, in the remote tier and in other processes |
+//! | `shared`, `breaker`, `envelope` | the remote tier within limits, and the form of its values |
+//! | [`remote`] | the remote tier itself: Redis, and a fake |
+//! | [`policy`], [`clock`], [`metrics`], [`trace`], [`status`] | lifetimes, time, counters, and the account of a request |
+
+mod breaker;
+mod bus;
+pub mod clock;
+mod envelope;
+mod fence;
+mod flight;
+mod invalidate;
+mod load;
+mod memory;
+pub mod metrics;
+pub mod model;
+mod pending;
+pub mod policy;
+pub mod remote;
+mod shared;
+pub mod status;
+mod store;
+pub mod tiered;
+pub mod trace;
+
+pub use breaker::BreakerState;
+pub use policy::{Policy, RemotePolicy};
+pub use tiered::{Cache, CacheError, Fetched};
+pub use trace::Trace;

@@ -1,0 +1,148 @@
+//! The fence of the process: what was loaded before an invalidation is never kept after it.
+//!
+//! Invalidations are numbered. A load remembers the number at which it began; its value is kept only if its key has
+//! not been invalidated since. Keys share a fixed number of stripes, so that the memory is bounded: a neighbour on
+//! the stripe can at worst keep a value from being kept, or shorten its life, never the opposite.
+//!
+//! Invariant: admitting a value and invalidating its key exclude each other, each with what is done to the memory
+//! tier inside.
+
+use std::hash::{BuildHasher as _, Hash};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::quality::RandomState;
+
+/// The key's hash picks one: 8 MB in all, so that among thousands of keys that change at a time few others are met.
+const STRIPES: usize = 1 << 18;
+
+/// A point in the order of invalidations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Begun(u64);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Stripe {
+    /// Number of its last invalidation.
+    last: u64,
+    /// End of the time to settle after it, in ticks.
+    settles: u64,
+}
+
+/// The fence of all keys.
+#[derive(Debug)]
+pub(crate) struct Fence {
+    last: AtomicU64,
+    /// Loads that began before this are not kept, whatever their key.
+    floor: AtomicU64,
+    stripes: Box<[Mutex<Stripe>]>,
+    hasher: RandomState,
+}
+
+impl Default for Fence {
+    fn default() -> Self {
+        let stripes = (0..STRIPES).map(|_| Mutex::default()).collect();
+        Self { last: AtomicU64::new(0), floor: AtomicU64::new(0), stripes, hasher: RandomState::default() }
+    }
+}
+
+impl Fence {
+    /// Where a load begins: to be asked before anything is read.
+    pub(crate) fn begin(&self) -> Begun {
+        Begun(self.last.load(Ordering::SeqCst))
+    }
+
+    /// Invalidates a key: `remove` takes it out of the memory tier.
+    pub(crate) fn invalidate<K: Hash>(&self, key: &K, settles: u64, remove: impl FnOnce()) {
+        let mut stripe = self.stripe(key);
+        stripe.last = self.last.fetch_add(1, Ordering::SeqCst) + 1;
+        stripe.settles = stripe.settles.max(settles);
+        remove();
+    }
+
+    /// Takes note, from elsewhere, that a key was invalidated and settles until then.
+    pub(crate) fn settles_until<K: Hash>(&self, key: &K, settles: u64) {
+        let mut stripe = self.stripe(key);
+        stripe.settles = stripe.settles.max(settles);
+    }
+
+    /// Keeps what a load brought unless its key was invalidated since: `keep` puts it into the memory tier and is told
+    /// until when the key settles. Tells whether it was kept.
+    pub(crate) fn admit<K: Hash>(&self, key: &K, begun: Begun, keep: impl FnOnce(u64)) -> bool {
+        let stripe = self.stripe(key);
+        let admitted = stripe.last <= begun.0 && self.floor.load(Ordering::SeqCst) <= begun.0;
+        if admitted {
+            keep(stripe.settles);
+        }
+        admitted
+    }
+
+    /// Whether what was begun then may still be kept, or joined.
+    pub(crate) fn holds<K: Hash>(&self, key: &K, begun: Begun) -> bool {
+        self.admit(key, begun, |_| ())
+    }
+
+    /// Invalidates all keys: `clear` empties the memory tier.
+    pub(crate) fn raise(&self, clear: impl FnOnce()) {
+        let now = self.last.fetch_add(1, Ordering::SeqCst) + 1;
+        self.floor.fetch_max(now, Ordering::SeqCst);
+        // Whoever was admitted before the floor rose is done when its stripe can be locked.
+        for stripe in &self.stripes {
+            drop(stripe.lock());
+        }
+        clear();
+    }
+
+    fn stripe<K: Hash>(&self, key: &K) -> MutexGuard<'_, Stripe> {
+        let at = self.hasher.hash_one(key) as usize % STRIPES;
+        self.stripes[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_kept_unless_its_key_was_invalidated_since() {
+        let fence = Fence::default();
+        let before = fence.begin();
+        assert!(fence.holds(&"a", before));
+        fence.invalidate(&"a", 0, || ());
+        assert!(!fence.holds(&"a", before));
+        assert!(fence.holds(&"b", before));
+        assert!(fence.holds(&"a", fence.begin()));
+    }
+
+    #[test]
+    fn a_raised_floor_is_for_all_keys() {
+        let fence = Fence::default();
+        let before = fence.begin();
+        fence.raise(|| ());
+        assert!(!fence.holds(&"a", before));
+        assert!(fence.holds(&"a", fence.begin()));
+    }
+
+    #[test]
+    fn the_time_to_settle_only_grows() {
+        let fence = Fence::default();
+        let mut seen = 0;
+        fence.invalidate(&"a", 70, || ());
+        fence.invalidate(&"a", 50, || ());
+        fence.admit(&"a", fence.begin(), |settles| seen = settles);
+        assert_eq!(seen, 70);
+        fence.settles_until(&"a", 90);
+        fence.admit(&"a", fence.begin(), |settles| seen = settles);
+        assert_eq!(seen, 90);
+    }
+
+    #[test]
+    fn keys_spread_over_the_stripes() {
+        let fence = Fence::default();
+        let begun = fence.begin();
+        for key in 0..1_000u64 {
+            fence.invalidate(&(key << 20), 0, || ());
+        }
+        let untouched = (1_000..20_000u64).filter(|key| fence.holds(&(key << 20), begun)).count();
+        assert!(untouched > 18_500, "{untouched}");
+    }
+}

@@ -1,0 +1,137 @@
+//! A remote tier that fails: slower by at most its limit, never wrong, never failing.
+
+use std::time::Duration;
+
+use cellar_cache::metrics::{Outcome, Reject, Tier};
+use cellar_cache::remote::RemoteError;
+use cellar_cache::remote::fake::{Fault, Operation};
+use cellar_cache::{BreakerState, Trace};
+
+use super::world::{Id, World, get, in_time, read, until};
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_remote_tier_costs_its_limit_until_the_breaker_opens() {
+    let world = World::new();
+    let process = world.process();
+    process.remote.set_fault(Fault::Hang);
+    let limit = world.policy.remote.read_limit;
+    for key in 0..5 {
+        assert_eq!(process.cache.breaker(), Some(BreakerState::Closed));
+        let asked = tokio::time::Instant::now();
+        assert_eq!(get(&process.cache, key * 10).await, Ok(0));
+        assert!(asked.elapsed() >= limit && asked.elapsed() < limit * 2, "{:?}", asked.elapsed());
+    }
+    assert_eq!(process.cache.breaker(), Some(BreakerState::Open));
+    let asked = tokio::time::Instant::now();
+    let (value, trace) = read(&process.cache, 500).await;
+    assert_eq!((value, trace.remote.skipped, trace.remote.trips), (Ok(0), 1, 0));
+    assert!(asked.elapsed() < Duration::from_millis(2));
+    assert_eq!(process.remote.calls(Operation::Get), 5);
+
+    // One tries again after the pause, and then all.
+    world.pass(1);
+    process.remote.clear_faults();
+    let (_, trace) = read(&process.cache, 510).await;
+    assert_eq!(trace.remote.misses, 1);
+    assert_eq!(process.cache.breaker(), Some(BreakerState::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_in_vain_only_once() {
+    let world = World::new();
+    let process = world.process();
+    process.remote.set_fault(Fault::Hang);
+    let mut trace = Trace::default();
+    let asked = tokio::time::Instant::now();
+    for key in 0..4 {
+        process.cache.get_or_load(&Id(key * 10), in_time(), &mut trace).await.unwrap();
+    }
+    let limit = world.policy.remote.read_limit;
+    assert!(asked.elapsed() >= limit && asked.elapsed() < limit * 2, "{:?}", asked.elapsed());
+    assert_eq!(process.remote.calls(Operation::Get), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_remote_tier_within_its_limit_is_used() {
+    let world = World::new();
+    let process = world.process();
+    process.remote.set_fault(Fault::Slow(Duration::from_millis(20)));
+    get(&process.cache, 1).await.unwrap();
+    until(|| process.cache.metrics().stored.get() == 1).await;
+    process.cache.distrust();
+    let (_, trace) = read(&process.cache, 1).await;
+    assert_eq!((trace.remote.hits, trace.source.loads), (1, 0));
+}
+
+#[tokio::test]
+async fn what_it_refuses_is_loaded_and_opens_no_breaker() {
+    let world = World::new();
+    let process = world.process();
+    for fault in [Fault::OutOfMemory, Fault::Fail(RemoteError::Refused("NOPERM".into()))] {
+        process.remote.set_fault(fault);
+        for key in 0..10 {
+            process.cache.distrust();
+            assert_eq!(get(&process.cache, key * 10).await, Ok(0));
+        }
+    }
+    assert_eq!(process.cache.breaker(), Some(BreakerState::Closed));
+    assert_eq!(process.cache.metrics().stored.get(), 0);
+}
+
+#[tokio::test]
+async fn out_of_memory_it_still_forgets() {
+    let world = World::new();
+    let (one, other) = (world.process(), world.process());
+    get(&one.cache, 1).await.unwrap();
+    until(|| one.cache.metrics().stored.get() == 1).await;
+    world.source.write(1);
+    one.remote.set_fault(Fault::OutOfMemory);
+    one.cache.invalidate(&[Id(1)]).await.unwrap();
+    assert_eq!(get(&other.cache, 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn garbage_is_counted_and_loaded_anew() {
+    let world = World::new();
+    let (one, other) = (world.process(), world.process());
+    get(&one.cache, 1).await.unwrap();
+    until(|| one.cache.metrics().stored.get() == 1).await;
+    other.remote.set_fault(Fault::Garbage);
+    assert_eq!(get(&other.cache, 1).await, Ok(0));
+    assert!(other.cache.metrics().rejects(Reject::Damaged) >= 1);
+    assert_eq!(world.source.loads(), 2);
+}
+
+#[tokio::test]
+async fn a_foreign_value_under_our_key_is_replaced() {
+    let world = World::new();
+    let process = world.process();
+    let strange: [&[u8]; 4] =
+        [b"", b"hello", b"CLRV\x09 of another version, long enough for a header ......", &[0xff; 4_000]];
+    for (key, bytes) in strange.into_iter().enumerate() {
+        let id = key as u32 * 10;
+        process.remote.put(&format!("test:{{g{key}}}:{id}"), bytes.to_vec(), Duration::from_hours(1));
+        let stored = process.cache.metrics().stored.get();
+        assert_eq!(get(&process.cache, id).await, Ok(0));
+        until(|| {
+            process.cache.metrics().stored.get() > stored
+                || process.cache.metrics().rejects(Reject::Damaged) > 8
+        })
+        .await;
+        process.cache.distrust();
+        let (_, trace) = read(&process.cache, id).await;
+        assert_eq!((trace.remote.hits, trace.source.loads), (1, 0), "value {key}");
+    }
+    assert_eq!(process.cache.metrics().rejects(Reject::Foreign), 1);
+}
+
+#[tokio::test]
+async fn failures_are_counted_by_tier() {
+    let world = World::new();
+    let process = world.process();
+    process.remote.set_fault(Fault::Fail(RemoteError::Unavailable("gone".into())));
+    get(&process.cache, 1).await.unwrap();
+    let metrics = process.cache.metrics();
+    assert_eq!(metrics.lookups(Tier::Remote, Outcome::Error), 1);
+    assert_eq!(metrics.lookups(Tier::Source, Outcome::Hit), 1);
+}

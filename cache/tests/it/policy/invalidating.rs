@@ -1,0 +1,329 @@
+//! Invalidation: nothing old is kept, served or shared after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cellar_cache::Policy;
+use cellar_cache::clock::Clock as _;
+use cellar_cache::metrics::{Reject, Source};
+use cellar_cache::remote::fake::{Fault, Operation};
+use cellar_cache::remote::{Remote as _, RemoteError};
+
+use super::world::{Id, Trouble, World, at_hand, exact, get, read, until};
+
+#[tokio::test]
+async fn a_load_from_before_an_invalidation_is_kept_nowhere() {
+    let world = World::new();
+    let (one, other) = (world.process(), world.process());
+    world.source.close();
+    let reader = tokio::spawn({
+        let cache = one.cache.clone();
+        async move { get(&cache, 1).await }
+    });
+    world.source.read.notified().await;
+    world.source.write(1);
+    // The other process, so that only the fence in the remote tier can tell.
+    other.cache.invalidate(&[Id(1)]).await.unwrap();
+    world.source.open();
+    assert_eq!(reader.await.unwrap(), Ok(0), "it began before");
+    until(|| one.cache.metrics().rejects(Reject::Fenced) == 1).await;
+    assert_eq!(get(&other.cache, 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_reader_that_comes_after_an_invalidation_does_not_join_an_older_load() {
+    let world = World::new();
+    let cache = world.alone();
+    world.source.close();
+    let before = tokio::spawn({
+        let cache = cache.clone();
+        async move { get(&cache, 1).await }
+    });
+    world.source.read.notified().await;
+    world.source.write(1);
+    cache.invalidate(&[Id(1)]).await.unwrap();
+    let after = tokio::spawn({
+        let cache = cache.clone();
+        async move { get(&cache, 1).await }
+    });
+    world.source.read.notified().await;
+    world.source.open();
+    assert_eq!((before.await.unwrap(), after.await.unwrap()), (Ok(0), Ok(1)));
+    assert_eq!(at_hand(&cache, 1), Some(1));
+}
+
+#[tokio::test]
+async fn what_comes_along_is_fenced_too() {
+    let world = World::new();
+    let process = world.process();
+    world.source.close();
+    let reader = tokio::spawn({
+        let cache = process.cache.clone();
+        async move { get(&cache, 5).await }
+    });
+    world.source.read.notified().await;
+    world.source.write(6);
+    process.cache.invalidate(&[Id(6)]).await.unwrap();
+    world.source.open();
+    reader.await.unwrap().unwrap();
+    assert_eq!(at_hand(&process.cache, 6), None);
+    assert_eq!(get(&process.cache, 6).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_fence_that_is_evicted_or_lost_lets_nothing_through() {
+    let world = World::new();
+    let process = world.process();
+    for lose in [
+        (|process: &super::world::Process| process.remote.evict_fence("g0")) as fn(&super::world::Process),
+        |process| process.remote.wipe(),
+    ] {
+        process.cache.distrust();
+        process.remote.wipe();
+        world.source.close();
+        let reader = tokio::spawn({
+            let cache = process.cache.clone();
+            async move { get(&cache, 1).await }
+        });
+        world.source.read.notified().await;
+        lose(&process);
+        world.source.open();
+        reader.await.unwrap().unwrap();
+        let finished = process.remote.calls(Operation::Finish);
+        until(|| process.remote.calls(Operation::Finish) >= finished.max(1)).await;
+        assert_eq!(process.cache.metrics().stored.get(), 0);
+        assert_eq!(process.remote.get(&["test:{g0}:1".into()]).await, Ok(vec![None]));
+    }
+}
+
+#[tokio::test]
+async fn listeners_hear_of_it_at_once() {
+    let world = World::new();
+    let (writer, listener, deaf) = (world.listener().await, world.listener().await, world.process());
+    for process in [&writer, &listener, &deaf] {
+        assert_eq!(get(&process.cache, 1).await, Ok(0));
+    }
+    world.source.write(1);
+    writer.cache.invalidate(&[Id(1)]).await.unwrap();
+    assert_eq!(get(&writer.cache, 1).await, Ok(1), "read your writes");
+    until(|| at_hand(&listener.cache, 1).is_none()).await;
+    assert_eq!(get(&listener.cache, 1).await, Ok(1));
+    // Nobody told it; its copy is trusted for ten seconds.
+    assert_eq!(at_hand(&deaf.cache, 1), Some(0));
+    world.pass(9);
+    assert_eq!(at_hand(&deaf.cache, 1), Some(0));
+    world.pass(1);
+    assert_eq!(get(&deaf.cache, 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn beats_keep_memory_trusted_and_their_absence_does_not() {
+    let world = World::new();
+    let (leader, listener) = (world.listener().await, world.listener().await);
+    world.source.write(1);
+    get(&listener.cache, 1).await.unwrap();
+    for _ in 0..20 {
+        world.pass(4);
+        assert!(!listener.cache.is_attended());
+        leader.cache.beat(Duration::ZERO).await.unwrap();
+        until(|| listener.cache.is_attended()).await;
+    }
+    let (_, trace) = read(&listener.cache, 1).await;
+    assert_eq!((trace.memory.hits, trace.remote.trips), (1, 0));
+    world.pass(3);
+    assert!(!listener.cache.is_attended());
+    let (_, trace) = read(&listener.cache, 1).await;
+    assert_eq!((trace.memory.misses, trace.remote.hits), (1, 1), "the remote tier confirms the copy");
+    assert_eq!(at_hand(&listener.cache, 1), Some(1));
+    assert_eq!(world.source.loads(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_connection_makes_memory_untrusted() {
+    let world = World::new();
+    let (writer, listener) = (world.process(), world.listener().await);
+    get(&listener.cache, 1).await.unwrap();
+    let before = listener.cache.metrics().distrusts.get();
+    world.source.write(1);
+    listener.remote.cut_bus();
+    writer.cache.invalidate(&[Id(1)]).await.unwrap();
+    until(|| listener.cache.metrics().distrusts.get() > before).await;
+    assert_eq!(get(&listener.cache, 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_gap_in_the_messages_makes_memory_untrusted() {
+    let world = World::new();
+    let (writer, listener) = (world.process(), world.listener().await);
+    writer.cache.beat(Duration::ZERO).await.unwrap();
+    until(|| listener.cache.is_attended()).await;
+    get(&listener.cache, 1).await.unwrap();
+    world.source.write(1);
+    writer.remote.set_fault_on(Operation::Publish, Fault::DropMessages);
+    writer.cache.invalidate(&[Id(1)]).await.unwrap();
+    writer.remote.clear_faults();
+    assert_eq!(at_hand(&listener.cache, 1), Some(0), "it has not heard");
+    writer.cache.beat(Duration::ZERO).await.unwrap();
+    until(|| at_hand(&listener.cache, 1).is_none()).await;
+    assert_eq!(get(&listener.cache, 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn garbage_on_the_bus_makes_memory_untrusted() {
+    let world = World::new();
+    let listener = world.listener().await;
+    get(&listener.cache, 1).await.unwrap();
+    listener.remote.publish("not ours".into()).await.unwrap();
+    until(|| at_hand(&listener.cache, 1).is_none()).await;
+}
+
+#[tokio::test]
+async fn a_key_whose_invalidation_has_not_arrived_is_not_looked_for() {
+    let world = World::new();
+    let (one, other) = (world.process(), world.process());
+    get(&one.cache, 1).await.unwrap();
+    until(|| one.cache.metrics().stored.get() == 1).await;
+    world.source.write(1);
+    one.remote.set_fault_on(Operation::Invalidate, Fault::Fail(RemoteError::Unavailable("down".into())));
+    assert!(one.cache.invalidate(&[Id(1)]).await.is_err());
+    assert_eq!(one.cache.pending(), 1);
+    assert!(one.cache.beat(Duration::ZERO).await.is_err(), "not everything has been told");
+    let (value, trace) = read(&one.cache, 1).await;
+    assert_eq!((value, trace.remote.skipped, trace.remote.trips), (Ok(1), 1, 0));
+    assert_eq!(get(&other.cache, 1).await, Ok(0), "the remote tier still has the old value");
+
+    one.remote.clear_faults();
+    let cache = one.cache.clone();
+    tokio::spawn(async move { cache.run().await });
+    until(|| one.cache.pending() == 0).await;
+    world.pass(10);
+    assert_eq!(get(&other.cache, 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_source_that_lags_is_asked_again_when_it_has_settled() {
+    let policy = Policy { settle: Duration::from_secs(2), attention: Duration::from_hours(1), ..exact() };
+    let world = World::with(policy);
+    let (one, other) = (world.process(), world.process());
+    one.cache.attend(Duration::ZERO);
+    other.cache.attend(Duration::ZERO);
+    // Told before the source shows the new value.
+    one.cache.invalidate(&[Id(1)]).await.unwrap();
+    assert_eq!((get(&one.cache, 1).await, get(&other.cache, 1).await), (Ok(0), Ok(0)));
+    assert_eq!(one.cache.metrics().rejects(Reject::Settling), 1);
+    assert_eq!(other.cache.metrics().rejects(Reject::Settling), 1, "by the tombstone");
+    world.source.write(1);
+    world.pass(1);
+    assert_eq!(
+        (at_hand(&one.cache, 1), at_hand(&other.cache, 1)),
+        (Some(0), Some(0)),
+        "kept for the time it takes"
+    );
+    world.pass(1);
+    assert_eq!((at_hand(&one.cache, 1), at_hand(&other.cache, 1)), (None, None));
+    assert_eq!((get(&one.cache, 1).await, get(&other.cache, 1).await), (Ok(1), Ok(1)));
+    until(|| one.cache.metrics().stored.get() == 1).await;
+    assert_eq!(world.source.loads(), 3);
+}
+
+#[tokio::test]
+async fn a_stale_value_does_not_stand_in_after_an_invalidation() {
+    let world = World::new();
+    let process = world.process();
+    get(&process.cache, 1).await.unwrap();
+    until(|| process.cache.metrics().stored.get() == 1).await;
+    world.source.write(1);
+    process.cache.invalidate(&[Id(1)]).await.unwrap();
+    world.source.set_trouble(Some(Trouble::Fails));
+    assert!(get(&process.cache, 1).await.is_err(), "an old value would be wrong, not only old");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_many_keys_is_invalidated_whole() {
+    let world = World::new();
+    let (one, listener) = (world.process(), world.listener().await);
+    let keys: Vec<_> = (0..3_000).map(Id).collect();
+    for process in [&one, &listener] {
+        let mut trace = cellar_cache::Trace::default();
+        process.cache.get_many_or_load(&keys, super::world::in_time(), &mut trace).await.unwrap();
+    }
+    for key in &keys {
+        world.source.write(key.0);
+    }
+    one.cache.invalidate(&keys).await.unwrap();
+    let cache = Arc::new(listener.cache);
+    until(|| keys.iter().all(|key| at_hand(&cache, key.0).is_none())).await;
+    for key in [0, 1_499, 2_999] {
+        assert_eq!(get(&one.cache, key).await, Ok(1));
+    }
+}
+
+#[tokio::test]
+async fn when_changes_were_missed_nothing_older_is_trusted_anywhere() {
+    let world = World::new();
+    let (leader, listener) = (world.process(), world.listener().await);
+    get(&leader.cache, 1).await.unwrap();
+    until(|| leader.cache.metrics().stored.get() == 1).await;
+    get(&listener.cache, 1).await.unwrap();
+    world.source.write(1);
+    world.pass(1);
+    let now = world.clock.unix_ms();
+    leader.cache.doubt(now);
+    leader.cache.beat(Duration::ZERO).await.unwrap();
+    until(|| at_hand(&listener.cache, 1).is_none()).await;
+    world.pass(3);
+    assert_eq!((get(&leader.cache, 1).await, get(&listener.cache, 1).await), (Ok(1), Ok(1)));
+    assert_eq!(
+        listener.cache.metrics().rejects(Reject::Doubted) + leader.cache.metrics().rejects(Reject::Doubted),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_beat_speaks_for_the_time_that_it_names() {
+    let world = World::new();
+    let (leader, listener) = (world.process(), world.listener().await);
+    leader.cache.beat(Duration::from_secs(4)).await.unwrap();
+    leader.cache.invalidate(&[Id(90)]).await.unwrap();
+    let heard = || listener.cache.metrics().invalidated(Source::Bus);
+    until(|| heard() == 1).await;
+    assert!(!listener.cache.is_attended(), "it was held up for too long");
+    leader.cache.beat(Duration::from_secs(1)).await.unwrap();
+    until(|| listener.cache.is_attended()).await;
+    world.pass(2);
+    assert!(!listener.cache.is_attended());
+}
+
+#[tokio::test]
+async fn a_sender_whose_first_words_were_missed_makes_memory_untrusted() {
+    let world = World::new();
+    let listener = world.listener().await;
+    let beat = |number| format!("00000000000000aa {number} beat {} 0", world.clock.unix_ms());
+    listener.remote.publish(beat(7).into()).await.unwrap();
+    until(|| listener.cache.is_attended()).await;
+    let before = listener.cache.metrics().distrusts.get();
+    assert_eq!(before, 1, "only for the subscription: it may have spoken before");
+    world.pass(4);
+    listener.remote.publish(beat(9).replace("aa", "bb").into()).await.unwrap();
+    until(|| listener.cache.metrics().distrusts.get() == before + 1).await;
+    listener.remote.publish(beat(1).replace("aa", "cc").into()).await.unwrap();
+    listener.remote.publish("00000000000000cc 2 gone\ntest:{g9}:90".into()).await.unwrap();
+    until(|| listener.cache.metrics().invalidated(Source::Bus) == 1).await;
+    assert_eq!(listener.cache.metrics().distrusts.get(), before + 1, "a new process begins with 1");
+}
+
+#[tokio::test]
+async fn memory_is_not_overwritten_with_something_older() {
+    let world = World::new();
+    let (one, other) = (world.process(), world.process());
+    get(&one.cache, 1).await.unwrap();
+    until(|| one.cache.metrics().stored.get() == 1).await;
+    // The other one loads by itself, later, while it cannot reach the remote tier.
+    world.source.write(1);
+    world.pass(5);
+    other.remote.set_fault(Fault::Fail(RemoteError::Unavailable("away".into())));
+    assert_eq!(get(&other.cache, 1).await, Ok(1));
+    other.remote.clear_faults();
+    world.pass(10);
+    assert_eq!(get(&other.cache, 1).await, Ok(1), "what the remote tier has is older");
+}

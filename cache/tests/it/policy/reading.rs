@@ -1,0 +1,306 @@
+//! One process: memory, single flight, and the ages of a value.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cellar_cache::metrics::{Outcome, Tier};
+use cellar_cache::{Cache, CacheError, Policy, Trace};
+
+use super::world::{Down, Id, Load, Trouble, World, at_hand, exact, get, in_time, read, until};
+
+#[tokio::test]
+async fn what_was_loaded_is_at_hand() {
+    let world = World::new();
+    let cache = world.alone();
+    world.source.write(1);
+    assert_eq!(at_hand(&cache, 1), None);
+    let (value, trace) = read(&cache, 1).await;
+    assert_eq!((value, trace.memory.misses, trace.source.loads), (Ok(1), 1, 1));
+    let (value, trace) = read(&cache, 1).await;
+    assert_eq!((value, trace.memory.hits, trace.source.loads), (Ok(1), 1, 0));
+    assert_eq!(trace.memory.ttl_ms, Some(300_000));
+    assert_eq!((at_hand(&cache, 1), world.source.loads()), (Some(1), 1));
+    assert_eq!(cache.metrics().lookups(Tier::Memory, Outcome::Hit), 2);
+}
+
+#[tokio::test]
+async fn a_batch_brings_all_and_what_came_along() {
+    let world = World::new();
+    let cache = world.alone();
+    get(&cache, 1).await.unwrap();
+    let mut trace = Trace::default();
+    let keys = [Id(1), Id(5), Id(7)];
+    let fetched = cache.get_many_or_load(&keys, in_time(), &mut trace).await.unwrap();
+    let mut found: Vec<_> = fetched.values.iter().map(|(id, _)| id.0).collect();
+    found.sort_unstable();
+    assert_eq!(found, [1, 5, 6, 7]);
+    assert_eq!((fetched.cost, trace.memory.hits, trace.memory.misses), (2, 1, 2));
+    assert_eq!(at_hand(&cache, 6), Some(0), "what came along is kept");
+}
+
+#[tokio::test]
+async fn a_thousand_that_miss_make_one_load() {
+    let world = World::new();
+    let cache = world.alone();
+    world.source.close();
+    let reads: Vec<_> = (0..1_000)
+        .map(|_| {
+            let cache = cache.clone();
+            tokio::spawn(async move { read(&cache, 1).await })
+        })
+        .collect();
+    world.source.read.notified().await;
+    // One flight, however many come.
+    until(|| cache.metrics().lookups(Tier::Memory, Outcome::Miss) == 1_000).await;
+    world.source.open();
+    let mut led = 0;
+    for read in reads {
+        let (value, trace) = read.await.unwrap();
+        assert_eq!(value, Ok(0));
+        led += trace.source.loads;
+        assert_eq!(trace.source.loads + trace.memory.collapsed, 1);
+    }
+    assert_eq!((led, world.source.loads()), (1, 1));
+    assert_eq!(cache.metrics().collapsed.get(), 999);
+}
+
+#[tokio::test]
+async fn a_leader_that_gives_up_strands_nobody() {
+    let world = World::new();
+    let cache = world.alone();
+    world.source.close();
+    let leader = tokio::spawn({
+        let cache = cache.clone();
+        async move { get(&cache, 1).await }
+    });
+    world.source.read.notified().await;
+    let follower = tokio::spawn({
+        let cache = cache.clone();
+        async move { get(&cache, 1).await }
+    });
+    until(|| cache.metrics().lookups(Tier::Memory, Outcome::Miss) == 2).await;
+    leader.abort();
+    assert!(leader.await.unwrap_err().is_cancelled());
+    world.source.open();
+    assert_eq!(follower.await.unwrap(), Ok(0));
+    assert_eq!(world.source.loads(), 1);
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_readers_and_nobody_after() {
+    let world = World::new();
+    let cache = world.alone();
+    world.source.set_trouble(Some(Trouble::Panics));
+    assert_eq!(get(&cache, 1).await, Err(CacheError::Panicked));
+    world.source.set_trouble(None);
+    assert_eq!(get(&cache, 1).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_deadline_is_kept_and_the_load_goes_on() {
+    let world = World::new();
+    let cache = world.alone();
+    world.source.close();
+    let late = Instant::now();
+    let value = cache.get_or_load(&Id(1), late, &mut Trace::default()).await;
+    assert_eq!(value, Err(CacheError::Deadline));
+    world.source.open();
+    until(|| at_hand(&cache, 1).is_some()).await;
+    assert_eq!(world.source.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_has_a_limit() {
+    let world = World::new();
+    let cache = world.alone();
+    world.source.close();
+    let far = Instant::now() + Duration::from_secs(1_000);
+    let value = cache.get_or_load(&Id(1), far, &mut Trace::default()).await;
+    assert_eq!(value, Err(CacheError::Deadline));
+    assert_eq!(cache.metrics().lookups(Tier::Source, Outcome::Error), 1);
+}
+
+/// A cache that hears of all changes, so that only age counts.
+fn attended(world: &World) -> super::world::TestCache {
+    let cache = world.alone();
+    cache.attend(Duration::ZERO);
+    cache
+}
+
+fn ageing() -> Policy {
+    Policy { attention: Duration::from_hours(10), ..exact() }
+}
+
+#[tokio::test]
+async fn a_value_past_its_fresh_time_is_served_and_refreshed_once() {
+    let world = World::with(ageing());
+    let cache = attended(&world);
+    world.source.write(1);
+    get(&cache, 1).await.unwrap();
+    world.source.write(1);
+    world.pass(299);
+    assert_eq!(get(&cache, 1).await, Ok(1));
+    assert_eq!(world.source.loads(), 1);
+    world.pass(2);
+    world.source.close();
+    for _ in 0..5 {
+        let (value, trace) = read(&cache, 1).await;
+        assert_eq!((value, trace.memory.stale, trace.memory.ttl_ms), (Ok(1), 1, Some(-1_000)));
+    }
+    world.source.open();
+    until(|| at_hand(&cache, 1) == Some(2)).await;
+    assert_eq!((world.source.loads(), cache.metrics().refreshes.get()), (2, 1));
+}
+
+#[tokio::test]
+async fn when_loading_fails_an_old_value_stands_in_for_an_hour() {
+    let world = World::with(ageing());
+    let cache = attended(&world);
+    world.source.write(1);
+    get(&cache, 1).await.unwrap();
+    world.source.set_trouble(Some(Trouble::Fails));
+    world.pass(300 + 61);
+    let (value, trace) = read(&cache, 1).await;
+    assert_eq!((value, trace.memory.stale, trace.source.failures), (Ok(1), 1, 1));
+    assert!(world.source.loads() >= 2, "it tried");
+    world.pass(3_600 - 62);
+    assert_eq!(get(&cache, 1).await, Ok(1));
+    world.pass(1);
+    assert_eq!(get(&cache, 1).await, Err(CacheError::Load(Down)));
+    world.source.set_trouble(None);
+    assert_eq!(get(&cache, 1).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_an_old_value_nobody_waits_longer_than_the_soft_limit() {
+    let world = World::with(ageing());
+    let cache = attended(&world);
+    get(&cache, 1).await.unwrap();
+    world.source.write(1);
+    world.pass(300 + 61);
+    world.source.close();
+    let asked = tokio::time::Instant::now();
+    assert_eq!(get(&cache, 1).await, Ok(0));
+    let limit = world.policy.soft_limit;
+    assert!((limit..limit * 2).contains(&asked.elapsed()), "{:?}", asked.elapsed());
+    world.source.open();
+    until(|| at_hand(&cache, 1) == Some(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_for_the_soft_limit_only_once() {
+    let world = World::with(ageing());
+    let cache = attended(&world);
+    let keys: Vec<_> = (0..7).map(|i| Id(i * 10)).collect();
+    cache.get_many_or_load(&keys, in_time(), &mut Trace::default()).await.unwrap();
+    world.pass(300 + 61);
+    world.source.close();
+    let asked = tokio::time::Instant::now();
+    let mut trace = Trace::default();
+    for keys in keys.chunks(3) {
+        cache.get_many_or_load(keys, in_time(), &mut trace).await.unwrap();
+    }
+    assert_eq!((trace.memory.stale, trace.memory.misses), (7, 0));
+    let limit = world.policy.soft_limit;
+    assert!((limit..limit * 2).contains(&asked.elapsed()), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_may_have_been_invalidated_stands_in_only_for_a_failure() {
+    let world = World::new();
+    let cache = world.alone();
+    world.source.write(1);
+    get(&cache, 1).await.unwrap();
+    world.pass(11);
+    world.source.close();
+    let asked = tokio::time::Instant::now();
+    let far = Instant::now() + Duration::from_secs(1_000);
+    let mut trace = Trace::default();
+    let value = cache.get_or_load(&Id(1), far, &mut trace).await.unwrap();
+    assert_eq!((value.0, trace.memory.stale), (1, 1));
+    assert!(asked.elapsed() >= world.policy.load_limit, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn time_that_was_slept_through_counts() {
+    let world = World::with(ageing());
+    let cache = attended(&world);
+    get(&cache, 1).await.unwrap();
+    // The monotonic clock has stood still meanwhile.
+    world.clock.jump(11 * 3_600_000);
+    world.clock.advance(Duration::from_millis(100));
+    assert!(!cache.is_attended());
+    assert_eq!(at_hand(&cache, 1), None);
+    get(&cache, 1).await.unwrap();
+    world.clock.jump(-11 * 3_600_000);
+    assert_eq!(at_hand(&cache, 1), Some(0), "a jump back changes nothing");
+}
+
+#[tokio::test]
+async fn that_there_is_nothing_is_remembered_for_a_shorter_time() {
+    let world = World::with(Policy { stale_while_revalidate: Duration::ZERO, ..ageing() });
+    let cache = attended(&world);
+    world.source.write(2);
+    get(&cache, 1).await.unwrap();
+    get(&cache, 2).await.unwrap();
+    world.pass(59);
+    assert_eq!((at_hand(&cache, 1), at_hand(&cache, 2)), (Some(0), Some(1)));
+    world.pass(2);
+    assert_eq!((at_hand(&cache, 1), at_hand(&cache, 2)), (None, Some(1)));
+}
+
+#[tokio::test]
+async fn values_loaded_together_do_not_end_together() {
+    let world = World::with(Policy { jitter: 0.1, ..ageing() });
+    let cache = attended(&world);
+    let keys: Vec<_> = (0..200).map(|i| Id(i * 10)).collect();
+    for key in &keys {
+        world.source.write(key.0);
+    }
+    cache.get_many_or_load(&keys, in_time(), &mut Trace::default()).await.unwrap();
+    let fresh = || keys.iter().filter(|key| fresh(&cache, key)).count();
+    world.pass(269);
+    assert_eq!(fresh(), 200);
+    world.pass(31);
+    assert!((60..=140).contains(&fresh()), "{}", fresh());
+    world.pass(31);
+    assert_eq!(fresh(), 0);
+}
+
+fn fresh(cache: &super::world::TestCache, key: &Id) -> bool {
+    let mut trace = Trace::default();
+    cache.at_hand(key, &mut trace);
+    trace.memory.hits == 1
+}
+
+#[tokio::test]
+async fn memory_can_be_switched_off() {
+    let world = World::with(Policy { memory_bytes: 0, ..exact() });
+    let cache = world.alone();
+    for loads in 1..3 {
+        assert_eq!(get(&cache, 1).await, Ok(0));
+        assert_eq!((at_hand(&cache, 1), world.source.loads()), (None, loads));
+    }
+}
+
+#[tokio::test]
+async fn memory_keeps_to_its_bytes() {
+    let world = World::with(Policy { memory_bytes: 1 << 20, ..exact() });
+    world.source.bytes.store(10_000, std::sync::atomic::Ordering::SeqCst);
+    let cache = world.alone();
+    for key in 0..1_000 {
+        get(&cache, key * 10).await.unwrap();
+    }
+    cache.settle_memory();
+    let (entries, bytes) = cache.memory_size();
+    assert!((80..=103).contains(&entries) && bytes <= 1 << 20, "{entries} entries, {bytes} bytes");
+}
+
+#[tokio::test]
+async fn a_clock_that_stands_still_is_no_harm() {
+    let world = World::new();
+    let cache = Cache::new(exact(), Load(Arc::clone(&world.source)), None, world.clock.clone());
+    get(&cache, 1).await.unwrap();
+    world.clock.jump(-1_000_000_000);
+    assert_eq!(at_hand(&cache, 1), Some(0), "the wall clock says nothing about memory");
+}

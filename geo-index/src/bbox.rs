@@ -2,7 +2,7 @@
 
 use crate::distance::distance;
 use crate::error::PositionError;
-use crate::grid::Cap;
+use crate::grid::{Cap, Extent};
 use crate::point::Position;
 use crate::units::Meters;
 
@@ -84,18 +84,13 @@ impl BBox {
 
     /// Whether anything in the cap may lie in the box. May err on the side of yes, never of no.
     pub(crate) fn may_touch(self, cap: &Cap) -> bool {
-        let lat = cap.centre.z.clamp(-1.0, 1.0).asin();
-        let reach = cap.reach + 1e-9;
-        let (low, high) = ((lat - reach).to_degrees(), (lat + reach).to_degrees());
-        if high < self.south || low > self.north {
+        let Extent { south, north, lon, half_width } = cap.extent();
+        if north < self.south || south > self.north {
             return false;
         }
-        if high >= 90.0 || low <= -90.0 {
+        if half_width >= 180.0 {
             return true;
         }
-        // Half the width of the cap in longitude: sin(Δλ) = sin(reach) / cos(lat).
-        let half_width = (reach.sin() / lat.cos()).min(1.0).asin().to_degrees() + 1e-7;
-        let lon = cap.centre.y.atan2(cap.centre.x).to_degrees();
         let width = (self.east - self.west).rem_euclid(360.0);
         let width = if self.east - self.west >= 360.0 { 360.0 } else { width };
         // Offsets from the western edge, going east.

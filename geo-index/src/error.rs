@@ -85,3 +85,40 @@ pub enum SearchError {
         max: usize,
     },
 }
+
+/// Why bytes are not the page of a cell.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum PageCodecError {
+    /// Written by another version of this program.
+    #[error("version {0} of an encoded page is not known")]
+    Version(u8),
+    /// They end too early.
+    #[error("the encoded page is cut off")]
+    Truncated,
+    /// Bytes follow the page.
+    #[error("{0} bytes follow the encoded page")]
+    Trailing(usize),
+    /// A part holds what no page of the cell does.
+    #[error("the encoded page has an impossible {0}")]
+    Malformed(&'static str),
+}
+
+/// Why rings of coordinates are not a polygon.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub enum PolygonError {
+    /// Fewer than three corners.
+    #[error("a ring has {0} corners; it needs at least 3")]
+    Corners(usize),
+    /// A latitude that is none.
+    #[error("latitude {0} is not between -90 and 90")]
+    Latitude(f64),
+    /// A longitude too far beyond the antimeridian.
+    #[error("longitude {0} is not between -360 and 360")]
+    Longitude(f64),
+    /// Wider than the sphere.
+    #[error("a ring spans more than 360 degrees of longitude")]
+    Width,
+    /// It goes round a pole without the corners that tell which one is inside.
+    #[error("a ring goes round a pole; add the corners of the pole at longitudes 180 and -180")]
+    RoundPole,
+}

@@ -1,4 +1,9 @@
-//! Geohash cells (G. Niemeyer, 2008), by the `geohash` crate: latitude/longitude rectangles, 32 children each.
+//! Geohash cells (G. Niemeyer, 2008): latitude/longitude rectangles, 32 children each.
+//!
+//! A position's cell is found by bisection, as docs/EDGE.md writes it down: every border is a multiple of a power of
+//! two times 45°, exact in `f64`, so the comparisons are exact and any language with IEEE doubles finds the same
+//! cell. (The `geohash` crate scales and rounds first, and may put a position a rounding error below a border
+//! above it.)
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -57,10 +62,19 @@ impl GridCell for GeohashCell {
             let (min, max) = (Self::COARSEST, Self::FINEST);
             return Err(CellError::Level { grid: "geohash", level, min, max });
         }
-        // The last cell of a row or column holds its outer border too; `geohash` would wrap it round to the first.
-        let coord =
-            geohash::Coord { x: position.lon().min(180.0 - 1e-9), y: position.lat().min(90.0 - 1e-9) };
-        geohash::encode(coord, usize::from(level)).map_err(|_| CellError::Geohash)?.parse()
+        let (mut south, mut north) = (-90.0, 90.0);
+        let (mut west, mut east) = (-180.0, 180.0);
+        let mut bits = 0;
+        for bit in 0..5 * level {
+            // What lies on a border belongs to the cell north or east of it, if there is one.
+            let upper = if bit % 2 == 0 {
+                halve(&mut west, &mut east, position.lon())
+            } else {
+                halve(&mut south, &mut north, position.lat())
+            };
+            bits = bits << 1 | u64::from(upper);
+        }
+        Ok(Self { bits: bits << Self::shift(level), precision: level })
     }
 
     fn level(self) -> u8 {
@@ -112,6 +126,14 @@ impl GridCell for GeohashCell {
         let unused = (1_u64 << Self::shift(Self::FINEST)) - 1;
         self.bits..=(self.bits | (below & !unused))
     }
+}
+
+/// Keeps the half of a range that holds a value, and says whether that is the upper one.
+fn halve(low: &mut f64, high: &mut f64, value: f64) -> bool {
+    let middle = f64::midpoint(*low, *high);
+    let upper = value >= middle;
+    *(if upper { low } else { high }) = middle;
+    upper
 }
 
 impl fmt::Display for GeohashCell {
@@ -174,6 +196,24 @@ mod tests {
             assert_eq!(GeohashCell::at(position, 3).unwrap(), cell(text));
             assert!(cell(text).bounds().contains(position));
         }
+    }
+
+    #[test]
+    fn bisection_agrees_with_the_geohash_crate_off_the_borders() {
+        for i in 0..20_000_u32 {
+            let lat = f64::from(i).mul_add(0.007_123, -71.3).sin() * 89.9;
+            let lon = (f64::from(i) * 137.507_764).rem_euclid(360.0) - 180.0;
+            let cell = GeohashCell::at(Position::new(lat, lon).unwrap(), 9).unwrap();
+            assert_eq!(cell.to_string(), geohash::encode(geohash::Coord { x: lon, y: lat }, 9).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_border_belongs_to_the_cell_above_it() {
+        let below = 45.0_f64.next_down();
+        assert_eq!(GeohashCell::at(Position::new(45.0, -0.0).unwrap(), 2).unwrap(), cell("u0"));
+        assert_eq!(GeohashCell::at(Position::new(below, 0.0).unwrap(), 2).unwrap(), cell("sp"));
+        assert_eq!(GeohashCell::at(Position::new(45.0, -f64::MIN_POSITIVE).unwrap(), 2).unwrap(), cell("gb"));
     }
 
     #[test]

@@ -124,6 +124,18 @@ pub fn sort_range(first_leaf: u64, last_leaf: u64) -> (String, String) {
     (format!("{first_leaf:015x}#"), format!("{last_leaf:015x}$"))
 }
 
+/// What CloudFront is told of an answer and asked to forget: one tag for each collection and root.
+///
+/// ```
+/// use geo_index::key::edge_tag;
+///
+/// assert_eq!(edge_tag(&"wineries".parse()?, "831fb4fffffffff".parse()?), "wineries:831fb4fffffffff");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn edge_tag(collection: &Collection, root: H3Cell) -> String {
+    format!("{collection}:{root}")
+}
+
 /// Key of the base table for what is not a place. It begins with `#`, which no collection name does.
 pub mod registry {
     use super::{Collection, KeyError};
@@ -195,9 +207,9 @@ mod tests {
             assert!(page.parse::<PageKey>().is_err(), "{page}");
         }
         for key in [
-            "cellar:1:page:{wineries#831fb0fffffffff}:851fb467fffffff",
+            "page:{wineries#831fb0fffffffff}:851fb467fffffff",
             "cellar:2:page:{wineries#831fb4fffffffff}:851fb467fffffff",
-            "cellar:1:page:{wineries#831fb4fffffffff}",
+            "page:{wineries#831fb4fffffffff}",
         ] {
             assert!(PageKey::parse_cache_key(key).is_err(), "{key}");
         }

@@ -17,7 +17,7 @@ use crate::grid::{GridCell, h3::H3Cell};
 /// let page: PageKey = "wineries/851fb467fffffff".parse()?;
 /// assert_eq!(page.partition(), "wineries#831fb4fffffffff");
 /// assert_eq!(page.sort_range(), ("8f1fb4640000000#".into(), "8f1fb4676db6db6$".into()));
-/// assert_eq!(page.cache_key(), "cellar:1:page:{wineries#831fb4fffffffff}:851fb467fffffff");
+/// assert_eq!(page.cache_key(), "page:{wineries#831fb4fffffffff}:851fb467fffffff");
 /// # Ok::<(), geo_index::KeyError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,13 +56,13 @@ impl PageKey {
     /// Key in the shared cache. The braces make a Redis cluster keep all pages of a root in one slot, so that
     /// one `MGET` fetches them.
     pub fn cache_key(&self) -> String {
-        format!("cellar:1:page:{{{}}}:{}", self.partition(), self.cell)
+        format!("page:{{{}}}:{}", self.partition(), self.cell)
     }
 
     /// Takes a cache key apart.
     pub fn parse_cache_key(key: &str) -> Result<Self, KeyError> {
         const MALFORMED: KeyError = KeyError::Malformed { what: "cache" };
-        let rest = key.strip_prefix("cellar:1:page:{").ok_or(MALFORMED)?;
+        let rest = key.strip_prefix("page:{").ok_or(MALFORMED)?;
         let (partition, cell) = rest.split_once("}:").ok_or(MALFORMED)?;
         let (collection, _) = partition.split_once('#').ok_or(MALFORMED)?;
         let page: Self = format!("{collection}/{cell}").parse().map_err(|_| MALFORMED)?;

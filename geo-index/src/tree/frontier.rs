@@ -44,7 +44,7 @@ impl Frontier {
 }
 
 /// Levels below a missing page's cell that are looked at before the page is asked for.
-const CLOSE_LOOK: u8 = 2;
+pub(super) const CLOSE_LOOK: u8 = 2;
 
 /// Whether anything keyed below a cell may lie within an angle of the origin, by the caps of its descendants
 /// `depth` levels below: together they are a much closer fit than the cell's own, and cheap beside a read.

@@ -8,7 +8,8 @@
 //! [`advance`](NearbySearch::advance) what to do, gets "I need these pages" or "done", supplies pages and asks
 //! again; all pages of one answer can be fetched in one round trip. Pages at hand are used at once, through a
 //! closure, without a round. [`PageLoad`] is the third state machine: which ranges of the index to read for a
-//! page, and which other pages the same rows are enough for.
+//! page, and which other pages the same rows are enough for. [`AreaWalk`] names all pages that searches from
+//! within an area can need.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -43,11 +44,13 @@ mod load;
 mod nearby;
 mod query;
 mod scan;
+mod walk;
 
 pub use load::{CROWD_MAX, LeafRead, PAGE_MAX, PageLoad};
 pub use nearby::{NearbyAnswer, NearbySearch};
 pub use query::{BoxKey, BoxQuery, NearbyKey, NearbyQuery};
 pub use scan::{BoxAnswer, BoxScan};
+pub use walk::{AreaWalk, Visit};
 
 use std::sync::Arc;
 

@@ -1,6 +1,9 @@
 //! Search and scan against brute force, on real, generated and nasty data, with the work counted.
 
 mod box_scan;
+mod codec;
 mod counted;
+mod edge;
 mod nearby;
 mod support;
+mod walk;

@@ -1,0 +1,70 @@
+//! Splits: pages that refer to their children.
+
+use crate::error::CellError;
+use crate::grid::{Cap, GridCell, h3::H3Cell};
+use crate::point::UnitVector;
+
+/// A cell whose places are found in its children's pages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SplitPage {
+    children: Box<[ChildCell]>,
+    estimate: f64,
+    area: f64,
+}
+
+/// A child of a split cell and the cap around everything keyed below it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChildCell {
+    /// The child.
+    pub cell: H3Cell,
+    /// Its shape.
+    pub cap: Cap,
+}
+
+impl ChildCell {
+    /// A cell with its shape.
+    pub fn new(cell: H3Cell) -> Self {
+        Self { cell, cap: Cap::of(cell) }
+    }
+
+    /// A lower bound of the angle from a point to anything keyed below the cell, in radians.
+    pub(crate) fn min_angle(&self, from: UnitVector) -> f64 {
+        self.cap.min_angle(from)
+    }
+}
+
+impl SplitPage {
+    /// The split of a cell; leaves cannot be split.
+    pub fn new(cell: H3Cell) -> Result<Self, CellError> {
+        let children = cell.children();
+        if children.is_empty() {
+            let (level, max) = (cell.level() + 1, H3Cell::FINEST);
+            return Err(CellError::Level { grid: "H3", level, min: H3Cell::COARSEST, max });
+        }
+        // A hexagon's area is 3√3/2 of its squared circumradius; on the unit sphere, in steradians.
+        let circumradius = crate::distance::angle(cell.circumradius());
+        let area = 2.598 * circumradius * circumradius;
+        Ok(Self { children: children.into_iter().map(ChildCell::new).collect(), estimate: 0.0, area })
+    }
+
+    /// Notes about how many places are keyed below the cell: a hint for how much to fetch at once.
+    #[must_use]
+    pub fn with_estimate(self, places: f64) -> Self {
+        Self { estimate: places, ..self }
+    }
+
+    /// About how many places are keyed below the cell; 0 when nothing is known.
+    pub fn estimate(&self) -> f64 {
+        self.estimate
+    }
+
+    /// Estimated places per steradian.
+    pub(crate) fn density(&self) -> f64 {
+        self.estimate / self.area
+    }
+
+    /// The children, in ascending order of their leaves.
+    pub fn children(&self) -> &[ChildCell] {
+        &self.children
+    }
+}

@@ -1,0 +1,186 @@
+//! What is called exact equals brute force: set, order and distances, on data of every kind.
+
+use geo_index::edge::{DensityCounts, DensityMap, PlannerMemory, Reason, Refined, SnapCell, Wanted, refine};
+use geo_index::tree::NearbyQuery;
+use geo_index::{Grid, Meters, Position};
+use proptest::prelude::*;
+use rand::{Rng, RngExt};
+
+use super::world::{cell_answer, follow};
+use crate::support::{Point, anywhere, brute_force, offset, rng};
+
+/// Places around a position, spread in one of the ways that data is spread.
+fn places(around: Position, seed: u64) -> Vec<Point> {
+    let mut rng = rng(seed);
+    let count = rng.random_range(0..600);
+    let spread_m = 10f64.powf(rng.random_range(1.0..5.5));
+    let kind = rng.random_range(0..5);
+    let crowd = near(around, spread_m, &mut rng);
+    (0..count)
+        .map(|i| {
+            let position = match kind {
+                // Everything on one point, or most of it.
+                0 => crowd,
+                1 if i % 10 != 0 => crowd,
+                // A lattice, where distances tie.
+                2 => lattice(around, spread_m, i),
+                // Dense in the middle, thin outside.
+                3 => near(around, spread_m * rng.random::<f64>().powi(4), &mut rng),
+                _ => near(around, spread_m, &mut rng),
+            };
+            let category = ["bar", "café", "museum"][rng.random_range(0..3)];
+            Point {
+                category: Some(category.into()),
+                ..Point::new(format!("p{}", (i * 7919) % 1_009), position.lat(), position.lon())
+            }
+        })
+        .collect()
+}
+
+fn near(around: Position, spread_m: f64, rng: &mut impl Rng) -> Position {
+    offset(around, spread_m * rng.random::<f64>().sqrt(), rng.random_range(0.0..std::f64::consts::TAU))
+}
+
+/// Points mirrored about a centre, so that many lie at one distance from it.
+fn lattice(around: Position, spread_m: f64, i: usize) -> Position {
+    let step = spread_m / 2e6;
+    let (row, column) = ((i / 24) as f64 - 12.0, (i % 24) as f64 - 12.0);
+    let lon = around.lon() + column * step;
+    let lat = (around.lat() + row * step).clamp(-90.0, 90.0);
+    Position::new(lat, (lon + 540.0).rem_euclid(360.0) - 180.0).unwrap()
+}
+
+fn origin() -> impl Strategy<Value = Position> {
+    let lat =
+        prop_oneof![4 => -90.0..=90.0, 1 => Just(90.0), 1 => Just(-90.0), 1 => 89.9..=90.0, 1 => Just(0.0)];
+    let lon = prop_oneof![4 => -180.0..=180.0, 1 => Just(180.0), 1 => Just(-180.0), 1 => 179.9..=180.0];
+    (lat, lon).prop_map(|(lat, lon)| Position::new(lat, lon).unwrap())
+}
+
+fn query(user: Position, radius_m: f64, limit: usize, category: Option<&str>) -> NearbyQuery {
+    let radius = Meters::new(radius_m).unwrap();
+    NearbyQuery { origin: user, radius, limit, category: category.map(Into::into), after: None }
+}
+
+fn category() -> impl Strategy<Value = Option<&'static str>> {
+    prop_oneof![3 => Just(None), 1 => Just(Some("bar")), 1 => Just(Some("none of these"))]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+
+    /// Any cell of either grid, a user in it or beside it, any request.
+    #[test]
+    fn what_is_called_exact_is(
+        around in origin(), seed in any::<u64>(), h3 in any::<bool>(), level in 0..5_u8, away in -1.0..5.0_f64,
+        radius in 0.0..5.3_f64, limit in prop_oneof![1..=100_usize, Just(20)], category in category(),
+        server_filters in any::<bool>(),
+    ) {
+        let points = places(around, seed);
+        let mut rng = rng(seed ^ 1);
+        let cell = if h3 {
+            SnapCell::at(Grid::H3, around, 3 + level)
+        } else {
+            SnapCell::at(Grid::Geohash, around, 3 + level)
+        }
+        .unwrap();
+        let user = near(around, 10f64.powf(away), &mut rng);
+        let asked = category.filter(|_| server_filters);
+        let answer = cell_answer(&points, cell, asked).filtered(|place| {
+            category.is_none_or(|category| {
+                points.iter().any(|point| point.id == place.id && point.category.as_deref() == Some(category))
+            })
+        });
+        let query = query(user, 10f64.powf(radius), limit, category);
+        if let Refined::Exact(hits) = refine(&answer, user, query.radius, limit) {
+            let hits: Vec<_> = hits.iter().map(|hit| (hit.place.id.clone(), hit.distance.get())).collect();
+            prop_assert_eq!(hits, brute_force(&points, &query));
+        }
+    }
+
+    /// A plan ends within its tries, whatever the hints; what it returns is exact.
+    #[test]
+    fn plans_end_and_are_exact(
+        around in origin(), seed in any::<u64>(), away in -1.0..5.0_f64, radius in 0.0..5.3_f64,
+        limit in prop_oneof![1..=100_usize, Just(20)], category in category(), hint in 2..9_u8,
+    ) {
+        let points = places(around, seed);
+        let user = near(around, 10f64.powf(away), &mut rng(seed ^ 1));
+        let query = query(user, 10f64.powf(radius), limit, category);
+        let truth = brute_force(&points, &query);
+        let mut map = DensityMap::default();
+        map.set(SnapCell::at(Grid::Geohash, user, 3).unwrap().geohash().unwrap(), hint);
+        let memory = PlannerMemory::default();
+        let wanted = Wanted {
+            collection: "bars".parse().unwrap(),
+            category: category.map(Into::into),
+            position: user,
+            radius: query.radius,
+            limit,
+        };
+        for turn in 0..2 {
+            let server = |cell| cell_answer(&points, cell, category);
+            let outcome = follow(wanted.clone(), &map, &memory, server);
+            if let Some(results) = outcome.results {
+                prop_assert_eq!(results, truth.clone());
+                prop_assert!(turn == 0 || outcome.tries == 1, "what worked was forgotten");
+            }
+        }
+    }
+}
+
+#[test]
+fn thousands_on_one_point_are_never_guessed() {
+    let crowd: Vec<Point> = (0..3_000).map(|i| Point::new(format!("{i:04}"), 52.52, 13.405)).collect();
+    let mut rng = rng(5);
+    for _ in 0..50 {
+        let user = near(crowd[0].position, 3_000.0, &mut rng);
+        let wanted = Wanted {
+            collection: "bars".parse().unwrap(),
+            category: None,
+            position: user,
+            radius: Meters::new(10_000.0).unwrap(),
+            limit: 20,
+        };
+        let memory = PlannerMemory::default();
+        let outcome = follow(wanted, &DensityMap::default(), &memory, |cell| cell_answer(&crowd, cell, None));
+        assert!(outcome.results.is_none() && memory.is_empty());
+    }
+}
+
+#[test]
+fn refusals_say_why() {
+    let here = Position::new(48.8566, 2.3522).unwrap();
+    let cell = SnapCell::at(Grid::Geohash, here, 5).unwrap();
+    let radius = Meters::new(10_000.0).unwrap();
+    let why = |points: &[Point], radius| match refine(&cell_answer(points, cell, None), here, radius, 20) {
+        Refined::NotCertified(why) => Some(why.reason),
+        Refined::Exact(_) => None,
+    };
+    let mut rng = rng(6);
+    let dense: Vec<Point> = (0..300)
+        .map(|i| (i, near(here, 200.0, &mut rng)))
+        .map(|(i, at)| Point::new(format!("{i}"), at.lat(), at.lon()))
+        .collect();
+    assert_eq!(why(&dense, radius), Some(Reason::TooDense));
+    assert_eq!(why(&dense[..5], radius), None);
+    assert_eq!(why(&dense[..5], Meters::new(60_000.0).unwrap()), Some(Reason::OutOfHorizon));
+    assert_eq!(why(&[], Meters::new(60_000.0).unwrap()), Some(Reason::OutOfHorizon));
+    assert_eq!(why(&[], radius), None);
+}
+
+#[test]
+fn counts_tell_dense_from_sparse() {
+    let mut rng = rng(7);
+    let mut counts = DensityCounts::default();
+    // A quarter with 20,000 places in 2 km, a county with 3,000 in 40 km, and a place here and there.
+    let (quarter, county) = (Position::new(48.86, 2.35).unwrap(), Position::new(40.0, -100.0).unwrap());
+    (0..20_000).for_each(|_| counts.add(near(quarter, 2_000.0, &mut rng)));
+    (0..3_000).for_each(|_| counts.add(near(county, 40_000.0, &mut rng)));
+    (0..100).for_each(|_| counts.add(anywhere(&mut rng)));
+    let map = counts.map();
+    let digit = |at| map.precision(SnapCell::at(Grid::Geohash, at, 3).unwrap().geohash().unwrap());
+    assert!(digit(quarter) >= Some(6), "{:?}", digit(quarter));
+    assert!((Some(4)..=Some(5)).contains(&digit(county)), "{:?}", digit(county));
+    assert!(map.entries().count() <= counts.occupied());
+}

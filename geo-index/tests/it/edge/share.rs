@@ -1,0 +1,146 @@
+//! How many searches are certified at the first try, on real places and users who live where people do.
+
+use std::collections::HashMap;
+
+use geo_index::edge::{CellAnswer, DensityCounts, DensityMap, PlannerMemory, SnapCell, Wanted};
+use geo_index::{Meters, Position};
+use rand::RngExt;
+
+use super::world::{follow, indexed_answer};
+use crate::support::{Index, Point, have_real_data, offset, real_or_generated, rng};
+
+const USERS: usize = 4_000;
+
+/// Users of the reference stream of the design: as likely as a place's population, normally distributed around it
+/// with σ = √(population / (2π · 2,000)) km.
+fn people(points: &[Point], count: usize) -> Vec<Position> {
+    let mut rng = rng(11);
+    let mut sum = 0.0;
+    let sums: Vec<f64> = points
+        .iter()
+        .map(|point| {
+            sum += point.weight;
+            sum
+        })
+        .collect();
+    let mut normal = || {
+        let (u, v): (f64, f64) = (rng.random(), rng.random());
+        (-2.0 * u.max(1e-12).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    };
+    let mut away: Vec<(f64, f64)> = (0..count).map(|_| (normal(), normal())).collect();
+    away.drain(..)
+        .map(|(north, east)| {
+            let at = rng.random::<f64>() * sum;
+            let home = &points[sums.partition_point(|s| *s < at).min(points.len() - 1)];
+            let sigma_m = (home.weight / (std::f64::consts::TAU * 2_000.0)).sqrt() * 1_000.0;
+            offset(home.position, sigma_m * north.hypot(east), north.atan2(east))
+        })
+        .collect()
+}
+
+/// The contiguous United States, roughly.
+fn in_the_states(point: &Point) -> bool {
+    (24.5..49.4).contains(&point.position.lat()) && (-125.0..-66.9).contains(&point.position.lon())
+}
+
+struct Share {
+    first: f64,
+    second: f64,
+    places: f64,
+    cells: usize,
+}
+
+fn share(
+    index: &Index,
+    answers: &mut HashMap<SnapCell, CellAnswer<()>>,
+    users: &[Position],
+    (radius_m, limit): (f64, usize),
+    map: &DensityMap,
+    memory: &PlannerMemory,
+) -> Share {
+    let mut share = Share { first: 0.0, second: 0.0, places: 0.0, cells: 0 };
+    let mut cells = std::collections::HashSet::new();
+    for &user in users {
+        let wanted = Wanted {
+            collection: "cities".parse().unwrap(),
+            category: None,
+            position: user,
+            radius: Meters::new(radius_m).unwrap(),
+            limit,
+        };
+        let outcome = follow(wanted, map, memory, |cell| {
+            cells.insert(cell);
+            answers.entry(cell).or_insert_with(|| indexed_answer(index, cell)).clone()
+        });
+        let certified = f64::from(u8::from(outcome.results.is_some()));
+        share.first += if outcome.tries == 1 { certified } else { 0.0 } / users.len() as f64;
+        share.second += if outcome.tries <= 2 { certified } else { 0.0 } / users.len() as f64;
+        share.places += outcome.places as f64 / users.len() as f64;
+    }
+    share.cells = cells.len();
+    share
+}
+
+fn map_of(points: &[Point]) -> DensityMap {
+    let mut counts = DensityCounts::default();
+    for point in points {
+        counts.add(point.position);
+    }
+    counts.map()
+}
+
+/// Restaurants of twenty metropolitan areas: 8,000 in each, at exponential distances from the centre, 8 km in the
+/// mean.
+fn restaurants(cities: &[Point]) -> Vec<Point> {
+    let mut rng = rng(12);
+    let mut metros: Vec<&Point> = cities.iter().collect();
+    metros.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    metros.truncate(20);
+    (0..160_000)
+        .map(|i| {
+            let away_m = -8_000.0 * rng.random::<f64>().max(1e-9).ln();
+            let at = offset(metros[i % 20].position, away_m, rng.random_range(0.0..std::f64::consts::TAU));
+            Point::new(format!("r{i}"), at.lat(), at.lon())
+        })
+        .collect()
+}
+
+fn report(name: &str, points: &[Point], streams: &[(&str, Vec<Position>)], must_hold: bool) {
+    let map = map_of(points);
+    let index = Index::new(points);
+    let mut answers = HashMap::new();
+    for (people, users) in streams {
+        for (hints, map, memory) in [
+            ("none", &DensityMap::default(), PlannerMemory::new(0)),
+            ("map", &map, PlannerMemory::new(0)),
+            ("memory", &DensityMap::default(), PlannerMemory::default()),
+            ("both", &map, PlannerMemory::default()),
+        ] {
+            for (radius_km, limit) in [(2.0, 20), (10.0, 20), (25.0, 20), (50.0, 20), (10.0, 100)] {
+                let wanted = (radius_km * 1e3, limit);
+                let share = share(&index, &mut answers, users, wanted, map, &memory);
+                println!(
+                    "{name:12} {people:6} {hints:7} {radius_km:3} km {limit:4} {:7.4} {:7.4} {:7.1} {:7}",
+                    share.first, share.second, share.places, share.cells
+                );
+                if must_hold && wanted == (10_000.0, 20) && hints == "map" {
+                    assert!(share.first >= 0.95, "{name}: {} at the first try", share.first);
+                    assert!(share.second >= 0.99, "{name}: {} within two tries", share.second);
+                }
+            }
+        }
+    }
+}
+
+/// `cargo test -p geo-index --test it share -- --nocapture` prints the table of docs/EDGE.md.
+#[test]
+fn most_searches_are_certified_at_the_first_try() {
+    let cities = real_or_generated("cities.csv", 1);
+    let home: Vec<Point> = cities.iter().filter(|point| in_the_states(point)).cloned().collect();
+    let streams = [("USA", people(&home, USERS)), ("world", people(&cities, USERS))];
+    println!("places       users  hints    radius limit     1st     2nd  places   cells");
+    let real = have_real_data();
+    report("breweries", &real_or_generated("breweries.csv", 1), &streams, real);
+    report("cities", &cities, &streams, real);
+    report("restaurants", &restaurants(&home), &streams[..1], false);
+}

@@ -1,0 +1,82 @@
+//! A server of cell answers over places in memory, and a client that follows a plan.
+
+use geo_index::edge::{
+    CellAnswer, DensityMap, Planner, PlannerMemory, SNAP_PLACES, SnapCell, SnapPlace, Step, Wanted,
+    certified_radius,
+};
+use geo_index::tree::{NearbyQuery, SearchLimits};
+use geo_index::{Meters, Position, distance};
+
+use crate::support::{Index, Point, brute_force};
+
+/// The answer of a cell, by brute force.
+pub(super) fn cell_answer(points: &[Point], cell: SnapCell, category: Option<&str>) -> CellAnswer<()> {
+    let query = NearbyQuery { limit: SNAP_PLACES + 1, ..query_of(cell, category) };
+    let mut found = brute_force(points, &query);
+    let cut = found.len() > SNAP_PLACES;
+    found.truncate(SNAP_PLACES);
+    let last = found.last().and_then(|&(_, meters)| Meters::new(meters));
+    let position = |id: &str| points.iter().find(|point| point.id == id).unwrap().position;
+    let places = found.into_iter().map(|(id, _)| place(position(&id), id)).collect();
+    CellAnswer { cell, certified_radius: certified_radius(cell, last, cut), places }
+}
+
+/// The same by a search over pages, as the API makes it.
+pub(super) fn indexed_answer(index: &Index, cell: SnapCell) -> CellAnswer<()> {
+    let found = index.nearby(&query_of(cell, None), SearchLimits::default()).unwrap();
+    let last = found.hits.last().and_then(geo_index::tree::Hit::distance);
+    let places = found.hits.iter().map(|hit| place(hit.position(), hit.id().to_owned())).collect();
+    CellAnswer { cell, certified_radius: certified_radius(cell, last, found.next.is_some()), places }
+}
+
+fn place(position: Position, id: String) -> SnapPlace<()> {
+    SnapPlace { id, position, payload: () }
+}
+
+fn query_of(cell: SnapCell, category: Option<&str>) -> NearbyQuery {
+    NearbyQuery {
+        origin: cell.centre(),
+        radius: cell.horizon(),
+        limit: SNAP_PLACES,
+        category: category.map(Into::into),
+        after: None,
+    }
+}
+
+/// What came of a plan.
+pub(super) struct Outcome {
+    /// Ids and distances; `None` if the exact endpoint had to be asked.
+    pub(super) results: Option<Vec<(String, f64)>>,
+    pub(super) tries: usize,
+    /// Places of the last answer.
+    pub(super) places: usize,
+}
+
+/// Drives a plan against a server.
+pub(super) fn follow(
+    wanted: Wanted,
+    map: &DensityMap,
+    memory: &PlannerMemory,
+    mut server: impl FnMut(SnapCell) -> CellAnswer<()>,
+) -> Outcome {
+    let coarse = SnapCell::at(geo_index::Grid::Geohash, wanted.position, 3).unwrap();
+    let hint = map.precision(coarse.geohash().unwrap());
+    let (mut planner, mut cell) = Planner::new(wanted, hint, memory);
+    loop {
+        let answer = server(cell);
+        assert!(distance(cell.centre(), planner.wanted().position) <= cell.horizon());
+        let (results, next) = match planner.answered(&answer) {
+            Step::Ask(next) => (None, Some(next)),
+            Step::Done(hits) => {
+                let found = hits.iter().map(|hit| (hit.place.id.clone(), hit.distance.get()));
+                (Some(found.collect()), None)
+            }
+            Step::AskExact => (None, None),
+        };
+        let Some(next) = next else {
+            return Outcome { results, tries: planner.tries(), places: answer.places.len() };
+        };
+        assert!(planner.tries() <= Planner::MAX_TRIES);
+        cell = next;
+    }
+}

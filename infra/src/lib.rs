@@ -1,4 +1,4 @@
 //! Deployment in several regions from templates alone.
 //!
-//! Not written yet. What will live here: SAM templates, the CloudFront function with its tests, the local
-//! edge, checks of all of them, and the deployment command.
+//! `edge/` has the CDN's function, its tests and a local edge. Not written yet: SAM templates, checks of them, and the
+//! deployment command.

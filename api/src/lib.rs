@@ -3,11 +3,12 @@
 //! The tree is the data flow: a request comes in through the router and its parameters, [`search`] drives the
 //! page tree of `geo-index` over [`pages`], which read from the [`store`].
 
+pub mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod geojson;
+pub mod hot;
 pub mod jobs;
 pub mod middleware;
 pub mod pages;
@@ -20,5 +21,7 @@ pub mod search;
 pub mod serve;
 pub mod state;
 pub mod store;
+pub mod telemetry;
+pub mod tiers;
 #[cfg(feature = "cli")]
 pub mod world;

@@ -1,27 +1,23 @@
 //! Paths and what answers them.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get};
 
-use crate::middleware::{deadline, observe, panics, shed, write_guard};
+use crate::middleware::observe;
 use crate::problem::{Kind, Problem};
 use crate::routes::{batch, collections, health, item, items, nearby, openapi, problems};
 use crate::state::AppState;
 
 /// The API.
 pub fn router(state: AppState) -> Router {
-    let limited = collect(limited_routes())
-        .route_layer(from_fn_with_state(state.clone(), write_guard::guard))
-        .route_layer(from_fn_with_state(state.clone(), deadline::limit))
-        .route_layer(from_fn_with_state(state.clone(), shed::shed))
-        .layer(DefaultBodyLimit::max(state.config.max_body_bytes));
+    // One layer each: a layer costs every request a clone of all that is below it.
+    let limited =
+        collect(limited_routes()).layer(from_fn_with_state(state.clone(), observe::observe_admitted));
     collect(open_routes())
-        .merge(limited)
         .fallback(unknown_route)
-        .layer(panics::layer())
-        .layer(from_fn(observe::observe))
+        .layer(from_fn_with_state(state.clone(), observe::observe))
+        .merge(limited)
         .with_state(state)
 }
 
@@ -48,6 +44,7 @@ fn open_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/live", get(health::live)),
         ("/ready", get(health::ready)),
         ("/health", get(health::health)),
+        ("/metrics", get(health::metrics)),
         ("/openapi.json", get(openapi::openapi_json)),
         ("/problems", get(problems::list)),
         ("/problems/{problem}", get(problems::get)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use cellar_cache::trace::Trace;
 use geo_index::tree::{
     BoxKey, BoxQuery, BoxScan, Hit, NearbyKey, NearbyQuery, NearbySearch, Progress, SearchLimits, SearchWork,
 };
@@ -63,6 +64,8 @@ pub struct Work {
     pub tree: SearchWork,
     /// Queries and read units.
     pub cost: ReadCost,
+    /// What the tiers of the cache had.
+    pub trace: Trace,
 }
 
 impl Search {
@@ -78,15 +81,17 @@ impl Search {
         query: NearbyQuery,
         deadline: Instant,
     ) -> Result<Nearby, PageError> {
-        let mut cost = ReadCost::default();
+        let (mut cost, mut trace) = (ReadCost::default(), Trace::default());
         let mut search = NearbySearch::new(query, self.limits.nearby);
-        while let Progress::Need(cells) = search.advance(|cell| self.pages.at_hand(collection, cell))? {
-            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost).await? {
+        while let Progress::Need(cells) =
+            search.advance(|cell| self.pages.at_hand(collection, cell, &mut trace))?
+        {
+            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost, &mut trace).await? {
                 search.supply(cell, page);
             }
         }
         let answer = search.finish();
-        Ok(Nearby { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost } })
+        Ok(Nearby { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost, trace } })
     }
 
     /// The places in a box.
@@ -96,15 +101,22 @@ impl Search {
         query: BoxQuery,
         deadline: Instant,
     ) -> Result<Items, PageError> {
-        let mut cost = ReadCost::default();
+        let (mut cost, mut trace) = (ReadCost::default(), Trace::default());
         let mut scan = BoxScan::new(query, self.limits.items);
-        while let Progress::Need(cells) = scan.advance(|cell| self.pages.at_hand(collection, cell)) {
-            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost).await? {
+        while let Progress::Need(cells) =
+            scan.advance(|cell| self.pages.at_hand(collection, cell, &mut trace))
+        {
+            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost, &mut trace).await? {
                 scan.supply(cell, page);
             }
         }
         let answer = scan.finish();
-        Ok(Items { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost } })
+        Ok(Items { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost, trace } })
+    }
+
+    /// Takes note that places at these leaves were written, moved or removed.
+    pub async fn changed(&self, collection: &Collection, leaves: &[H3Cell]) {
+        self.pages.changed(collection, leaves).await;
     }
 
     async fn fetch(
@@ -113,11 +125,12 @@ impl Search {
         cells: &[H3Cell],
         deadline: Instant,
         cost: &mut ReadCost,
+        trace: &mut Trace,
     ) -> Result<Vec<(H3Cell, Arc<Page>)>, PageError> {
         if Instant::now() >= deadline {
             return Err(StoreError::Deadline.into());
         }
-        let Fetched { pages, cost: spent } = self.pages.fetch(collection, cells, deadline).await?;
+        let Fetched { pages, cost: spent } = self.pages.fetch(collection, cells, deadline, trace).await?;
         *cost += spent;
         Ok(pages)
     }

@@ -1,27 +1,36 @@
 //! What the handlers share.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::ops::Deref;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use cellar_cache::clock::{Clock, SystemClock};
 use geo_index::Collection;
 use tokio::sync::Semaphore;
 
-use crate::clock::{Clock, SystemClock};
+use crate::changes::Status;
 use crate::config::{ApiConfig, WriteConfig};
+use crate::hot::HotCells;
+use crate::pages::PageCache;
+use crate::router;
 use crate::search::Search;
 use crate::store::{Store, StoreError};
+use crate::telemetry::Telemetry;
+use crate::tiers::Tiers;
 
-/// How long a collection is known to exist without asking again. Collections are never deleted.
-const COLLECTION_TTL: Duration = Duration::from_secs(30);
 /// How long one ping speaks for the store.
 const PING_TTL: Duration = Duration::from_secs(1);
 /// How long a ping may take.
 const PING_TIME_LIMIT: Duration = Duration::from_millis(800);
 
-/// State of the router.
+/// State of the router. Clones are the same state: every layer of the router takes one for every request.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What clones of the state share.
+#[derive(Clone)]
+pub struct Shared {
     /// The table.
     pub store: Arc<dyn Store>,
     /// Searches over it.
@@ -36,6 +45,14 @@ pub struct AppState {
     pub writes: Arc<WriteConfig>,
     /// One permit for each request that may be worked on at a time.
     pub in_flight: Arc<Semaphore>,
+    /// Where searches come from; nobody asks without a cache.
+    pub hot: Option<Arc<HotCells>>,
+    /// How the change feed is doing, if there is one.
+    pub feed: Option<Status>,
+    /// The cache of pages, if there is one.
+    pub cache: Option<PageCache>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
     /// When the state was made.
     pub started: Instant,
 }
@@ -54,16 +71,42 @@ impl AppState {
         writes: WriteConfig,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self {
-            collections: Arc::new(KnownCollections::new(Arc::clone(&clock))),
+        Self(Arc::new(Shared {
+            collections: Arc::default(),
             readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             config: Arc::new(config),
             writes: Arc::new(writes),
             started: Instant::now(),
+            hot: None,
+            feed: None,
+            cache: None,
+            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None)),
             store,
             search,
-        }
+        }))
+    }
+
+    /// Says what the caches and the change feed do, too.
+    #[must_use]
+    pub fn with_tiers(self, tiers: &Tiers, feed: Option<Status>) -> Self {
+        let cache = tiers.pages.cache().clone();
+        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone());
+        Self(Arc::new(Shared {
+            hot: Some(Arc::clone(&tiers.hot)),
+            cache: Some(cache),
+            telemetry: Arc::new(telemetry),
+            feed,
+            ..Arc::unwrap_or_clone(self.0)
+        }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 
@@ -77,18 +120,13 @@ pub async fn bounded<T>(
 
 /// A memo of collections that exist, so that a warm search costs no read for it.
 ///
-/// Invariant: only collections that the store has named are remembered; that one does not exist is asked anew
-/// every time, so a collection is there for everybody as soon as it is created.
-pub struct KnownCollections {
-    clock: Arc<dyn Clock>,
-    seen: Mutex<HashMap<Collection, Instant>>,
-}
+/// Invariant: only collections that the store has named are remembered, for good, since collections are never
+/// deleted; that one does not exist is asked anew every time, so a collection is there for everybody as soon as it is
+/// created.
+#[derive(Default)]
+pub struct KnownCollections(RwLock<HashSet<Collection>>);
 
 impl KnownCollections {
-    fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, seen: Mutex::default() }
-    }
-
     /// Whether a collection exists, from memory or from the store.
     pub async fn exists(
         &self,
@@ -96,7 +134,7 @@ impl KnownCollections {
         name: &Collection,
         deadline: Instant,
     ) -> Result<bool, StoreError> {
-        if self.remembers(name) {
+        if self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name) {
             return Ok(true);
         }
         let exists = bounded(deadline, store.collection(name)).await?.is_some();
@@ -108,14 +146,7 @@ impl KnownCollections {
 
     /// Takes note that the store has named a collection.
     pub fn remember(&self, name: Collection) {
-        let now = self.clock.now();
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name, now);
-    }
-
-    fn remembers(&self, name: &Collection) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
-        seen.get(name).is_some_and(|&at| now.saturating_duration_since(at) < COLLECTION_TTL)
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name);
     }
 }
 

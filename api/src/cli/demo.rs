@@ -47,13 +47,13 @@ const CHUNK: usize = 1_000;
 
 /// Generates the world and serves it until a signal to stop.
 pub async fn run(args: DemoArgs) -> Result<u8, CliError> {
-    let config = Config::from_env(args.listen)?;
+    let config = Config::from_env(args.listen, true)?;
     let (listener, address) = bind(args.listen).await?;
     let open = OpenStore::embedded(Embedded::memory().await?).await?;
     fill(&*open.store, args.places as usize, args.seed).await?;
     let stop = stop_signal()?;
     print_commands(address);
-    let served = until_stopped(listener, open.store.clone(), config, stop).await;
+    let served = until_stopped(listener, &open, config, None, stop).await;
     open.close().await;
     served.map(|()| code::OK)
 }

@@ -2,6 +2,7 @@
 //!
 //! An error is one line, what went wrong and how to mend it; details are for the log.
 
+pub mod cache_args;
 pub mod demo;
 pub mod export;
 pub mod get;
@@ -11,6 +12,7 @@ pub mod serve;
 pub mod store_args;
 pub mod table;
 pub mod verify;
+pub mod warm;
 
 use std::fmt;
 use std::io::{self, Write as _};

@@ -5,26 +5,32 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cellar_cache::Policy;
+use cellar_cache::remote::redis::RedisRemote;
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::store_args::StoreArgs;
+use super::cache_args::{self, CacheArgs};
+use super::store_args::{OpenStore, StoreArgs};
 use super::{CliError, code};
+use crate::changes::Settings;
 use crate::config::{ApiConfig, ConfigError, ProcessEnv, WriteConfig};
-use crate::pages::StorePages;
 use crate::search::{Limits, Search};
 use crate::state::AppState;
 use crate::store::Store;
+use crate::tiers::{Feed, Tiers};
 
 const EXAMPLES: &str = "\
 Examples:
   cellar serve
   cellar serve --listen 0.0.0.0:8080 --data /var/lib/cellar
   AWS_REGION=eu-west-1 cellar serve --table cellar
+  cellar serve --table cellar --redis rediss+cluster://places.serverless.euw1.cache.amazonaws.com:6379
   AWS_REGION=local cellar serve --table cellar --endpoint-url http://localhost:8000
 
 Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as \
-`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, listed in the README.
+`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, the cache's sizes and lifetimes from CELLAR_L1_MB and others, \
+listed in the README.
 
 Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.";
 
@@ -41,37 +47,49 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     store: StoreArgs,
+
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 /// Serves until a signal to stop.
 pub async fn run(args: ServeArgs) -> Result<u8, CliError> {
-    let config = Config::from_env(args.listen)?;
+    let config = Config::from_env(args.listen, args.store.is_embedded())?;
+    let redis = args.cache.redis(&args.store)?;
     let open = args.store.open().await?;
-    let served = serve(args.listen, open.store.clone(), config).await;
+    let served = serve(args.listen, &open, config, redis).await;
     open.close().await;
     served.map(|()| code::OK)
 }
 
-async fn serve(listen: SocketAddr, store: Arc<dyn Store>, config: Config) -> Result<(), CliError> {
-    store.ping().await?;
+async fn serve(
+    listen: SocketAddr,
+    open: &OpenStore,
+    config: Config,
+    redis: Option<RedisRemote>,
+) -> Result<(), CliError> {
+    open.store.ping().await?;
     let (listener, address) = bind(listen).await?;
     let stop = stop_signal()?;
     println!("listening on http://{address}");
-    until_stopped(listener, store, config, stop).await
+    until_stopped(listener, open, config, redis, stop).await
 }
 
 /// Everything that is read from the environment, before any socket is bound.
 pub(super) struct Config {
     api: ApiConfig,
     write: WriteConfig,
+    cache: Policy,
+    feed: Settings,
 }
 
 impl Config {
-    pub(super) fn from_env(listen: SocketAddr) -> Result<Self, CliError> {
+    pub(super) fn from_env(listen: SocketAddr, embedded: bool) -> Result<Self, CliError> {
         let api = ApiConfig::from_env(&ProcessEnv)?;
         let mut write = WriteConfig::from_env(&ProcessEnv)?;
         write.open |= listen.ip().is_loopback();
-        Ok(Self { api, write })
+        let feed = if embedded { Settings::embedded() } else { Settings::default() };
+        Ok(Self { api, write, cache: cache_args::policy(embedded)?, feed })
     }
 }
 
@@ -97,13 +115,20 @@ pub(super) async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)
 /// Serves a store's places until `stop` resolves and the requests under way are answered.
 pub(super) async fn until_stopped(
     listener: TcpListener,
-    store: Arc<dyn Store>,
+    open: &OpenStore,
     config: Config,
+    redis: Option<RedisRemote>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CliError> {
-    let search = Search::new(Arc::new(StorePages::new(store.clone())), Limits::default());
-    let router = crate::router::router(AppState::new(store, search, config.api, config.write));
+    let store: Arc<dyn Store> = open.store.clone();
+    let tiers = Tiers::new(store.clone(), config.cache, redis);
+    let table = open.store.table().to_owned();
+    let upkeep = tiers.start(Feed { stream: open.store.changes(), table, settings: config.feed });
+    let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
+    let state = AppState::new(store, search, config.api, config.write);
+    let router = crate::router::router(state.with_tiers(&tiers, Some(upkeep.status.clone())));
     let served = crate::serve::run(listener, router, stop, DRAIN).await;
+    upkeep.stop().await;
     served.map_err(|error| CliError::failure(format!("the server failed: {error}")))
 }
 

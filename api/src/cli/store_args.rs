@@ -43,6 +43,24 @@ pub struct OpenStore {
 }
 
 impl StoreArgs {
+    /// Whether the store is the embedded engine.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.table.is_none()
+    }
+
+    /// A name for the store among others: the table, and where it is unless that is the region.
+    pub(super) fn identity(&self) -> String {
+        let hash = |text: &[u8]| format!("{:08x}", xxhash_rust::xxh3::xxh3_64(text) as u32);
+        match (&self.table, &self.endpoint_url) {
+            (Some(table), None) => table.clone(),
+            (Some(table), Some(url)) => format!("{table}@{}", hash(url.as_bytes())),
+            (None, _) => {
+                let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+                format!("embedded@{}", hash(data.as_os_str().as_encoded_bytes()))
+            }
+        }
+    }
+
     /// Settings of the table that the flags name.
     pub async fn connect(&self) -> Result<DynamoStore, CliError> {
         let config = StoreConfig {

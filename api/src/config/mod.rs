@@ -4,6 +4,7 @@
 //! secret is never part of it.
 
 mod api;
+mod cache;
 mod write;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use self::api::ApiConfig;
+pub use self::cache::cache_policy;
 pub use self::write::{WriteConfig, WriteToken};
 
 /// Where variables come from.

@@ -6,3 +6,5 @@ pub mod export;
 pub mod import;
 #[cfg(feature = "cli")]
 pub mod verify;
+#[cfg(feature = "cli")]
+pub mod warm;

@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::config::ApiConfig;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -29,14 +30,10 @@ impl FromRequestParts<AppState> for Deadline {
 }
 
 /// Sets the deadline, and answers when it has passed without an answer.
-pub async fn limit(
-    State(state): State<AppState>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+pub async fn limit(config: &ApiConfig, mut request: Request, next: Next) -> Result<Response, Problem> {
     let time_limit = match *request.method() {
-        Method::GET | Method::HEAD => state.config.read_time_limit,
-        _ => state.config.write_time_limit,
+        Method::GET | Method::HEAD => config.read_time_limit,
+        _ => config.write_time_limit,
     };
     let deadline = Instant::now() + time_limit;
     request.extensions_mut().insert(Deadline(deadline));

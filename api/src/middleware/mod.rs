@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`observe`] | request id, span, one log line, `Server-Timing`, problems made complete, default headers |
 //! | [`panics`] | a panic becomes a problem |
+//! | [`admit`] | the following three, in one layer |
 //! | [`shed`] | more requests than the process can work on are turned away at once |
-//! | [`deadline`] | a request has so much time and no more; store calls carry its deadline |
 //! | [`write_guard`] | writes take a token |
+//! | [`deadline`] | a request has so much time and no more; store calls carry its deadline |
 //!
 //! Probes and documents pass only the first two: an overloaded process is still alive.
 
+pub mod admit;
 pub mod deadline;
 pub mod observe;
 pub mod panics;

@@ -6,18 +6,23 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use cellar_cache::status;
+use futures::FutureExt as _;
 use geo_index::tree::SearchWork;
 use tracing::Instrument as _;
 
-use super::request_id;
+use super::admit::admit;
+use super::{panics, request_id};
 use crate::problem::{self, Problem};
 use crate::search::Work;
+use crate::state::AppState;
 use crate::store::ReadCost;
 
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// What a search cost; a handler leaves it in the response's extensions.
@@ -30,7 +35,19 @@ pub struct SearchTiming {
 }
 
 /// Observes a request.
-pub async fn observe(request: Request, next: Next) -> Response {
+pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    observed(&state, request, |request| next.run(request)).await
+}
+
+/// Observes a request for data, which has to be admitted.
+pub async fn observe_admitted(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    observed(&state, request, |request| admit(&state, request, next).map(IntoResponse::into_response)).await
+}
+
+async fn observed<F>(state: &AppState, request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let started = Instant::now();
     let id = request_id::of(request.headers());
     let method = request.method().clone();
@@ -38,10 +55,13 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let span = tracing::info_span!("request", %method, route, request_id = %id);
     async {
-        let response = next.run(request).await;
+        let response = panics::caught(answer(request)).await;
         let mut response = problem::complete(response, &method, &id);
         add_headers(&mut response, &id);
-        log(&response, started.elapsed());
+        let took = started.elapsed();
+        let work = response.extensions().get::<SearchTiming>().map(|timing| timing.work);
+        state.telemetry.answered(route, response.status(), took, work.as_ref());
+        log(&response, took);
         response
     }
     .instrument(span)
@@ -49,11 +69,15 @@ pub async fn observe(request: Request, next: Next) -> Response {
 }
 
 fn add_headers(response: &mut Response, id: &str) {
-    let timing = response.extensions().get::<SearchTiming>().map(server_timing);
+    let timing = response.extensions().get::<SearchTiming>().copied();
+    let status = timing.as_ref().and_then(cache_status);
+    let timing = timing.as_ref().map(server_timing);
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
-    for (name, value) in [(request_id::HEADER, Some(id.to_owned())), (SERVER_TIMING, timing)] {
+    for (name, value) in
+        [(request_id::HEADER, Some(id.to_owned())), (SERVER_TIMING, timing), (CACHE_STATUS, status)]
+    {
         if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
             headers.insert(name, value);
         }
@@ -65,13 +89,22 @@ fn server_timing(timing: &SearchTiming) -> String {
     let mut value = String::with_capacity(96);
     let _ = write!(
         value,
-        "search;dur={:.3}, rounds;desc=\"{}\", pages;desc=\"{}\", queries;desc=\"{}\"",
-        elapsed.as_secs_f64() * 1_000.0,
+        "search;dur={}.{:03}, rounds;desc=\"{}\", pages;desc=\"{}\", queries;desc=\"{}\"",
+        elapsed.as_millis(),
+        elapsed.subsec_micros() % 1_000,
         work.tree.rounds,
         work.tree.pages,
         work.cost.queries
     );
+    status::server_timing(&work.trace, &mut value);
     value
+}
+
+/// What the tiers had; nothing if no tier was asked.
+fn cache_status(timing: &SearchTiming) -> Option<String> {
+    let trace = &timing.work.trace;
+    let asked = trace.memory.hits + trace.memory.stale + trace.memory.misses > 0;
+    asked.then(|| status::cache_status(trace, "cellar-l1", "cellar-l2"))
 }
 
 fn log(response: &Response, elapsed: Duration) {
@@ -84,7 +117,8 @@ fn log(response: &Response, elapsed: Duration) {
     if status >= 500 {
         tracing::error!(status, duration_ms, problem = kind, cause, "answered");
     } else if let Some(work) = work {
-        let Work { tree: SearchWork { rounds, pages, .. }, cost: ReadCost { queries, read_units } } = work;
+        let Work { tree: SearchWork { rounds, pages, .. }, cost: ReadCost { queries, read_units }, .. } =
+            work;
         tracing::info!(status, duration_ms, rounds, pages, queries, read_units, "answered");
     } else {
         tracing::info!(status, duration_ms, problem = kind, cause, "answered");

@@ -1,15 +1,16 @@
 //! A panic in a handler costs its own request an answer, and nobody else theirs.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 
 use axum::response::{IntoResponse, Response};
-use tower_http::catch_panic::CatchPanicLayer;
+use futures::FutureExt as _;
 
 use crate::problem::{Kind, Problem};
 
 /// Turns panics into problems; the log gets the panic's message.
-pub fn layer() -> CatchPanicLayer<fn(Box<dyn Any + Send + 'static>) -> Response> {
-    CatchPanicLayer::custom(answer as fn(Box<dyn Any + Send + 'static>) -> Response)
+pub async fn caught(answered: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(answer)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]

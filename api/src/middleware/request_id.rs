@@ -13,6 +13,8 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 const MAX_CHARS: usize = 128;
 
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
 /// The id of a request: 1 to 128 letters, digits, `-`, `_`, `.`, `:`, `=` or `/` in its header, or a new one.
 ///
 /// ```
@@ -45,7 +47,13 @@ fn new() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let seed = *SEED.get_or_init(|| RandomState::new().hash_one(std::process::id()));
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{:032x}", xxh3_128_with_seed(&count.to_le_bytes(), seed))
+    let bytes = xxh3_128_with_seed(&count.to_le_bytes(), seed).to_be_bytes();
+    let mut id = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        id.push(char::from(HEX[usize::from(byte >> 4)]));
+        id.push(char::from(HEX[usize::from(byte & 15)]));
+    }
+    id
 }
 
 #[cfg(test)]

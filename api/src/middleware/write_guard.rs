@@ -7,21 +7,18 @@
 
 use std::net::IpAddr;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
-use axum::middleware::Next;
-use axum::response::Response;
 
 use crate::config::WriteConfig;
 use crate::problem::{Kind, Problem};
-use crate::state::AppState;
 
-/// Lets reads pass, and writes that are allowed.
-pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Result<Response, Problem> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
-        authorize(&state.writes, request.headers())?;
+/// Refuses writes that are not allowed; reads always are.
+pub fn check(writes: &WriteConfig, request: &Request) -> Result<(), Problem> {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
     }
-    Ok(next.run(request).await)
+    authorize(writes, request.headers())
 }
 
 fn authorize(writes: &WriteConfig, headers: &HeaderMap) -> Result<(), Problem> {

@@ -42,7 +42,7 @@ fn bbox(text: &str) -> Result<BBox, Problem> {
             1 => "which is one value, not four".to_owned(),
             count => format!("which are {count} values, not four"),
         };
-        return Err(values::invalid("bbox", text, &problem, BBOX_ALLOWED.into()));
+        return Err(values::invalid("bbox", text, &problem, BBOX_ALLOWED));
     };
     let edge = |edge: &str| values::number("bbox", edge, BBOX_ALLOWED);
     let (west, south, east, north) = (edge(west)?, edge(south)?, edge(east)?, edge(north)?);

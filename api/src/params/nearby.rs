@@ -48,14 +48,15 @@ pub fn parse_nearby(
 fn mode(query: &QueryText) -> Result<(), Problem> {
     match query.optional("mode", MODES)? {
         None | Some("exact") => Ok(()),
-        Some(other) => Err(values::invalid("mode", other, "which is not a mode", MODES.into())),
+        Some(other) => Err(values::invalid("mode", other, "which is not a mode", MODES)),
     }
 }
 
 fn radius(query: &QueryText, config: &ApiConfig) -> Result<Meters, Problem> {
-    let allowed = format!("metres, more than 0 and at most {}", config.max_radius.get());
-    let Some(text) = query.optional("radius", allowed.clone())? else { return Ok(config.horizon) };
-    let meters = values::number("radius", text, &allowed)?;
+    let most = config.max_radius.get();
+    let allowed = format_args!("metres, more than 0 and at most {most}");
+    let Some(text) = query.optional("radius", allowed)? else { return Ok(config.horizon) };
+    let meters = values::number("radius", text, allowed)?;
     Meters::new(meters)
         .filter(|&radius| radius > Meters::ZERO && radius <= config.max_radius)
         .ok_or_else(|| values::out_of_range("radius", text, allowed))

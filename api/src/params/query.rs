@@ -1,6 +1,7 @@
 //! The query string as names and values.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use form_urlencoded::Serializer;
 use percent_encoding::percent_decode_str;
@@ -9,6 +10,8 @@ use crate::problem::{Kind, Problem};
 
 /// Longest value repeated in an error, in characters.
 const MAX_ECHO_CHARS: usize = 64;
+/// Room for most links, cursor included.
+const LINK_BYTES: usize = 256;
 
 /// A decoded query string: every name is known and there once.
 ///
@@ -22,57 +25,47 @@ const MAX_ECHO_CHARS: usize = 64;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct QueryText {
-    pairs: Vec<(String, String)>,
+    pairs: Vec<(&'static str, String)>,
 }
 
 impl QueryText {
     /// Decodes what follows the `?`. As in forms, `+` is a space.
     pub fn parse(raw: Option<&str>, known: &[&'static str]) -> Result<Self, Problem> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut pairs: Vec<(&'static str, String)> = Vec::new();
         for part in raw.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let name = decode(name, None)?;
-            if !known.contains(&name.as_str()) {
-                return Err(unknown(name, known));
-            }
+            let Some(name) = known.iter().copied().find(|known| *known == name) else {
+                return Err(unknown(name.into_owned(), known));
+            };
             if pairs.iter().any(|(earlier, _)| *earlier == name) {
                 let detail = format!("`{name}` is there more than once");
                 return Err(Problem::new(Kind::ParameterRepeated, detail).parameter(name));
             }
-            let value = decode(value, Some(&name))?;
-            pairs.push((name, value));
+            pairs.push((name, decode(value, Some(name))?.into_owned()));
         }
         Ok(Self { pairs })
     }
 
-    /// A parameter that may be left out but not left empty.
-    pub fn optional(
-        &self,
-        name: &'static str,
-        allowed: impl Into<Cow<'static, str>>,
-    ) -> Result<Option<&str>, Problem> {
-        match self.pairs.iter().find(|(known, _)| known == name) {
+    /// A parameter that may be left out but not left empty. What is allowed is written only into an error.
+    pub fn optional(&self, name: &'static str, allowed: impl fmt::Display) -> Result<Option<&str>, Problem> {
+        match self.pairs.iter().find(|(known, _)| *known == name) {
             None => Ok(None),
             Some((_, value)) if value.is_empty() => {
                 Err(Problem::new(Kind::ParameterInvalid, format!("`{name}` is empty"))
                     .parameter(name)
-                    .allowed(allowed))
+                    .allowed(allowed.to_string()))
             }
             Some((_, value)) => Ok(Some(value)),
         }
     }
 
     /// A parameter that must be there.
-    pub fn required(
-        &self,
-        name: &'static str,
-        allowed: impl Into<Cow<'static, str>>,
-    ) -> Result<&str, Problem> {
-        let allowed = allowed.into();
-        self.optional(name, allowed.clone())?.ok_or_else(|| {
+    pub fn required(&self, name: &'static str, allowed: impl fmt::Display) -> Result<&str, Problem> {
+        self.optional(name, &allowed)?.ok_or_else(|| {
             Problem::new(Kind::ParameterMissing, format!("`{name}` is required"))
                 .parameter(name)
-                .allowed(allowed)
+                .allowed(allowed.to_string())
         })
     }
 
@@ -87,13 +80,18 @@ impl QueryText {
     }
 
     fn link_with(&self, path: &str, dropped: impl Fn(&str) -> bool, cursor: Option<&str>) -> String {
-        let mut query = Serializer::new(String::new());
+        let mut link = String::with_capacity(LINK_BYTES);
+        link.push_str(path);
+        link.push('?');
+        let start = link.len();
+        let mut query = Serializer::for_suffix(link, start);
         query.extend_pairs(self.pairs.iter().filter(|(name, _)| !dropped(name)));
         query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
-        match query.finish() {
-            query if query.is_empty() => path.to_owned(),
-            query => format!("{path}?{query}"),
+        let mut link = query.finish();
+        if link.len() == start {
+            link.pop();
         }
+        link
     }
 }
 
@@ -113,12 +111,15 @@ fn unknown(name: String, known: &[&'static str]) -> Problem {
         .allowed(allowed)
 }
 
-fn decode(text: &str, name: Option<&str>) -> Result<String, Problem> {
+fn decode<'a>(text: &'a str, name: Option<&'static str>) -> Result<Cow<'a, str>, Problem> {
+    if !text.contains(['%', '+']) {
+        return Ok(text.into());
+    }
     let malformed = |what: &str| {
         let problem = Problem::new(Kind::QueryMalformed, format!("the query holds {what}"))
             .allowed("percent-encoded UTF-8");
         match name {
-            Some(name) => problem.parameter(name.to_owned()),
+            Some(name) => problem.parameter(name),
             None => problem,
         }
     };
@@ -127,7 +128,7 @@ fn decode(text: &str, name: Option<&str>) -> Result<String, Problem> {
     }
     let spaced = text.replace('+', " ");
     match percent_decode_str(&spaced).decode_utf8() {
-        Ok(decoded) => Ok(decoded.into_owned()),
+        Ok(decoded) => Ok(decoded.into_owned().into()),
         Err(_) => Err(malformed("bytes that are not UTF-8")),
     }
 }

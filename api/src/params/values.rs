@@ -1,5 +1,7 @@
 //! Values that several resources take.
 
+use std::fmt;
+
 use super::query::{QueryText, echo};
 use crate::problem::{Kind, Problem};
 
@@ -13,43 +15,43 @@ pub(crate) const MAX_CATEGORY_BYTES: usize = 200;
 const CURSOR_ALLOWED: &str = "the cursor of a `next` link";
 
 /// A value that cannot be read.
-pub(super) fn invalid(name: &'static str, value: &str, problem: &str, allowed: String) -> Problem {
+pub(super) fn invalid(name: &'static str, value: &str, problem: &str, allowed: impl fmt::Display) -> Problem {
     Problem::new(Kind::ParameterInvalid, format!("`{name}` is \"{}\", {problem}", echo(value)))
         .parameter(name)
-        .allowed(allowed)
+        .allowed(allowed.to_string())
 }
 
 /// A value beyond its range.
-pub(super) fn out_of_range(name: &'static str, value: &str, allowed: String) -> Problem {
+pub(super) fn out_of_range(name: &'static str, value: &str, allowed: impl fmt::Display) -> Problem {
     let detail = format!("`{name}` is {}; it must be {allowed}", echo(value));
-    Problem::new(Kind::ParameterOutOfRange, detail).parameter(name).allowed(allowed)
+    Problem::new(Kind::ParameterOutOfRange, detail).parameter(name).allowed(allowed.to_string())
 }
 
 /// A number as callers write it. `1e999` becomes infinity, which no range holds; `inf` and `NaN` are no numbers.
-pub(super) fn number(name: &'static str, text: &str, allowed: &str) -> Result<f64, Problem> {
+pub(super) fn number(name: &'static str, text: &str, allowed: impl fmt::Display) -> Result<f64, Problem> {
     if text.starts_with(' ') {
         let problem =
             "which begins with a space; a plus sign in a query means a space, so leave it out or write %2B";
-        return Err(invalid(name, text, problem, allowed.to_owned()));
+        return Err(invalid(name, text, problem, allowed));
     }
     let numeric = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
     match text.parse() {
         Ok(number) if numeric => Ok(number),
-        _ => Err(invalid(name, text, "which is not a number", allowed.to_owned())),
+        _ => Err(invalid(name, text, "which is not a number", allowed)),
     }
 }
 
 /// A required coordinate, in degrees.
 pub(super) fn degrees(query: &QueryText, name: &'static str, bound: f64) -> Result<f64, Problem> {
-    let allowed = format!("-{bound} to {bound}");
-    let text = query.required(name, allowed.clone())?;
-    let value = number(name, text, &allowed)?;
+    let allowed = format_args!("-{bound} to {bound}");
+    let text = query.required(name, allowed)?;
+    let value = number(name, text, allowed)?;
     if (-bound..=bound).contains(&value) { Ok(value) } else { Err(out_of_range(name, text, allowed)) }
 }
 
 pub(super) fn limit(query: &QueryText) -> Result<usize, Problem> {
-    let allowed = format!("1 to {MAX_LIMIT}");
-    let Some(text) = query.optional("limit", allowed.clone())? else { return Ok(DEFAULT_LIMIT) };
+    let allowed = format_args!("1 to {MAX_LIMIT}");
+    let Some(text) = query.optional("limit", allowed)? else { return Ok(DEFAULT_LIMIT) };
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(invalid("limit", text, "which is not a whole number", allowed));
@@ -61,12 +63,14 @@ pub(super) fn limit(query: &QueryText) -> Result<usize, Problem> {
 }
 
 pub(super) fn category(query: &QueryText) -> Result<Option<String>, Problem> {
-    let allowed = format!("1 to {MAX_CATEGORY_BYTES} bytes");
-    match query.optional("category", allowed.clone())? {
+    let allowed = format_args!("1 to {MAX_CATEGORY_BYTES} bytes");
+    match query.optional("category", allowed)? {
         Some(text) if text.len() > MAX_CATEGORY_BYTES => {
             let detail =
                 format!("`category` has {} bytes; it may have at most {MAX_CATEGORY_BYTES}", text.len());
-            Err(Problem::new(Kind::ParameterOutOfRange, detail).parameter("category").allowed(allowed))
+            Err(Problem::new(Kind::ParameterOutOfRange, detail)
+                .parameter("category")
+                .allowed(allowed.to_string()))
         }
         text => Ok(text.map(str::to_owned)),
     }

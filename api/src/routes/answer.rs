@@ -9,7 +9,6 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::place::json_number;
 use geo_index::tree::Hit;
 
 /// Media type of GeoJSON (RFC 7946).
@@ -56,18 +55,20 @@ pub(super) fn json(document: &impl Serialize) -> Response {
 pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
     let features: usize = hits.iter().map(|hit| hit.payload().len() + FEATURE_BYTES).sum();
     let mut out = Vec::with_capacity(ENVELOPE_BYTES + features);
-    let links = serde_json::to_string(links).unwrap_or_else(|_| "[]".into());
     let count = hits.len();
     // Writing to a vector cannot fail.
-    let _ =
-        write!(out, r#"{{"type":"FeatureCollection","numberReturned":{count},"links":{links},"features":["#);
+    let _ = write!(out, r#"{{"type":"FeatureCollection","numberReturned":{count},"links":"#);
+    let _ = serde_json::to_writer(&mut out, links);
+    out.extend_from_slice(br#","features":["#);
     for (index, hit) in hits.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
         out.extend_from_slice(FEATURE_START);
         if let Some(distance) = hit.distance() {
-            let _ = write!(out, r#""distance_m":{},"#, json_number(distance.get()));
+            out.extend_from_slice(br#""distance_m":"#);
+            let _ = serde_json::to_writer(&mut out, &distance.get());
+            out.push(b',');
         }
         out.extend_from_slice(hit.payload());
     }

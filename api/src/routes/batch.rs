@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use geo_index::H3Cell;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::json;
 use super::body::JsonText;
 use super::openapi::{CollectionParameter, FeatureBatch, WriteProblems};
-use super::require_collection;
+use super::{require_collection, to_the_end};
 use crate::geojson::parse_feature_collection;
 use crate::middleware::deadline::Deadline;
 use crate::params::{CollectionPath, NoQuery};
@@ -46,6 +47,16 @@ pub async fn post(
 ) -> Result<Response, Problem> {
     let places = parse_feature_collection(&body, state.config.max_batch_features)?;
     require_collection(&state, &collection, deadline).await?;
-    bounded(deadline.0, state.store.put_many(&collection, &places)).await?;
-    Ok(json(&Written { written: places.len() }))
+    let count = places.len();
+    let written = to_the_end(async move {
+        let written = bounded(deadline.0, state.store.put_each(&collection, &places)).await;
+        // After an error any of them may be written.
+        let previous = written.iter().flatten().filter_map(|previous| previous.leaf);
+        let leaves: Vec<_> =
+            places.iter().map(|place| H3Cell::leaf(place.position)).chain(previous).collect();
+        state.search.changed(&collection, &leaves).await;
+        written
+    });
+    written.await?;
+    Ok(json(&Written { written: count }))
 }

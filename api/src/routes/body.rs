@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{HeaderMap, header};
 
 use crate::middleware::deadline::Deadline;
@@ -17,8 +17,9 @@ pub struct JsonText(pub String);
 impl FromRequest<AppState> for JsonText {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, state: &AppState) -> Result<Self, Problem> {
         check_media_type(request.headers())?;
+        DefaultBodyLimit::max(state.config.max_body_bytes).apply(&mut request);
         let deadline = request.extensions().get::<Deadline>().copied();
         let read = Bytes::from_request(request, state);
         let bytes = match deadline {

@@ -1,14 +1,18 @@
 //! Probes: is the process up, can it answer, what is it.
 
-use axum::extract::State;
-use axum::response::Response;
+use axum::extract::State as Shared;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use cellar_cache::BreakerState;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{Link, json};
 use super::openapi::{Landing, ProbeProblems};
+use crate::changes::{State, Status};
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+use crate::telemetry::OPENMETRICS;
 
 /// That the process is up.
 #[derive(Debug, Serialize, ToSchema)]
@@ -16,6 +20,70 @@ pub struct Alive {
     /// Always `ok`.
     #[schema(examples("ok"))]
     status: &'static str,
+}
+
+/// That the process can answer, and how current its caches are.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Ready {
+    /// Always `ok`; a problem says otherwise.
+    #[schema(examples("ok"))]
+    status: &'static str,
+    /// The caches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<Caches>,
+    /// The change feed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feed: Option<Feed>,
+}
+
+/// The caches of a process.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Caches {
+    /// Whether invalidations reach the process; if not, it trusts its memory for a few seconds only.
+    attended: bool,
+    /// Redis: `ok`, `failing` while it is left alone, or `off`.
+    #[schema(examples("ok"))]
+    redis: &'static str,
+    /// Pages whose invalidation waits for Redis.
+    pending: usize,
+}
+
+impl Caches {
+    fn of(state: &AppState) -> Option<Self> {
+        let cache = state.cache.as_ref()?;
+        let redis = match cache.breaker() {
+            None => "off",
+            Some(BreakerState::Closed) => "ok",
+            Some(_) => "failing",
+        };
+        Some(Self { attended: cache.is_attended(), redis, pending: cache.pending() })
+    }
+}
+
+/// The change feed of a process.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Feed {
+    /// `starting`, `running`, `standing by` for the process that has the role, `failing` or `stopped`.
+    #[schema(examples("running"))]
+    state: &'static str,
+    /// Seconds since every change in the table's stream had been handed over by this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_s: Option<f64>,
+}
+
+impl Feed {
+    fn of(status: &Status) -> Self {
+        let lag = status.lag();
+        let state = match lag.state {
+            State::Starting => "starting",
+            State::Running => "running",
+            State::StandingBy => "standing by",
+            State::Failing { .. } => "failing",
+            State::Stopped => "stopped",
+        };
+        let since = lag.since_caught_up.filter(|_| lag.state != State::StandingBy);
+        Self { state, lag_s: since.map(|since| since.as_secs_f64()) }
+    }
 }
 
 /// What the process is.
@@ -70,17 +138,31 @@ pub async fn live() -> Response {
 }
 
 /// The process can answer
+///
+/// How far the caches are behind is told and makes no difference: answers from them are as current as they promise.
 #[utoipa::path(get, path = "/ready", tag = "service", operation_id = "ready",
-    responses((status = 200, description = "It can", body = Alive), ProbeProblems))]
-pub async fn ready(State(state): State<AppState>) -> Result<Response, Problem> {
+    responses((status = 200, description = "It can", body = Ready), ProbeProblems))]
+pub async fn ready(Shared(state): Shared<AppState>) -> Result<Response, Problem> {
     check(&state).await?;
-    Ok(json(&Alive { status: "ok" }))
+    Ok(json(&Ready { status: "ok", feed: state.feed.as_ref().map(Feed::of), cache: Caches::of(&state) }))
+}
+
+/// Counters and latencies, for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "service", operation_id = "metrics",
+    responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+        ProbeProblems))]
+pub async fn metrics(Shared(state): Shared<AppState>) -> Result<Response, Problem> {
+    let text = state.telemetry.text();
+    let text = text.map_err(|error| {
+        Problem::new(Kind::Internal, "the metrics cannot be written").internal(error.to_string())
+    })?;
+    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
 }
 
 /// Status, version, region
 #[utoipa::path(get, path = "/health", tag = "service", operation_id = "health",
     responses((status = 200, description = "All is well", body = Health), ProbeProblems))]
-pub async fn health(State(state): State<AppState>) -> Result<Response, Problem> {
+pub async fn health(Shared(state): Shared<AppState>) -> Result<Response, Problem> {
     check(&state).await?;
     Ok(json(&Health {
         status: "ok",

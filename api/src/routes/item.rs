@@ -3,18 +3,19 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use geo_index::{Collection, PlaceId};
+use geo_index::{Collection, H3Cell, PlaceId};
 
 use super::answer::GEOJSON;
 use super::body::JsonText;
 use super::openapi::{CollectionParameter, Feature, FeatureInput, IdParameter, PlaceProblems, WriteProblems};
-use super::require_collection;
+use super::{require_collection, to_the_end};
 use crate::geojson::{IdRule, parse_feature};
 use crate::middleware::deadline::Deadline;
 use crate::params::{NoQuery, PlacePath, escape_segment};
 use crate::place::Place;
 use crate::problem::{Kind, Problem};
 use crate::state::{AppState, bounded};
+use crate::store::StoreError;
 
 /// A place
 ///
@@ -74,12 +75,20 @@ pub async fn put(
 ) -> Result<Response, Problem> {
     let place = parse_feature(&body, IdRule::Given(&id))?;
     require_collection(&state, &collection, deadline).await?;
-    let replaced = bounded(deadline.0, state.store.put(&collection, &place)).await?;
-    if replaced {
-        return Ok(feature(&place).into_response());
-    }
+    let answer = feature(&place).into_response();
     let location = format!("/v1/collections/{collection}/items/{}", escape_segment(id.as_str()));
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], feature(&place)).into_response())
+    let written = to_the_end(async move {
+        let written = bounded(deadline.0, state.store.put(&collection, &place)).await;
+        // After an error it may be written all the same.
+        let previous = written.as_ref().ok().and_then(|previous| previous.leaf);
+        let leaves: Vec<_> = previous.into_iter().chain([H3Cell::leaf(place.position)]).collect();
+        state.search.changed(&collection, &leaves).await;
+        written
+    });
+    if written.await?.existed {
+        return Ok(answer);
+    }
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], answer).into_response())
 }
 
 /// Delete a place
@@ -102,11 +111,13 @@ pub async fn delete(
     _: NoQuery,
 ) -> Result<Response, Problem> {
     require_collection(&state, &collection, deadline).await?;
-    if bounded(deadline.0, state.store.delete(&collection, &id)).await? {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(unknown(&collection, &id))
-    }
+    let missing = unknown(&collection, &id);
+    let deleted = to_the_end(async move {
+        let previous = bounded(deadline.0, state.store.delete(&collection, &id)).await?;
+        state.search.changed(&collection, previous.leaf.as_slice()).await;
+        Ok::<_, StoreError>(previous.existed)
+    });
+    if deleted.await? { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(missing) }
 }
 
 fn feature(place: &Place) -> impl IntoResponse + use<> {

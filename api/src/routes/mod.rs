@@ -12,6 +12,7 @@ pub mod openapi;
 pub mod problems;
 
 use geo_index::Collection;
+use tracing::Instrument as _;
 
 use crate::middleware::deadline::Deadline;
 use crate::problem::{Kind, Problem};
@@ -29,8 +30,40 @@ async fn require_collection(
     Err(unknown_collection(collection))
 }
 
+/// Carries work out to its end even if the client goes away or the deadline passes: no write may be left without its
+/// invalidation.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work.in_current_span()).await.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The runtime is ending, and this task with it.
+        Err(Err(_)) => std::future::pending().await,
+    }
+}
+
 fn unknown_collection(collection: &Collection) -> Problem {
     let detail =
         format!("there is no collection `{collection}`; `PUT /v1/collections/{collection}` creates it");
     Problem::new(Kind::CollectionUnknown, detail).parameter("collection")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use tokio::sync::oneshot;
+
+    use super::to_the_end;
+
+    #[tokio::test]
+    async fn work_goes_on_when_nobody_waits_for_it() {
+        let (go, gone) = oneshot::channel::<()>();
+        let (done, end) = oneshot::channel();
+        let work = to_the_end(async move {
+            gone.await.unwrap();
+            done.send(7).unwrap();
+        });
+        assert!(work.now_or_never().is_none(), "and is dropped");
+        go.send(()).unwrap();
+        assert_eq!(end.await, Ok(7));
+    }
 }

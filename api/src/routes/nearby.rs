@@ -36,7 +36,10 @@ use crate::state::AppState;
     ),
     responses(
         (status = 200, description = "The places, nearest first", body = NearbyCollection, content_type = "application/geo+json",
-            headers(("server-timing" = String, description = "Time and work of the search"))),
+            headers(
+                ("server-timing" = String, description = "Time and work of the search"),
+                ("cache-status" = String, description = "What each tier of the cache had (RFC 9211)"),
+            )),
         SearchProblems,
     ),
 )]
@@ -48,6 +51,9 @@ pub async fn nearby(
 ) -> Result<Response, Problem> {
     let params = parse_nearby(raw.as_deref(), &collection, &state.config)?;
     require_collection(&state, &collection, deadline).await?;
+    if let Some(hot) = &state.hot {
+        hot.offer(&collection, params.query.origin);
+    }
     let started = Instant::now();
     let Nearby { hits, next, work } = state.search.nearby(&collection, params.query, deadline.0).await?;
     let timing = SearchTiming { work, elapsed: started.elapsed() };

@@ -96,16 +96,18 @@ pub fn connect_with(config: &StoreConfig, sdk: &SdkConfig) -> Result<DynamoStore
     if sdk.region().is_none_or(|region| region.as_ref().trim().is_empty()) {
         return Err(SetupError::NoRegion);
     }
-    let mut builder = config::Builder::from(sdk);
+    let mut tables = config::Builder::from(sdk);
+    let mut streams = aws_sdk_dynamodbstreams::config::Builder::from(sdk);
     if let Some(url) = &config.endpoint_url {
-        builder = builder.endpoint_url(url);
+        tables = tables.endpoint_url(url);
+        streams = streams.endpoint_url(url);
     }
-    Ok(DynamoStore::new(client(builder), config))
+    Ok(DynamoStore::new(client(tables), streams.retry_config(RetryConfig::disabled()).build(), config))
 }
 
 /// A client without the SDK's retries, which the store's own replace, and without its watch over slow
 /// downloads, which the time limits replace.
-pub(super) fn client(builder: config::Builder) -> Client {
+fn client(builder: config::Builder) -> Client {
     let config = builder
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -17,15 +17,18 @@ use super::item::{self, Item};
 use super::journal::Journal;
 use super::retry::{Bounds, retry};
 use super::{
-    CollectionInfo, RangeRead, RangeRows, ScanPart, ScanPosition, SetupError, Store, StoreConfig, StoreError,
-    table,
+    CollectionInfo, Previous, RangeRead, RangeRows, ScanPart, ScanPosition, SetupError, Store, StoreConfig,
+    StoreError, table,
 };
+use crate::changes::TableStream;
 use crate::place::Place;
 
 /// A table behind an SDK client. Clones share the client's connections.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
     pub(super) client: Client,
+    /// Of the client that reads the stream, which few processes need.
+    streams: aws_sdk_dynamodbstreams::Config,
     pub(super) table: Arc<str>,
     pub(super) interactive: CallLimits,
     pub(super) bulk: CallLimits,
@@ -36,9 +39,14 @@ pub struct DynamoStore {
 
 impl DynamoStore {
     /// A store over a client that does not retry: [`connect`](super::config::connect) makes one.
-    pub(super) fn new(client: Client, config: &StoreConfig) -> Self {
+    pub(super) fn new(
+        client: Client,
+        streams: aws_sdk_dynamodbstreams::Config,
+        config: &StoreConfig,
+    ) -> Self {
         Self {
             client,
+            streams,
             table: config.table.as_str().into(),
             interactive: config.interactive,
             bulk: config.bulk,
@@ -65,9 +73,21 @@ impl DynamoStore {
         &self.table
     }
 
+    /// The stream of the table's changes.
+    pub fn changes(&self) -> TableStream {
+        let streams = aws_sdk_dynamodbstreams::Client::from_conf(self.streams.clone());
+        TableStream::new(Arc::clone(&self.table), self.client.clone(), streams)
+    }
+
     /// Creates the table unless it is there; then checks that it is one of ours. Waits until it can be used.
     pub async fn create_table(&self, stream: table::Stream) -> Result<table::Created, SetupError> {
         table::create(&self.client, &self.table, stream).await
+    }
+
+    /// Gives the table a stream unless it has one.
+    #[cfg(feature = "cli")]
+    pub(super) async fn enable_stream(&self) -> Result<(), StoreError> {
+        table::enable_stream(&self.client, &self.table).await
     }
 
     /// Removes the table with everything in it.
@@ -96,8 +116,8 @@ impl DynamoStore {
         Ok(answer.await?.item)
     }
 
-    /// Tells whether it replaced one.
-    async fn put_item(&self, item: Item) -> Result<bool, StoreError> {
+    /// Returns what it replaced.
+    pub(super) async fn put_item(&self, item: Item) -> Result<Option<Item>, StoreError> {
         let request = self
             .client
             .put_item()
@@ -108,11 +128,11 @@ impl DynamoStore {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });
-        Ok(answer.await?.attributes.is_some())
+        Ok(answer.await?.attributes)
     }
 
-    /// Tells whether there was one.
-    async fn delete_item(&self, key: String) -> Result<bool, StoreError> {
+    /// Returns what was there.
+    async fn delete_item(&self, key: String) -> Result<Option<Item>, StoreError> {
         let request = self
             .client
             .delete_item()
@@ -123,7 +143,7 @@ impl DynamoStore {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });
-        Ok(answer.await?.attributes.is_some())
+        Ok(answer.await?.attributes)
     }
 }
 
@@ -145,16 +165,22 @@ impl Store for DynamoStore {
         found.map(|item| item::to_place(collection, item).map(|(_, place)| place)).transpose()
     }
 
-    async fn put(&self, collection: &Collection, place: &Place) -> Result<bool, StoreError> {
+    async fn put(&self, collection: &Collection, place: &Place) -> Result<Previous, StoreError> {
         let replaced = self.put_item(item::from_place(collection, place)?).await?;
         self.settle().await?;
-        Ok(replaced)
+        Ok(item::previous(replaced.as_ref()))
     }
 
-    async fn delete(&self, collection: &Collection, id: &PlaceId) -> Result<bool, StoreError> {
-        let existed = self.delete_item(item::base_key(collection, id)).await?;
+    async fn put_each(&self, collection: &Collection, places: &[Place]) -> Result<Vec<Previous>, StoreError> {
+        let previous = self.write_each(collection, places).await?;
         self.settle().await?;
-        Ok(existed)
+        Ok(previous)
+    }
+
+    async fn delete(&self, collection: &Collection, id: &PlaceId) -> Result<Previous, StoreError> {
+        let removed = self.delete_item(item::base_key(collection, id)).await?;
+        self.settle().await?;
+        Ok(item::previous(removed.as_ref()))
     }
 
     async fn put_many(&self, collection: &Collection, places: &[Place]) -> Result<(), StoreError> {
@@ -181,7 +207,7 @@ impl Store for DynamoStore {
     async fn put_collection(&self, info: &CollectionInfo) -> Result<bool, StoreError> {
         let existed = self.put_item(item::from_collection(info)?).await?;
         self.settle().await?;
-        Ok(existed)
+        Ok(existed.is_some())
     }
 
     async fn note(&self, key: &str) -> Result<Option<String>, StoreError> {

@@ -9,7 +9,7 @@ use super::StoreError;
 
 /// Why one attempt did not succeed.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// DynamoDB asked for fewer requests.
     Throttled,
     /// No answer within the attempt's limit.
@@ -21,7 +21,7 @@ pub(super) enum Failure {
 }
 
 /// Judges an SDK error of a request to a table.
-pub(super) fn classify<E>(table: &str, error: &SdkError<E, HttpResponse>) -> Failure
+pub(crate) fn classify<E>(table: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

@@ -8,10 +8,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use geo_index::key::{BaseKey, IndexKey, registry};
+use geo_index::key::{BaseKey, IndexKey, parse_sort, registry};
 use geo_index::{Collection, H3Cell, PlaceId, Position};
 
-use super::{CollectionInfo, StoreError, table};
+use super::{CollectionInfo, Previous, StoreError, table};
 use crate::place::{Place, Properties, json_number};
 
 /// An item, as the SDK has it.
@@ -81,6 +81,13 @@ pub(super) fn to_place(collection: &Collection, item: Item) -> Result<(H3Cell, P
         Ok(place) => Ok(place),
         Err(reason) => Err(fields.damaged(reason)),
     }
+}
+
+/// What a write found: a place's leaf if it can be read. It never fails, for the write is done.
+pub(super) fn previous(item: Option<&Item>) -> Previous {
+    let sort = item.and_then(|item| item.get(table::LEAF)?.as_s().ok());
+    let leaf = sort.and_then(|sort| Some(parse_sort(sort).ok()?.0));
+    Previous { existed: item.is_some(), leaf }
 }
 
 /// A collection.
@@ -263,6 +270,18 @@ mod tests {
             let error = to_place(&collection(), item).unwrap_err();
             assert!(matches!(error, StoreError::Damaged { .. }), "without {name}: {error}");
         }
+    }
+
+    #[test]
+    fn what_was_replaced_has_a_leaf_if_it_can_be_read() {
+        assert_eq!(previous(None), Previous { existed: false, leaf: None });
+        let mut item = from_place(&collection(), &place("w-1", 48.8566, 2.3522)).unwrap();
+        let leaf = "8f1fb46625550c3".parse().ok();
+        assert_eq!(previous(Some(&item)), Previous { existed: true, leaf });
+        item.remove("props");
+        assert_eq!(previous(Some(&item)), Previous { existed: true, leaf });
+        item.insert("leaf".into(), AttributeValue::S("?".into()));
+        assert_eq!(previous(Some(&item)), Previous { existed: true, leaf: None });
     }
 
     #[test]

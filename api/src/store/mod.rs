@@ -17,7 +17,7 @@ pub mod config;
 pub mod dynamo;
 #[cfg(feature = "cli")]
 pub mod embedded;
-mod failure;
+pub(crate) mod failure;
 mod item;
 mod journal;
 mod read;
@@ -108,8 +108,17 @@ pub struct ScanPart {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanPosition(pub(crate) String);
 
+/// What a write of a place found in its stead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Previous {
+    /// Whether the place was there.
+    pub existed: bool,
+    /// Where it was. `None` if it was not there, or if its item was too damaged to say.
+    pub leaf: Option<H3Cell>,
+}
+
 /// Why the store could not do as asked.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum StoreError {
     /// Past the deadline.
     #[error("the store did not answer in time")]
@@ -158,13 +167,18 @@ pub trait Store: Send + Sync + 'static {
     /// Reads one place, strongly consistently.
     async fn get(&self, collection: &Collection, id: &PlaceId) -> Result<Option<Place>, StoreError>;
 
-    /// Writes one place wherever it was before; tells whether it replaced one.
-    async fn put(&self, collection: &Collection, place: &Place) -> Result<bool, StoreError>;
+    /// Writes one place wherever it was before; tells what it replaced. After an error it may be written or not.
+    async fn put(&self, collection: &Collection, place: &Place) -> Result<Previous, StoreError>;
 
-    /// Removes one place; tells whether it was there.
-    async fn delete(&self, collection: &Collection, id: &PlaceId) -> Result<bool, StoreError>;
+    /// Writes places, whose ids differ, and tells of each, in their order, what it replaced. After an error any of
+    /// them may be written, in place of what only the table's stream tells; writing them again is safe.
+    async fn put_each(&self, collection: &Collection, places: &[Place]) -> Result<Vec<Previous>, StoreError>;
 
-    /// Writes many places, whose ids differ. On an error some may be written; writing them again is safe.
+    /// Removes one place; tells what was there. After an error it may be removed or not.
+    async fn delete(&self, collection: &Collection, id: &PlaceId) -> Result<Previous, StoreError>;
+
+    /// Writes many places, faster than [`Store::put_each`], and does not tell what they replaced. Their ids differ.
+    /// On an error some may be written; writing them again is safe.
     async fn put_many(&self, collection: &Collection, places: &[Place]) -> Result<(), StoreError>;
 
     /// Reads all places of a collection, a part at a time. A part may be empty with more to come.

@@ -37,8 +37,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub enum Stream {
     /// What invalidation on AWS reads.
     On,
-    /// For the embedded engine: it keeps stream records for ever, and reads all of them at each write to number
-    /// the next.
+    /// What data directories of earlier versions have.
     Off,
 }
 
@@ -78,7 +77,32 @@ pub(super) async fn create(client: &Client, table: &str, stream: Stream) -> Resu
     }
 }
 
-async fn describe(client: &Client, table: &str) -> Result<TableDescription, StoreError> {
+/// Gives a table that was made without a stream one.
+#[cfg(feature = "cli")]
+pub(super) async fn enable_stream(client: &Client, table: &str) -> Result<(), StoreError> {
+    let description = describe(client, table).await?;
+    if description.stream_specification().is_some_and(StreamSpecification::stream_enabled) {
+        return Ok(());
+    }
+    let request = client.update_table().table_name(table).stream_specification(both_images()?);
+    retry(bounds(), || {
+        let request = request.clone();
+        async move { request.send().await.map_err(|error| classify(table, &error)) }
+    })
+    .await
+    .map(drop)
+}
+
+/// A stream that tells what was and what is.
+fn both_images() -> Result<StreamSpecification, StoreError> {
+    StreamSpecification::builder()
+        .stream_enabled(true)
+        .stream_view_type(StreamViewType::NewAndOldImages)
+        .build()
+        .map_err(|error| incomplete(&error))
+}
+
+pub(crate) async fn describe(client: &Client, table: &str) -> Result<TableDescription, StoreError> {
     let request = client.describe_table().table_name(table);
     let answer = retry(bounds(), || {
         let request = request.clone();
@@ -96,11 +120,7 @@ async fn send_create(client: &Client, table: &str, stream: Stream) -> Result<boo
         .projection(Projection::builder().projection_type(ProjectionType::All).build())
         .build()
         .map_err(|error| incomplete(&error))?;
-    let images = StreamSpecification::builder()
-        .stream_enabled(true)
-        .stream_view_type(StreamViewType::NewAndOldImages)
-        .build()
-        .map_err(|error| incomplete(&error))?;
+    let images = (stream == Stream::On).then(both_images).transpose()?;
     let request = client
         .create_table()
         .table_name(table)
@@ -110,7 +130,7 @@ async fn send_create(client: &Client, table: &str, stream: Stream) -> Result<boo
         .attribute_definitions(text_attribute(LEAF)?)
         .key_schema(key_element(KEY, KeyType::Hash)?)
         .global_secondary_indexes(index)
-        .set_stream_specification((stream == Stream::On).then_some(images));
+        .set_stream_specification(images);
     retry(bounds(), || {
         let request = request.clone();
         async move {

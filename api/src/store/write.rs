@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
-use futures::stream::{FuturesUnordered, TryStreamExt};
+use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use geo_index::Collection;
 
 use super::failure::Failure;
 use super::item::{self, Item};
 use super::retry::{Backoff, Bounds, retry};
-use super::{DynamoStore, StoreError};
+use super::{DynamoStore, Previous, StoreError};
 use crate::place::Place;
 
 /// Items in a `BatchWriteItem` request, at most.
 const BATCH_ITEMS: usize = 25;
+
+/// Places that are written one by one at a time.
+const PUTS_IN_FLIGHT: usize = 16;
 
 /// Bytes of a batch by the estimate of [`request_bytes`]: DynamoDB takes requests of up to 16 MB.
 const BATCH_BYTES: usize = 15 * 1024 * 1024;
@@ -33,6 +36,17 @@ impl DynamoStore {
                 return Ok(());
             }
         }
+    }
+
+    pub(super) async fn write_each(
+        &self,
+        collection: &Collection,
+        places: &[Place],
+    ) -> Result<Vec<Previous>, StoreError> {
+        let items: Result<Vec<Item>, _> =
+            places.iter().map(|place| item::from_place(collection, place)).collect();
+        let puts = stream::iter(items?).map(|item| self.put_item(item));
+        puts.buffered(PUTS_IN_FLIGHT).map_ok(|old| item::previous(old.as_ref())).try_collect().await
     }
 
     async fn write_batch(&self, collection: &Collection, batch: &[Place]) -> Result<(), StoreError> {

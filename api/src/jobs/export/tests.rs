@@ -6,7 +6,7 @@ use geo_index::{PlaceId, Position};
 use super::*;
 use crate::jobs::import::Silent;
 use crate::place::{Place, Properties};
-use crate::store::{CollectionInfo, RangeRead, RangeRows, ScanPart, ScanPosition};
+use crate::store::{CollectionInfo, Previous, RangeRead, RangeRows, ScanPart, ScanPosition};
 
 #[test]
 fn the_name_says_the_format() {
@@ -59,11 +59,15 @@ impl Store for Parts {
         unreachable!()
     }
 
-    async fn put(&self, _: &Collection, _: &Place) -> Result<bool, StoreError> {
+    async fn put(&self, _: &Collection, _: &Place) -> Result<Previous, StoreError> {
         unreachable!()
     }
 
-    async fn delete(&self, _: &Collection, _: &PlaceId) -> Result<bool, StoreError> {
+    async fn delete(&self, _: &Collection, _: &PlaceId) -> Result<Previous, StoreError> {
+        unreachable!()
+    }
+
+    async fn put_each(&self, _: &Collection, _: &[Place]) -> Result<Vec<Previous>, StoreError> {
         unreachable!()
     }
 

@@ -41,6 +41,7 @@ pub use self::progress::{Bar, Progress, Silent};
 pub use self::records::Reject;
 pub use self::source::Input;
 pub use self::summary::Summary;
+pub(crate) use self::summary::grouped;
 use crate::store::StoreError;
 
 /// Records per chunk: what is written and checkpointed at a time.

@@ -36,6 +36,7 @@ use super::{batch, collections, health, item, items, nearby, problems as kinds};
         health::live,
         health::ready,
         health::health,
+        health::metrics,
         kinds::list,
         kinds::get,
         openapi_json,

@@ -7,9 +7,9 @@ use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dynoxide::Database;
 use futures::FutureExt;
@@ -19,10 +19,17 @@ use tokio::time::sleep;
 use tracing::{error, info};
 
 use super::dir::DataDir;
+use super::log::{self, StreamLog};
 use super::{EmbeddedError, server};
 
 /// How long requests that have begun may take to end once the engine is told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+
+/// How often stream records are trimmed.
+const TRIM_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time for requests between two steps of trimming.
+const TRIM_PAUSE: Duration = Duration::from_millis(5);
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -127,7 +134,7 @@ impl Source {
         stop: oneshot::Receiver<()>,
         ready: impl FnOnce(SocketAddr),
     ) -> Result<(), EmbeddedError> {
-        let database = self.open()?;
+        let engine = self.open()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let served = runtime.block_on(async {
             let listener = listen(address)?;
@@ -136,7 +143,7 @@ impl Source {
                 dir.set_endpoint(address)?;
             }
             ready(address);
-            serve_until(listener, database, stop).await
+            serve_until(listener, engine, stop).await
         });
         // Ends the connections that are left, each of which holds the database open.
         drop(runtime);
@@ -147,14 +154,14 @@ impl Source {
         served
     }
 
-    fn open(&self) -> Result<Database, EmbeddedError> {
+    fn open(&self) -> Result<server::Engine, EmbeddedError> {
         let Self::Directory { dir, .. } = self else {
-            return Database::memory().map_err(|error| io::Error::other(error.to_string()).into());
+            return open_in_memory().map_err(|reason| io::Error::other(reason).into());
         };
         dir.clear_endpoint()?;
         let path = dir.database();
         let opened = match path.to_str() {
-            Some(text) => open_without_waiting(text).map_err(|error| reason(&error.to_string())),
+            Some(text) => open_without_waiting(text).map_err(|error| reason(&error)),
             None => Err("its path is not UTF-8".to_owned()),
         };
         opened.map_err(|reason| EmbeddedError::Database { path, reason })
@@ -162,11 +169,45 @@ impl Source {
 }
 
 /// A database that appends to its log without an fsync for each write: the store's journal forces it to disk.
-fn open_without_waiting(path: &str) -> dynoxide::Result<Database> {
-    let database = Database::new(path)?;
+fn open_without_waiting(path: &str) -> Result<server::Engine, String> {
+    let database = Database::new(path).map_err(|error| error.to_string())?;
     // The engine's only way to set `synchronous = NORMAL`; its other settings are SQLite's defaults.
-    database.disable_bulk_loading()?;
-    Ok(database)
+    database.disable_bulk_loading().map_err(|error| error.to_string())?;
+    with_log(database, path)
+}
+
+/// A database under a name, so that two connections can share it; it ends with them.
+fn open_in_memory() -> Result<server::Engine, String> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let name = format!("file:cellar-{}?mode=memory&cache=shared", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let database = Database::new(&name).map_err(|error| error.to_string())?;
+    with_log(database, &name)
+}
+
+fn with_log(database: Database, name: &str) -> Result<server::Engine, String> {
+    let log = StreamLog::open(name).map_err(|error| error.to_string())?;
+    Ok(server::Engine::new(database, log))
+}
+
+/// Trims on the engine's own thread, between requests, so that the two connections never wait for each other.
+async fn keep_trimmed(engine: server::Engine) {
+    let retention = log::RETENTION.as_secs().cast_signed();
+    loop {
+        sleep(TRIM_INTERVAL).await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let before = now.as_secs().cast_signed() - retention;
+        loop {
+            let trimmed = engine.log().trim(before, log::MAX_RECORDS);
+            match trimmed {
+                Ok(0) => break,
+                Ok(_) => sleep(TRIM_PAUSE).await,
+                Err(error) => {
+                    error!(%error, "cannot trim the stream");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 /// Of a file that is no database the engine says that it may be encrypted; ours never are.
@@ -177,13 +218,14 @@ fn reason(engine: &str) -> String {
 
 async fn serve_until(
     listener: TcpListener,
-    database: Database,
+    engine: server::Engine,
     stop: oneshot::Receiver<()>,
 ) -> Result<(), EmbeddedError> {
     let stopped = stop.map(drop).shared();
     let grace = stopped.clone().then(|()| sleep(SHUTDOWN_GRACE));
     tokio::select! {
-        served = server::serve(listener, database, stopped) => served.map_err(EmbeddedError::Engine),
+        served = server::serve(listener, engine.clone(), stopped) => served.map_err(EmbeddedError::Engine),
+        () = keep_trimmed(engine) => Ok(()),
         () = grace => Ok(()),
     }
 }

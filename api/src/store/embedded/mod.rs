@@ -14,21 +14,24 @@
 
 mod dir;
 mod engine;
+mod log;
 mod server;
+mod streams;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::{self, BehaviorVersion, Credentials, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::dir::DataDir;
 use self::engine::{Engine, Source};
-use super::config::client;
+use super::config::connect_with;
 use super::journal::Journal;
 use super::table::Stream;
 use super::{DynamoStore, SetupError, StoreConfig};
@@ -135,15 +138,18 @@ impl Embedded {
         self.engine.is_serving()
     }
 
-    /// A store on this engine, with its table created. The configuration's endpoint is not used.
+    /// A store on this engine, with its table created and its stream enabled. The configuration's endpoint is not used.
     pub async fn store(&self, config: &StoreConfig) -> Result<DynamoStore, SetupError> {
-        let sdk = config::Builder::new()
+        let credentials = Credentials::new("cellar", "cellar", None, None, "embedded");
+        let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("local"))
-            .credentials_provider(Credentials::new("cellar", "cellar", None, None, "embedded"))
-            .endpoint_url(self.endpoint());
-        let store = DynamoStore::new(client(sdk), config).with_journal(self.journal.clone());
-        store.create_table(Stream::Off).await?;
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let config = StoreConfig { endpoint_url: Some(self.endpoint()), ..config.clone() };
+        let store = connect_with(&config, &sdk)?.with_journal(self.journal.clone());
+        store.create_table(Stream::On).await?;
+        store.enable_stream().await?;
         Ok(store)
     }
 

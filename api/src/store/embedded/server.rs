@@ -5,6 +5,7 @@
 //! requests of pages that can do harm do, is refused.
 
 use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -16,63 +17,134 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
+use super::log::StreamLog;
+use super::streams;
+
 /// DynamoDB takes requests of up to 16 MB.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
 
 const MEDIA_TYPE: &str = "application/x-amz-json-1.0";
 
-/// What the header `X-Amz-Target` begins with.
+/// What the header `X-Amz-Target` begins with, of a table's operations and of a stream's.
 const TARGET: &str = "x-amz-target";
-const TARGET_PREFIX: &str = "DynamoDB_20120810.";
+const TABLE_PREFIX: &str = "DynamoDB_20120810.";
+const STREAM_PREFIX: &str = "DynamoDBStreams_20120810.";
+
+/// The engine, and its stream records.
+#[derive(Clone)]
+pub(super) struct Engine {
+    pub(super) database: Database,
+    log: Arc<Mutex<StreamLog>>,
+}
+
+impl Engine {
+    pub(super) fn new(database: Database, log: StreamLog) -> Self {
+        Self { database, log: Arc::new(Mutex::new(log)) }
+    }
+
+    pub(super) fn log(&self) -> MutexGuard<'_, StreamLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a request is not done.
+pub(super) enum Refusal {
+    /// The engine says so.
+    Engine(DynoxideError),
+    /// The stream's next record is gone.
+    Trimmed,
+}
+
+impl From<DynoxideError> for Refusal {
+    fn from(error: DynoxideError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Engine(DynoxideError::InternalServerError(error.to_string()))
+    }
+}
+
+impl Refusal {
+    fn answer(&self) -> (StatusCode, String) {
+        match self {
+            Self::Engine(error) => {
+                let status = StatusCode::from_u16(error.status_code());
+                (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error.to_json())
+            }
+            Self::Trimmed => (StatusCode::BAD_REQUEST, TRIMMED.to_owned()),
+        }
+    }
+}
+
+const TRIMMED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException","message":"The records behind this position have been trimmed"}"#;
 
 /// Serves until `stopped` resolves and what has begun is answered.
 pub(super) async fn serve(
     listener: TcpListener,
-    database: Database,
+    engine: Engine,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let router =
-        Router::new().fallback(answer).layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)).with_state(database);
+        Router::new().fallback(answer).layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)).with_state(engine);
     axum::serve(listener, router).with_graceful_shutdown(stopped).await
 }
 
-async fn answer(State(database): State<Database>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(State(engine): State<Engine>, headers: HeaderMap, body: Bytes) -> Response {
     if headers.contains_key(header::ORIGIN) {
         return StatusCode::FORBIDDEN.into_response();
     }
     let target = headers.get(TARGET).and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let (status, json) = match perform(&database, target.strip_prefix(TARGET_PREFIX).unwrap_or(target), &body)
-    {
+    let done = match target.strip_prefix(STREAM_PREFIX) {
+        Some(operation) => read_stream(&engine, operation, &body),
+        None => perform(&engine.database, target.strip_prefix(TABLE_PREFIX).unwrap_or(target), &body),
+    };
+    let (status, json) = match done {
         Ok(json) => (StatusCode::OK, json),
-        Err(error) => {
-            let status = StatusCode::from_u16(error.status_code());
-            (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error.to_json())
-        }
+        Err(refusal) => refusal.answer(),
     };
     (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response()
 }
 
-fn perform(database: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<String> {
+fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, Refusal> {
     match operation {
-        "BatchWriteItem" => run(body, |request| database.batch_write_item(request)),
-        "CreateTable" => run(body, |request| database.create_table(request)),
-        "DeleteItem" => run(body, |request| database.delete_item(request)),
-        "DeleteTable" => run(body, |request| database.delete_table(request)),
-        "DescribeTable" => run(body, |request| database.describe_table(request)),
-        "GetItem" => run(body, |request| database.get_item(request)),
-        "PutItem" => run(body, |request| database.put_item(request)),
-        "Query" => run(body, |request| database.query(request)),
-        "Scan" => run(body, |request| database.scan(request)),
-        _ => Err(DynoxideError::ValidationException(format!("`{operation}` is not served here"))),
+        "BatchWriteItem" => run(body, |request| Ok(database.batch_write_item(request)?)),
+        "CreateTable" => run(body, |request| Ok(database.create_table(request)?)),
+        "DeleteItem" => run(body, |request| Ok(database.delete_item(request)?)),
+        "DeleteTable" => run(body, |request| Ok(database.delete_table(request)?)),
+        "DescribeTable" => run(body, |request| Ok(database.describe_table(request)?)),
+        "GetItem" => run(body, |request| Ok(database.get_item(request)?)),
+        "PutItem" => run(body, |request| Ok(database.put_item(request)?)),
+        "Query" => run(body, |request| Ok(database.query(request)?)),
+        "Scan" => run(body, |request| Ok(database.scan(request)?)),
+        "UpdateTable" => run(body, |request| Ok(database.update_table(request)?)),
+        _ => Err(unknown(operation)),
     }
+}
+
+fn read_stream(engine: &Engine, operation: &str, body: &[u8]) -> Result<String, Refusal> {
+    match operation {
+        "DescribeStream" => run(body, |request| streams::describe(engine, request)),
+        "GetRecords" => run(body, |request| streams::records(engine, request)),
+        "GetShardIterator" => run(body, |request| streams::shard_iterator(engine, request)),
+        "ListStreams" => run(body, |request| Ok(engine.database.list_streams(request)?)),
+        _ => Err(unknown(operation)),
+    }
+}
+
+fn unknown(operation: &str) -> Refusal {
+    DynoxideError::ValidationException(format!("`{operation}` is not served here")).into()
 }
 
 fn run<Q: DeserializeOwned, A: Serialize>(
     body: &[u8],
-    operation: impl FnOnce(Q) -> dynoxide::Result<A>,
-) -> dynoxide::Result<String> {
+    operation: impl FnOnce(Q) -> Result<A, Refusal>,
+) -> Result<String, Refusal> {
     let request = serde_json::from_slice(body)
         .map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
     let answer = operation(request)?;
-    serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    Ok(serde_json::to_string(&answer)
+        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?)
 }

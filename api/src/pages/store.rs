@@ -1,55 +1,18 @@
-//! The seam between search and storage: where pages come from.
-//!
-//! Search asks a [`PageSource`] for pages and knows nothing of what stands behind it. Today that is the store;
-//! the cache tiers implement the same trait in front of it.
+//! Pages straight from the store.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use cellar_cache::trace::Trace;
 use futures::stream::{FuturesUnordered, StreamExt};
 use geo_index::key::ROOT_RESOLUTION;
 use geo_index::tree::PageLoad;
-use geo_index::{Collection, H3Cell, Page, Row, SearchError};
-use thiserror::Error;
+use geo_index::{Collection, H3Cell, Page, Row};
 
+use super::{Fetched, PageError, PageSource};
 use crate::place::Place;
-use crate::store::{RangeRead, ReadCost, Store, StoreError};
-
-/// Pages that were fetched: the ones asked for, and others that came along.
-#[derive(Clone, Debug, Default)]
-pub struct Fetched {
-    /// Cells with their pages.
-    pub pages: Vec<(H3Cell, Arc<Page>)>,
-    /// What the store had to do for them.
-    pub cost: ReadCost,
-}
-
-/// Why a page could not be had.
-#[derive(Debug, Error)]
-pub enum PageError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The page cannot be built.
-    #[error(transparent)]
-    Search(#[from] SearchError),
-}
-
-/// Where pages come from.
-#[async_trait]
-pub trait PageSource: Send + Sync + 'static {
-    /// A page that is at hand without waiting.
-    fn at_hand(&self, collection: &Collection, cell: H3Cell) -> Option<Arc<Page>>;
-
-    /// The pages of all these cells, fetched side by side.
-    async fn fetch(
-        &self,
-        collection: &Collection,
-        cells: &[H3Cell],
-        deadline: Instant,
-    ) -> Result<Fetched, PageError>;
-}
+use crate::store::{RangeRead, ReadCost, Store};
 
 /// Pages straight from the store; nothing is kept.
 pub struct StorePages {
@@ -62,12 +25,13 @@ impl StorePages {
         Self { store }
     }
 
-    async fn load(
+    /// Reads what the page of a cell needs; it comes first, and then those of other cells that the same rows make up.
+    pub(super) async fn load(
         &self,
         collection: &Collection,
         cell: H3Cell,
         deadline: Instant,
-    ) -> Result<Fetched, PageError> {
+    ) -> Result<(Vec<(H3Cell, Page)>, ReadCost), PageError> {
         let root = cell.ancestor(ROOT_RESOLUTION).unwrap_or(cell);
         let mut load = PageLoad::new(cell);
         let mut cost = ReadCost::default();
@@ -84,14 +48,13 @@ impl StorePages {
             cost += found.cost;
             load.accept(found.places.into_iter().map(row).collect(), found.complete);
         }
-        let pages = load.finish()?.into_iter().map(|(cell, page)| (cell, Arc::new(page))).collect();
-        Ok(Fetched { pages, cost })
+        Ok((load.finish()?, cost))
     }
 }
 
 #[async_trait]
 impl PageSource for StorePages {
-    fn at_hand(&self, _: &Collection, _: H3Cell) -> Option<Arc<Page>> {
+    fn at_hand(&self, _: &Collection, _: H3Cell, _: &mut Trace) -> Option<Arc<Page>> {
         None
     }
 
@@ -100,14 +63,16 @@ impl PageSource for StorePages {
         collection: &Collection,
         cells: &[H3Cell],
         deadline: Instant,
+        trace: &mut Trace,
     ) -> Result<Fetched, PageError> {
+        trace.source.loads += cells.len() as u32;
         let mut loads: FuturesUnordered<_> =
             cells.iter().map(|cell| self.load(collection, *cell, deadline)).collect();
         let mut fetched = Fetched::default();
         while let Some(loaded) = loads.next().await {
-            let loaded = loaded?;
-            fetched.pages.extend(loaded.pages);
-            fetched.cost += loaded.cost;
+            let (pages, cost) = loaded?;
+            fetched.pages.extend(pages.into_iter().map(|(cell, page)| (cell, Arc::new(page))));
+            fetched.cost += cost;
         }
         Ok(fetched)
     }

@@ -1,0 +1,73 @@
+//! The change feed: every write to the table, whoever made it, reaches the caches.
+//!
+//! The table's stream carries the old and the new image of each item that changes. [`Consumer`] follows it, turns
+//! records into the pages and edge tags that may be out of date, hands them to a [`Sink`], and moves its checkpoint
+//! when the sink has taken them. It is the same code for AWS, DynamoDB Local and the embedded engine.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`record`] | a record's texts become a [`Change`]; pure, also for stream events that come as JSON |
+//! | [`affected`] | what a change makes out of date |
+//! | [`stream`] | the stream over the SDK |
+//! | `lineage` | which shards there are, and which may be read |
+//! | [`checkpoints`] | how far the reading has come |
+//! | [`consumer`] | the loop |
+//! | [`status`] | what it says about itself |
+//!
+//! Invariant: a change is handed over at least once, or the sink is told to trust nothing.
+
+pub mod affected;
+pub mod checkpoints;
+pub mod consumer;
+mod lineage;
+pub mod record;
+mod role;
+mod settings;
+mod shard;
+pub mod status;
+pub mod stream;
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use geo_index::{Collection, H3Cell, PageKey};
+use thiserror::Error;
+
+pub use affected::{edge_tags, pages_of};
+pub use checkpoints::{BoardCheckpoints, Checkpoints, MemoryCheckpoints};
+pub use consumer::Consumer;
+pub use role::Role;
+pub use settings::Settings;
+pub use status::{Lag, State, Status};
+pub use stream::{Stream, TableStream};
+
+/// What became of one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its collection.
+    pub collection: Collection,
+    /// Its leaf before; `None` if it was not there.
+    pub old: Option<H3Cell>,
+    /// Its leaf now; `None` if it is gone.
+    pub new: Option<H3Cell>,
+}
+
+/// Why a sink did not take something; the text is for logs.
+#[derive(Clone, Debug, Error)]
+#[error("{0}")]
+pub struct SinkError(pub String);
+
+/// What the feed feeds.
+#[async_trait]
+pub trait Sink: Send + Sync + 'static {
+    /// Forgets pages, here and wherever they are kept, and what carries these tags at the edge. `Ok` means done: the
+    /// changes do not come again. An error brings them back; they may also come twice without one.
+    async fn invalidate(&self, pages: &[PageKey], tags: &[String]) -> Result<(), SinkError>;
+
+    /// Changes may have been missed: nothing that is kept can be trusted.
+    fn distrust(&self);
+
+    /// All changes that the stream held at an instant have been handed over. A feed that lives says so with every
+    /// poll that finds it there; it says nothing before its first.
+    fn caught_up(&self, at: Instant);
+}

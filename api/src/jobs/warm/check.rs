@@ -1,0 +1,69 @@
+//! Pages beside what the store has.
+
+use std::time::Instant;
+
+use cellar_cache::trace::Trace;
+use geo_index::{Collection, H3Cell, Page};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::PAGE_TIME_LIMIT;
+use crate::pages::{PageError, PageSource};
+use crate::store::ReadCost;
+
+/// Whether a cell belongs to the sample: the same cells in each run, and of a larger share those of a smaller one.
+pub(super) fn is_sampled(cell: H3Cell, share: f64) -> bool {
+    (xxh3_64(&cell.index().to_le_bytes()) as f64) < share * 2_f64.powi(64)
+}
+
+/// Whether the page of a cell is another in the store, and what it took to find out.
+///
+/// A write may fall between the page and the look at the store. So what differs is looked at once more, from both
+/// sides.
+pub(super) async fn differs(
+    collection: &Collection,
+    cell: H3Cell,
+    page: &Page,
+    pages: &dyn PageSource,
+    store: &dyn PageSource,
+) -> Result<(bool, ReadCost), PageError> {
+    let (fresh, mut cost) = page_of(store, collection, cell).await?;
+    if fresh.as_deref() == Some(page) {
+        return Ok((false, cost));
+    }
+    let mut trace = Trace::default();
+    let again = match pages.at_hand(collection, cell, &mut trace) {
+        Some(page) => Some(page),
+        None => page_of(pages, collection, cell).await?.0,
+    };
+    let (fresh, more) = page_of(store, collection, cell).await?;
+    cost += more;
+    Ok((again != fresh, cost))
+}
+
+async fn page_of(
+    source: &dyn PageSource,
+    collection: &Collection,
+    cell: H3Cell,
+) -> Result<(Option<std::sync::Arc<Page>>, ReadCost), PageError> {
+    let deadline = Instant::now() + PAGE_TIME_LIMIT;
+    let fetched = source.fetch(collection, &[cell], deadline, &mut Trace::default()).await?;
+    let page = fetched.pages.into_iter().find_map(|(its_cell, page)| (its_cell == cell).then_some(page));
+    Ok((page, fetched.cost))
+}
+
+#[cfg(test)]
+mod tests {
+    use geo_index::Position;
+
+    use super::*;
+
+    #[test]
+    fn a_sample_has_its_share() {
+        let cells: Vec<_> =
+            (0..4_000).map(|i| H3Cell::leaf(Position::new(f64::from(i) / 100.0, 2.0).unwrap())).collect();
+        let count = |share| cells.iter().filter(|cell| is_sampled(**cell, share)).count();
+        assert_eq!((count(0.0), count(1.0)), (0, cells.len()));
+        assert!((120..280).contains(&count(0.05)), "{}", count(0.05));
+        assert!(cells.iter().all(|cell| !is_sampled(*cell, 0.05) || is_sampled(*cell, 0.1)));
+    }
+}

@@ -1,0 +1,55 @@
+//! Fills the caches around an area before its users come, and checks a sample of what they then hold.
+//!
+//! The job walks the page tree through a source of pages: whatever that keeps of what it fetches is warm
+//! afterwards. In the end every nearby search from within the area, of a radius up to the margin, finds its pages.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `cells`, `access_log`, `polygons` | areas as people have them: lists, logs, GeoJSON |
+//! | `walk` | the job |
+//! | `check` | pages beside what the store has |
+//! | `predict` | what the job would read |
+//! | `front` | requests through HTTP, to warm what stands in front of the API |
+//! | `report` | what came of it |
+
+mod access_log;
+mod cells;
+mod check;
+mod front;
+mod lines;
+mod polygons;
+mod predict;
+mod report;
+mod walk;
+
+pub use access_log::{LogCounts, read_log};
+pub use cells::{BadLine, CellList, parse_cell, read_cells};
+pub use front::{Front, FrontReport};
+pub use polygons::{AreaError, PolygonArea, read_polygons};
+pub use predict::{Prediction, predict};
+pub use report::Report;
+pub use walk::warm;
+
+use std::time::Duration;
+
+use geo_index::{Area, Collection, Meters};
+
+/// What to warm.
+#[derive(Clone, Debug)]
+pub struct Warm {
+    /// The collection.
+    pub collection: Collection,
+    /// Where users are.
+    pub area: Area,
+    /// How far they look.
+    pub margin: Meters,
+    /// Pages that are asked for at a time, at least 1.
+    pub concurrency: usize,
+    /// Pages to visit at most.
+    pub max_pages: u64,
+    /// Which part of the places pages is compared with the store, 0 to 1.
+    pub verify: f64,
+}
+
+/// Time for one page.
+const PAGE_TIME_LIMIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,16 @@
+//! What a request for data passes on its way to its handler.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::{deadline, shed, write_guard};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Takes a request in if there is room for it and it may do what it asks for, and gives it so much time.
+pub async fn admit(state: &AppState, request: Request, next: Next) -> Result<Response, Problem> {
+    let _permit = shed::permit(state)?;
+    write_guard::check(&state.writes, &request)?;
+    deadline::limit(&state.config, request, next).await
+}

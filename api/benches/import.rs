@@ -1,7 +1,7 @@
 //! The rate of an import beside the embedded engine's raw rate of batch writes, in one run.
 //!
 //! `cargo bench -p cellar-api --bench import [-- ROUNDS]`. Both write the same rows to a new data directory: raw, the
-//! SDK sends prepared `BatchWriteItem` requests, 8 at a time; the import reads a CSV, checks it, makes the items,
+//! SDK sends prepared `BatchWriteItem` requests, 8 at a time, to a table without a stream and to one with; the import reads a CSV, checks it, makes the items,
 //! writes them and keeps its checkpoints. Rows come from `$CELLAR_TEST_DATA/cities.csv` or from the generated world.
 
 use std::collections::HashMap;
@@ -9,11 +9,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use cellar_api::jobs::import::{Import, Input, Silent, import};
 use cellar_api::place::Place;
+use cellar_api::store::config::connect_with;
+use cellar_api::store::table::Stream;
 use cellar_api::store::{DEFAULT_TABLE, Embedded, Store, StoreConfig};
 use cellar_api::world;
 use futures::StreamExt;
@@ -30,16 +33,26 @@ async fn main() {
     let csv = rows(folder.path());
     let places = read_back(&csv).await;
     println!("{} rows, {rounds} rounds", places.len());
-    println!("{:>14} {:>14} {:>8}", "raw batches", "import", "ratio");
-    let mut ratios = Vec::new();
+    println!("{:>14} {:>14} {:>14}", "no stream", "stream", "import");
+    let (mut of_stream, mut of_import) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let raw = raw(&places).await;
+        let without = raw(&places, Stream::Off).await;
+        let with = raw(&places, Stream::On).await;
         let imported = imported(&csv).await;
-        ratios.push(imported / raw);
-        println!("{raw:>9.0} /s {imported:>11.0} /s {:>8.2}", imported / raw);
+        of_stream.push(with / without);
+        of_import.push(imported / with);
+        println!("{without:>11.0} /s {with:>11.0} /s {imported:>11.0} /s");
     }
+    println!(
+        "median ratios: stream to none {:.2}, import to raw {:.2}",
+        median(of_stream),
+        median(of_import)
+    );
+}
+
+fn median(mut ratios: Vec<f64>) -> f64 {
     ratios.sort_by(f64::total_cmp);
-    println!("median ratio {:.2}", ratios[ratios.len() / 2]);
+    ratios[ratios.len() / 2]
 }
 
 /// A CSV of the first rows of cities.csv, or of the generated world.
@@ -84,16 +97,20 @@ fn collection() -> Collection {
 }
 
 /// Rows per second of the SDK alone.
-async fn raw(places: &[Place]) -> f64 {
+async fn raw(places: &[Place], stream: Stream) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let engine = Embedded::open(folder.path()).await.expect("an engine");
-    engine.store(&StoreConfig::default()).await.expect("its table");
-    let config = Builder::new()
+    let credentials = Credentials::new("cellar", "cellar", None, None, "bench");
+    let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("local"))
-        .credentials_provider(Credentials::new("cellar", "cellar", None, None, "bench"))
-        .endpoint_url(engine.endpoint());
-    let client = Client::from_conf(config.build());
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(engine.endpoint())
+        .build();
+    let table = connect_with(&StoreConfig::default(), &sdk).expect("a region");
+    table.create_table(stream).await.expect("its table");
+    // With a default HTTP client and the SDK's own retries.
+    let client = Client::new(&sdk);
     let batches: Vec<Vec<WriteRequest>> =
         places.chunks(25).map(|chunk| chunk.iter().map(write_request).collect()).collect();
     let start = Instant::now();

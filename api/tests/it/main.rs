@@ -1,9 +1,16 @@
 //! Integration tests, in one binary.
 
 #[cfg(unix)]
+mod cached;
+mod changes;
+#[cfg(unix)]
 mod cli;
 mod http;
 mod import;
+#[cfg(unix)]
+#[path = "../../../cache/tests/it/support/redis.rs"]
+mod redis;
 mod search;
 mod store;
 mod support;
+mod world;

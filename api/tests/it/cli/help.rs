@@ -2,7 +2,7 @@
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 9] = [
+const SUBCOMMANDS: [&[&str]; 10] = [
     &["demo"],
     &["serve"],
     &["table"],
@@ -12,6 +12,7 @@ const SUBCOMMANDS: [&[&str]; 9] = [
     &["get"],
     &["nearby"],
     &["verify"],
+    &["warm"],
 ];
 
 /// The flags of a help text, each with what is said of it.

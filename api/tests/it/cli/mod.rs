@@ -1,5 +1,6 @@
 //! The real `cellar`, as a process: what it prints, how it ends, and what other processes find of its work.
 
+mod cached;
 mod demo;
 mod help;
 mod import;
@@ -8,3 +9,4 @@ mod read;
 mod stop;
 mod table;
 mod usage;
+mod warm;

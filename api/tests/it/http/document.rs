@@ -127,7 +127,8 @@ async fn the_examples_work() {
         let responses: &Map<String, Value> = operation["responses"].as_object().unwrap();
         let response = &responses[answer.status.as_str()];
         if let Some(content) = response["content"].as_object() {
-            assert!(content.contains_key(answer.header("content-type")), "{method} {uri}");
+            let media_type = answer.header("content-type").split(';').next().unwrap_or_default();
+            assert!(content.keys().any(|key| key == media_type), "{method} {uri}: {media_type}");
         }
         if uri.contains("nearby") {
             assert_eq!(answer.json()["features"][0]["id"], json!("w-1"));

@@ -1,25 +1,24 @@
-//! A store in memory whose failures are chosen by the test, and a clock that the test moves.
+//! A store in memory whose failures are chosen by the test.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
-use cellar_api::clock::Clock;
 use cellar_api::place::Place;
 use cellar_api::store::{
-    CollectionInfo, RangeRead, RangeRows, ReadCost, ScanPart, ScanPosition, Store, StoreError,
+    CollectionInfo, Previous, RangeRead, RangeRows, ReadCost, ScanPart, ScanPosition, Store, StoreError,
 };
 use geo_index::{Collection, GridCell, H3Cell, PlaceId};
 use tokio::sync::Notify;
 
 /// Text of internal errors, which no client may ever see.
-pub(super) const INTERNAL: &str = "arn:aws:dynamodb:eu-west-1:123456789012:table/cellar-prod";
+pub(crate) const INTERNAL: &str = "arn:aws:dynamodb:eu-west-1:123456789012:table/cellar-prod";
 
 /// What the store does instead of answering.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Fail,
     Throttle,
     NoTable,
@@ -29,22 +28,22 @@ pub(super) enum Fault {
 }
 
 #[derive(Default)]
-pub(super) struct FakeStore {
+pub(crate) struct FakeStore {
     fault: Mutex<Option<Fault>>,
     places: Mutex<BTreeMap<(Collection, String), Place>>,
     collections: Mutex<BTreeMap<String, CollectionInfo>>,
-    pub(super) collection_reads: AtomicU32,
-    pub(super) pings: AtomicU32,
+    pub(crate) collection_reads: AtomicU32,
+    pub(crate) pings: AtomicU32,
     /// Told of each call that stalls.
-    pub(super) stalled: Notify,
+    pub(crate) stalled: Notify,
 }
 
 impl FakeStore {
-    pub(super) fn set_fault(&self, fault: Option<Fault>) {
+    pub(crate) fn set_fault(&self, fault: Option<Fault>) {
         *self.fault.lock().unwrap() = fault;
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.places.lock().unwrap().len()
     }
 
@@ -63,6 +62,10 @@ impl FakeStore {
             }
         }
     }
+}
+
+fn previous(place: Option<Place>) -> Previous {
+    Previous { existed: place.is_some(), leaf: place.map(|place| H3Cell::leaf(place.position)) }
 }
 
 #[async_trait]
@@ -91,15 +94,23 @@ impl Store for FakeStore {
         Ok(self.places.lock().unwrap().get(&(collection.clone(), id.to_string())).cloned())
     }
 
-    async fn put(&self, collection: &Collection, place: &Place) -> Result<bool, StoreError> {
+    async fn put(&self, collection: &Collection, place: &Place) -> Result<Previous, StoreError> {
         self.answer().await?;
         let key = (collection.clone(), place.id.to_string());
-        Ok(self.places.lock().unwrap().insert(key, place.clone()).is_some())
+        Ok(previous(self.places.lock().unwrap().insert(key, place.clone())))
     }
 
-    async fn delete(&self, collection: &Collection, id: &PlaceId) -> Result<bool, StoreError> {
+    async fn put_each(&self, collection: &Collection, places: &[Place]) -> Result<Vec<Previous>, StoreError> {
+        let mut replaced = Vec::new();
+        for place in places {
+            replaced.push(self.put(collection, place).await?);
+        }
+        Ok(replaced)
+    }
+
+    async fn delete(&self, collection: &Collection, id: &PlaceId) -> Result<Previous, StoreError> {
         self.answer().await?;
-        Ok(self.places.lock().unwrap().remove(&(collection.clone(), id.to_string())).is_some())
+        Ok(previous(self.places.lock().unwrap().remove(&(collection.clone(), id.to_string()))))
     }
 
     async fn put_many(&self, collection: &Collection, places: &[Place]) -> Result<(), StoreError> {
@@ -144,25 +155,5 @@ impl Store for FakeStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.pings.fetch_add(1, Ordering::Relaxed);
         self.answer().await
-    }
-}
-
-/// A clock that stands still until it is moved.
-#[derive(Clone)]
-pub(super) struct FakeClock(Arc<Mutex<Instant>>);
-
-impl FakeClock {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
-    }
-
-    pub(super) fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap() += by;
-    }
-}
-
-impl Clock for FakeClock {
-    fn now(&self) -> Instant {
-        *self.0.lock().unwrap()
     }
 }

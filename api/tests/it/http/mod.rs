@@ -3,10 +3,10 @@
 mod bad_input;
 mod document;
 mod failures;
-mod fake;
+pub(crate) mod fake;
 mod live;
 mod logs;
 mod places;
 mod searching;
-mod server;
+pub(crate) mod server;
 mod writing;

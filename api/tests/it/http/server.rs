@@ -11,35 +11,36 @@ use cellar_api::pages::StorePages;
 use cellar_api::router::router;
 use cellar_api::search::{Limits, Search};
 use cellar_api::state::AppState;
+use cellar_cache::clock::ManualClock;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::fake::{FakeClock, FakeStore};
+use super::fake::FakeStore;
 
-pub(super) struct Server {
-    pub(super) router: Router,
-    pub(super) store: Arc<FakeStore>,
-    pub(super) clock: FakeClock,
+pub(crate) struct Server {
+    pub(crate) router: Router,
+    pub(crate) store: Arc<FakeStore>,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// Asserts that it is a problem of this status and kind, and returns it.
     #[track_caller]
-    pub(super) fn problem(&self, status: u16, slug: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, slug: &str) -> Value {
         let problem = self.json();
         assert_eq!(self.status.as_u16(), status, "{problem}");
         assert_eq!(self.header("content-type"), "application/problem+json");
@@ -51,34 +52,42 @@ impl Answer {
     }
 }
 
-pub(super) fn request(method: Method, uri: &str, body: impl Into<Body>) -> Request<Body> {
+pub(crate) fn request(method: Method, uri: &str, body: impl Into<Body>) -> Request<Body> {
     Request::builder().method(method).uri(uri).body(body.into()).unwrap()
 }
 
+/// Sends a request to a router.
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.into()).unwrap() }
+}
+
 impl Server {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(ApiConfig::default(), WriteConfig { token: None, open: true })
     }
 
-    pub(super) fn with(config: ApiConfig, writes: WriteConfig) -> Self {
+    pub(crate) fn with(config: ApiConfig, writes: WriteConfig) -> Self {
         Self::with_limits(config, writes, Limits::default())
     }
 
-    pub(super) fn with_limits(config: ApiConfig, writes: WriteConfig, limits: Limits) -> Self {
+    pub(crate) fn with_limits(config: ApiConfig, writes: WriteConfig, limits: Limits) -> Self {
         let store = Arc::new(FakeStore::default());
-        let clock = FakeClock::new();
+        let clock = Arc::new(ManualClock::default());
         let search = Search::new(Arc::new(StorePages::new(store.clone())), limits);
-        let state = AppState::with_clock(store.clone(), search, config, writes, Arc::new(clock.clone()));
+        let state = AppState::with_clock(store.clone(), search, config, writes, clock.clone());
         Self { router: router(state), store, clock }
     }
 
-    pub(super) fn with_time_limit(limit: Duration) -> Self {
+    pub(crate) fn with_time_limit(limit: Duration) -> Self {
         let config = ApiConfig { read_time_limit: limit, write_time_limit: limit, ..ApiConfig::default() };
         Self::with(config, WriteConfig { token: None, open: true })
     }
 
     /// A collection `wineries` of `count` places, 1 km apart, going north from the equator; every third is a bar.
-    pub(super) async fn with_wineries(count: usize) -> Self {
+    pub(crate) async fn with_wineries(count: usize) -> Self {
         let server = Self::new();
         server.put("/v1/collections/wineries", "").await;
         let features: Vec<_> = (0..count).map(winery).collect();
@@ -89,33 +98,26 @@ impl Server {
         server
     }
 
-    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.into()).unwrap(),
-        }
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        send(&self.router, request).await
     }
 
-    pub(super) async fn get(&self, uri: &str) -> Answer {
+    pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(request(Method::GET, uri, "")).await
     }
 
-    pub(super) async fn put(&self, uri: &str, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn put(&self, uri: &str, body: impl Into<Body>) -> Answer {
         self.send(request(Method::PUT, uri, body)).await
     }
 
-    pub(super) async fn post_as(&self, uri: &str, media_type: &str, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn post_as(&self, uri: &str, media_type: &str, body: impl Into<Body>) -> Answer {
         let mut request = request(Method::POST, uri, body);
         request.headers_mut().insert(header::CONTENT_TYPE, media_type.parse().unwrap());
         self.send(request).await
     }
 }
 
-pub(super) fn winery(index: usize) -> Value {
+pub(crate) fn winery(index: usize) -> Value {
     let category = if index % 3 == 2 { "wine bar" } else { "winery" };
     json!({
         "type": "Feature",
@@ -125,11 +127,11 @@ pub(super) fn winery(index: usize) -> Value {
     })
 }
 
-pub(super) fn link<'a>(document: &'a Value, rel: &str) -> Option<&'a str> {
+pub(crate) fn link<'a>(document: &'a Value, rel: &str) -> Option<&'a str> {
     document["links"].as_array()?.iter().find(|link| link["rel"] == rel)?["href"].as_str()
 }
 
-pub(super) fn ids(document: &Value) -> Vec<String> {
+pub(crate) fn ids(document: &Value) -> Vec<String> {
     let features = document["features"].as_array().unwrap();
     features.iter().map(|feature| feature["id"].as_str().unwrap().to_owned()).collect()
 }

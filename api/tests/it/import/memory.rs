@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use cellar_api::place::Place;
-use cellar_api::store::{CollectionInfo, RangeRead, RangeRows, ScanPart, ScanPosition, Store, StoreError};
+use cellar_api::store::{
+    CollectionInfo, Previous, RangeRead, RangeRows, ScanPart, ScanPosition, Store, StoreError,
+};
 use geo_index::{Collection, PlaceId};
 use tokio::sync::Notify;
 
@@ -128,12 +130,16 @@ impl Store for MemoryStore {
         unreachable!("imports and exports do not read single places")
     }
 
-    async fn put(&self, _: &Collection, _: &Place) -> Result<bool, StoreError> {
+    async fn put(&self, _: &Collection, _: &Place) -> Result<Previous, StoreError> {
         unreachable!("imports write many at a time")
     }
 
-    async fn delete(&self, _: &Collection, _: &PlaceId) -> Result<bool, StoreError> {
+    async fn delete(&self, _: &Collection, _: &PlaceId) -> Result<Previous, StoreError> {
         unreachable!("imports delete nothing")
+    }
+
+    async fn put_each(&self, _: &Collection, _: &[Place]) -> Result<Vec<Previous>, StoreError> {
+        unreachable!("imports write many at a time")
     }
 
     async fn put_many(&self, _: &Collection, places: &[Place]) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cellar_api::place::Place;
 use cellar_api::store::table::{Created, Stream};
-use cellar_api::store::{CollectionInfo, RangeRead, RangeRows, Store, StoreConfig, StoreError};
+use cellar_api::store::{CollectionInfo, Previous, RangeRead, RangeRows, Store, StoreConfig, StoreError};
 use geo_index::{Collection, GridCell, H3Cell, PlaceId};
 
 use crate::support::{TestStore, collection, fresh_store, on_other_endpoint, place};
@@ -57,8 +57,9 @@ fn nasty_places() -> Vec<Place> {
 async fn places_come_back_as_they_were() {
     let (store, c) = (fresh_store().await, collection("nasty"));
     for given in nasty_places() {
-        assert!(!store.put(&c, &given).await.unwrap());
-        assert!(store.put(&c, &given).await.unwrap());
+        assert_eq!(store.put(&c, &given).await.unwrap(), Previous::default());
+        let there = Previous { existed: true, leaf: Some(H3Cell::leaf(given.position)) };
+        assert_eq!(store.put(&c, &given).await.unwrap(), there);
         let back = store.get(&c, &given.id).await.unwrap().unwrap();
         assert!(same(&back, &given), "{back:?} is not {given:?}");
         assert_eq!(back.position.lat().to_bits(), given.position.lat().to_bits());
@@ -70,8 +71,9 @@ async fn places_come_back_as_they_were() {
         assert_eq!(*leaf, H3Cell::leaf(given.position));
     }
     for given in nasty_places() {
-        assert!(store.delete(&c, &given.id).await.unwrap());
-        assert!(!store.delete(&c, &given.id).await.unwrap());
+        let there = Previous { existed: true, leaf: Some(H3Cell::leaf(given.position)) };
+        assert_eq!(store.delete(&c, &given.id).await.unwrap(), there);
+        assert_eq!(store.delete(&c, &given.id).await.unwrap(), Previous::default());
         assert!(store.get(&c, &given.id).await.unwrap().is_none());
         let rows = read(&store, &below(&c, H3Cell::leaf(given.position))).await;
         assert!(!ids(&rows).contains(&given.id.as_str()));
@@ -84,7 +86,7 @@ async fn a_place_that_moves_leaves_its_old_cell() {
     let (paris, tokyo) = (place("p", 48.8566, 2.3522, "{}"), place("p", 35.6895, 139.6917, "{}"));
     let root = |place: &Place| H3Cell::leaf(place.position).ancestor(3).unwrap();
     store.put(&c, &paris).await.unwrap();
-    assert!(store.put(&c, &tokyo).await.unwrap());
+    assert_eq!(store.put(&c, &tokyo).await.unwrap().leaf, Some(H3Cell::leaf(paris.position)));
     assert!(read(&store, &below(&c, root(&paris))).await.places.is_empty());
     assert_eq!(ids(&read(&store, &below(&c, root(&tokyo))).await), ["p"]);
     assert!(same(&store.get(&c, &tokyo.id).await.unwrap().unwrap(), &tokyo));

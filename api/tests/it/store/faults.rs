@@ -133,7 +133,7 @@ async fn read_within(store: &DynamoStore, limit: Duration) -> (Result<(), StoreE
 #[tokio::test]
 async fn throttling_is_waited_out() {
     let stub = Stub::start(&[Answer::Throttle, Answer::Throttle, Answer::Throttle, Answer::Empty]).await;
-    assert!(!stub.store().put(&collection("c"), &a_place()).await.unwrap());
+    assert!(!stub.store().put(&collection("c"), &a_place()).await.unwrap().existed);
     let requests = stub.requests();
     assert_eq!(requests.len(), 4);
     assert!(requests.iter().all(|request| *request == requests[0]));

@@ -1,0 +1,122 @@
+//! A client that costs little: prepared requests over connections that stay open.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// What came back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) answers: usize,
+    /// Answers whose pages were all in memory.
+    pub(crate) warm: usize,
+    pub(crate) body_bytes: usize,
+    /// Time that searches took, by their own account.
+    pub(crate) search_us: usize,
+    pub(crate) took: Duration,
+}
+
+/// The text of a request.
+pub(crate) fn get(target: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
+}
+
+/// Sends requests from a list over so many connections at a time.
+pub(crate) fn drive(address: SocketAddr, requests: &[Vec<u8>], count: usize, connections: usize) -> Tally {
+    let started = Instant::now();
+    let share = count.div_ceil(connections);
+    let tallies: Vec<Tally> = std::thread::scope(|scope| {
+        // Each connection begins elsewhere in the list.
+        let first = |number: usize| number * requests.len() / connections;
+        let begin = |number| scope.spawn(move || drive_one(address, requests, share, first(number)));
+        let threads: Vec<_> = (0..connections).map(begin).collect();
+        threads.into_iter().map(|thread| thread.join().expect("answers")).collect()
+    });
+    let sum = |of: fn(&Tally) -> usize| tallies.iter().map(of).sum();
+    Tally {
+        answers: sum(|tally| tally.answers),
+        warm: sum(|tally| tally.warm),
+        body_bytes: sum(|tally| tally.body_bytes),
+        search_us: sum(|tally| tally.search_us),
+        took: started.elapsed(),
+    }
+}
+
+fn drive_one(address: SocketAddr, requests: &[Vec<u8>], count: usize, first: usize) -> Tally {
+    let mut connection = Connection::open(address);
+    let mut tally = Tally::default();
+    for index in 0..count {
+        let answer = connection.ask(&requests[(first + index) % requests.len()]);
+        tally.answers += 1;
+        tally.warm += usize::from(answer.head().contains("cellar-l1; hit"));
+        tally.body_bytes += answer.body.len();
+        tally.search_us += search_us(answer.head());
+    }
+    tally
+}
+
+/// A connection that stays open.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// An answer.
+pub(crate) struct Answer<'a> {
+    head: &'a [u8],
+    body: &'a [u8],
+}
+
+impl Answer<'_> {
+    pub(crate) fn head(&self) -> &str {
+        std::str::from_utf8(self.head).expect("a head of ASCII")
+    }
+
+    pub(crate) fn body(&self) -> &str {
+        std::str::from_utf8(self.body).expect("a body of text")
+    }
+}
+
+impl Connection {
+    pub(crate) fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        Self { stream, buffer: vec![0; 1 << 20] }
+    }
+
+    /// Sends a request and waits for the answer, which has to be 200.
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Answer<'_> {
+        self.stream.write_all(request).expect("a request is sent");
+        let mut read = 0;
+        let (head, length) = loop {
+            read += self.read(read);
+            let end = self.buffer[..read].windows(4).position(|four| four == b"\r\n\r\n");
+            if let Some(end) = end {
+                break (end + 4, content_length(&self.buffer[..end]));
+            }
+        };
+        while read < head + length {
+            read += self.read(read);
+        }
+        Answer { head: &self.buffer[..head], body: &self.buffer[head..head + length] }
+    }
+
+    fn read(&mut self, at: usize) -> usize {
+        let read = self.stream.read(&mut self.buffer[at..]).expect("an answer");
+        assert!(read > 0, "the server has closed the connection");
+        read
+    }
+}
+
+/// `Server-Timing` counts milliseconds, with three digits after the point.
+fn search_us(head: &str) -> usize {
+    let value = head.split("search;dur=").nth(1).and_then(|rest| rest.split([',', '\r']).next());
+    value.map_or(0, |value| value.replace('.', "").parse().unwrap_or(0))
+}
+
+fn content_length(head: &[u8]) -> usize {
+    let head = std::str::from_utf8(head).expect("a head of ASCII");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.and_then(|length| length.parse().ok()).expect("a length")
+}

@@ -1,0 +1,121 @@
+//! Work, counted: Queries of many that miss at once, and round trips to Redis.
+
+use std::sync::Arc;
+
+use cellar_api::pages::{CachedPages, PageSource};
+use cellar_api::store::Store;
+use cellar_cache::clock::ManualClock;
+use cellar_cache::metrics::{Outcome, Tier};
+use cellar_cache::remote::Remote;
+use cellar_cache::trace::Trace;
+use cellar_cache::{Policy, RemotePolicy};
+use futures::future::join_all;
+use geo_index::{H3Cell, Position};
+
+use super::bed::{PATIENCE, counted, patient, until};
+use super::watched::Watched;
+use crate::redis::RedisServer;
+use crate::support::{TestStore, collection, fresh_store, place};
+use crate::world::{World, in_time, nearby};
+
+/// Requests that miss at once.
+const MISSES: usize = 1_000;
+
+/// Three places in the page of a leaf's cell of resolution 9.
+async fn one_page() -> (TestStore, H3Cell) {
+    let store = fresh_store().await;
+    let places: Vec<_> = (0..3).map(|i| place(&format!("p{i}"), 48.0, 11.0, "{}")).collect();
+    store.put_many(&collection("c"), &places).await.unwrap();
+    let leaf = H3Cell::leaf(Position::new(48.0, 11.0).unwrap());
+    (store, leaf.ancestor(9).unwrap())
+}
+
+fn process(store: &Arc<Watched>, remote: Option<Arc<dyn Remote>>) -> CachedPages {
+    let store: Arc<dyn Store> = store.clone();
+    let patience = RemotePolicy { lease: PATIENCE, lease_wait: PATIENCE, ..patient().remote };
+    let policy = Policy { remote: patience, ..patient() };
+    CachedPages::new(store, policy, remote, Arc::new(ManualClock::default()))
+}
+
+/// Lets so many ask these processes for one page while the store is held up, and then lets it answer. What the answers
+/// say that it cost.
+async fn stampede(store: &Arc<Watched>, processes: &[CachedPages], cell: H3Cell) -> u32 {
+    store.set_open(false);
+    let each = MISSES / processes.len();
+    let requests = processes.iter().flat_map(|pages| (0..each).map(move |_| pages.clone()));
+    let requests: Vec<_> = requests
+        .map(|pages| {
+            tokio::spawn(async move {
+                let mut trace = Trace::default();
+                let fetched = pages.fetch(&collection("c"), &[cell], in_time(), &mut trace).await.unwrap();
+                let page = fetched.pages.iter().find(|(of, _)| *of == cell).expect("the page");
+                assert!(!page.1.is_empty());
+                fetched.cost.queries
+            })
+        })
+        .collect();
+    until("all of them miss", async || {
+        let misses =
+            |pages: &CachedPages| pages.cache().metrics().lookups(Tier::Memory, Outcome::Miss) as usize;
+        processes.iter().all(|pages| misses(pages) == each).then_some(())
+    })
+    .await;
+    store.set_open(true);
+    join_all(requests).await.into_iter().map(Result::unwrap).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_misses_on_a_page_are_one_query() {
+    let (store, cell) = one_page().await;
+    let store = Watched::new(Arc::new(store.clone()));
+    let told = stampede(&store, &[process(&store, None)], cell).await;
+    assert_eq!((store.queries(), told), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_two_processes_they_are_at_most_two() {
+    let (store, cell) = one_page().await;
+    let redis = RedisServer::start(&[]);
+    let store = Watched::new(Arc::new(store.clone()));
+    let processes = [(); 2].map(|()| process(&store, Some(counted(&redis))));
+    let told = stampede(&store, &processes, cell).await;
+    assert_eq!(store.queries(), told);
+    assert!((1..=2).contains(&told), "{told} queries");
+    println!("two processes, {MISSES} misses, {told} queries");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_asked_once_a_round_and_memory_saves_that() {
+    let world = World::metros(600, 600).await;
+    let redis = RedisServer::start(&[]);
+    let store = Watched::new(Arc::new(world.store.clone()));
+    let origins: Vec<_> = world.places.iter().step_by(20).map(|place| place.position).collect();
+    let walk = async |pages: &CachedPages| {
+        let search = world.search(pages.clone());
+        let mut works = Vec::new();
+        for origin in &origins {
+            let query = nearby(*origin, 20_000.0, 20);
+            works.push(search.nearby(&world.collection, query, in_time()).await.unwrap().work);
+        }
+        works
+    };
+    let first = process(&store, Some(counted(&redis)));
+    walk(&first).await;
+    first.cache().drain().await;
+
+    let (read, client) = (store.queries(), counted(&redis));
+    let second = process(&store, Some(client.clone()));
+    let works = walk(&second).await;
+    for work in &works {
+        assert_eq!(work.trace.remote.trips as usize, work.tree.rounds, "{work:?}");
+    }
+    let rounds: usize = works.iter().map(|work| work.tree.rounds).sum();
+    assert!(rounds > 0);
+    assert_eq!(client.round_trips(), rounds as u64);
+    for work in walk(&second).await {
+        assert_eq!((work.tree.rounds, work.trace.remote.trips, work.cost.queries), (0, 0, 0), "{work:?}");
+    }
+    assert_eq!(client.round_trips(), rounds as u64, "a warm search asks nobody");
+    assert_eq!(store.queries(), read, "everything was in Redis");
+    println!("{} searches, {rounds} rounds, {rounds} round trips", works.len());
+}

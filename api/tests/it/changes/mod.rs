@@ -1,0 +1,8 @@
+//! The change feed: on a real endpoint, and on a stream that misbehaves.
+
+mod directories;
+mod fake;
+mod faults;
+mod feed;
+mod restart;
+mod role;

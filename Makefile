@@ -4,9 +4,9 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint unit deny bench demo cargo-deny curl
+.PHONY: test format lint unit deny edge bench demo cargo-deny curl redis
 
-test: format lint unit deny
+test: format lint unit deny edge
 
 format:
 	$(CARGO) fmt --all --check
@@ -15,8 +15,8 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check -p cellar-api --no-default-features --locked
 
-# A test pastes the commands that `cellar demo` prints, which need curl.
-unit: curl
+# A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server.
+unit: curl redis
 	$(CARGO) test --workspace --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
@@ -30,13 +30,28 @@ cargo-deny:
 curl:
 	@command -v curl >/dev/null || { apt-get update -q && apt-get install -q -y curl; }
 
-# Figures for docs/BENCHMARKS.md; the peer is a redis-server from the system's packages.
-bench:
+# The CDN's function, by itself and in nginx in front of a stub origin; node and nginx are from the system's packages.
+edge:
+	@command -v node >/dev/null || { apt-get update -q && apt-get install -q -y nodejs; }
+	@test -e /usr/lib/nginx/modules/ngx_http_js_module.so \
+		|| { apt-get update -q && apt-get install -q -y nginx-light libnginx-mod-http-js; }
+	infra/edge/test/run.sh
+
+redis:
 	@command -v redis-server >/dev/null || { apt-get update -q && apt-get install -q -y redis-server; }
+
+# Figures for docs/BENCHMARKS.md.
+bench: redis
 	$(CARGO) bench -p geo-index --bench warm
 	$(CARGO) bench -p geo-index --bench growth
+	$(CARGO) bench -p geo-index --bench codec
 	$(CARGO) test --release -p geo-index --test it counted -- --nocapture
+	$(CARGO) bench -p cellar-cache --bench memory
+	$(CARGO) bench -p cellar-cache --bench hit_ratio
 	$(CARGO) bench -p cellar-api --bench import
+	$(CARGO) bench -p cellar-api --bench pages
+	$(CARGO) bench -p cellar-api --bench l2
+	$(CARGO) bench -p cellar-api --bench http
 
 demo:
 	$(CARGO) run --release --bin cellar -- demo

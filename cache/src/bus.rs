@@ -17,7 +17,8 @@ use crate::memory::Ticks;
 use crate::metrics::Source;
 use crate::model::{Key, Loader, Value};
 use crate::remote::RemoteError;
-use crate::tiered::{Cache, Inner, millis};
+use crate::tiered::{Cache, Inner};
+use crate::watch::millis;
 
 /// Keys in a message, at most.
 const MESSAGE_KEYS: usize = 500;

@@ -19,7 +19,8 @@ use crate::model::{Key, Loader, Value};
 use crate::pending::Grouped;
 use crate::remote::RemoteError;
 use crate::shared::Shared;
-use crate::tiered::{Cache, Inner, millis};
+use crate::tiered::{Cache, Inner};
+use crate::watch::millis;
 
 /// Groups whose invalidations are under way at a time: each has the write limit for itself.
 const GROUPS_AT_ONCE: usize = 16;

@@ -5,13 +5,14 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`tiered`] | what a request asks: memory, then one flight per key |
+//! | [`tiered`], `wait` | what a request asks: memory, then one flight per key, and how long it waits |
 //! | `load`, `store` | carrying out flights: remote tier, loader, and keeping what came |
 //! | `memory`, `fence`, `flight` | the tier in the process, and what keeps old values out of it |
 //! | `invalidate`, `pending`, `bus` | invalidation here, in the remote tier and in other processes |
 //! | `shared`, `breaker`, `envelope` | the remote tier within limits, and the form of its values |
 //! | [`remote`] | the remote tier itself: Redis, and a fake |
-//! | [`policy`], [`clock`], [`metrics`], [`trace`], [`status`] | lifetimes, time, counters, and the account of a request |
+//! | [`policy`], [`clock`], `watch` | lifetimes, clocks, and the cache's own time |
+//! | [`metrics`], [`trace`], [`status`] | counters, and the account of a request |
 
 mod breaker;
 mod bus;
@@ -32,6 +33,8 @@ pub mod status;
 mod store;
 pub mod tiered;
 pub mod trace;
+mod wait;
+mod watch;
 
 pub use breaker::BreakerState;
 pub use policy::{Policy, RemotePolicy};

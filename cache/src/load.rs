@@ -22,7 +22,8 @@ use crate::model::{Key, Loaded, Loader, Value};
 use crate::remote::{Ask, RemoteError};
 use crate::shared::Shared;
 use crate::store::Fill;
-use crate::tiered::{CacheError, Inner, millis};
+use crate::tiered::{CacheError, Inner};
+use crate::watch::millis;
 
 /// How far ahead another process's clock may be.
 pub(crate) const CLOCK_SKEW_MS: u64 = 2_000;

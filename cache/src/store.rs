@@ -15,7 +15,8 @@ use crate::memory::{Kept, Standing, Ticks};
 use crate::metrics::{self, Reject, Tier};
 use crate::model::{Key, Loaded, Loader, Value};
 use crate::remote::{Ask, Claim, Entry, Finished, Ticket};
-use crate::tiered::{Inner, millis};
+use crate::tiered::Inner;
+use crate::watch::millis;
 
 /// First pause between looks for what another process loads; each is twice as long as the one before.
 const FIRST_LOOK: Duration = Duration::from_millis(4);

@@ -11,27 +11,17 @@ use tokio_util::task::TaskTracker;
 use crate::breaker::BreakerState;
 use crate::clock::Clock;
 use crate::fence::Fence;
-use crate::flight::{Flights, Joined, Landing};
-use crate::load::{Errand, Found, Landed, Outcome, Part};
-use crate::memory::{Kept, Memory, Standing, Ticks};
+use crate::flight::{Flights, Joined};
+use crate::load::{Errand, Found, Outcome};
+use crate::memory::{Memory, Standing, Ticks};
 use crate::metrics::{self, Metrics, SAMPLE, Tier};
 use crate::model::{Key, Loader, Value};
 use crate::policy::Policy;
 use crate::remote::Remote;
 use crate::shared::Shared;
 use crate::trace::Trace;
-
-/// Ticks begin here, so that deadlines before the cache was made can be told.
-const FIRST_TICK: Ticks = 1 << 40;
-
-/// Differences between the clocks that are no sleep, in milliseconds.
-const SLEEP_MS: u64 = 1_000;
-
-/// How often the clocks are compared, in milliseconds: a hit looks at one of them only.
-const WALL_CHECK_MS: u64 = 100;
-
-/// Jumps of the wall clock count as a sleep of at most a year.
-const LONGEST_SLEEP_MS: u64 = 365 * 86_400_000;
+use crate::wait::{Fallback, Wait};
+use crate::watch::{Watch, millis};
 
 /// Why there is no value.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -129,12 +119,7 @@ pub(crate) struct Inner<K: Key, V, L: Loader<K, V>> {
     pub(crate) origin: u64,
     refreshes: Arc<Semaphore>,
     tasks: TaskTracker,
-    base: Instant,
-    base_unix_ms: u64,
-    /// Milliseconds by which the wall clock has run ahead of the monotonic one.
-    slept: AtomicU64,
-    /// When that was last looked at, in milliseconds since `base`.
-    wall_checked: AtomicU64,
+    watch: Watch,
 }
 
 impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
@@ -149,10 +134,7 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
             flights: Flights::default(),
             refreshes: Arc::new(Semaphore::new(policy.refreshes)),
             tasks: TaskTracker::new(),
-            base: clock.now(),
-            base_unix_ms: clock.unix_ms(),
-            slept: AtomicU64::new(0),
-            wall_checked: AtomicU64::new(0),
+            watch: Watch::new(Arc::clone(&clock)),
             attended_until: AtomicU64::new(0),
             doubted: AtomicU64::new(0),
             origin: fastrand::u64(..),
@@ -257,6 +239,15 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
         self.inner.tasks.reopen();
     }
 
+    /// Takes note that all changes that were made until so long ago have reached this process: memory is trusted for
+    /// what is left of the time of attention.
+    pub fn attend(&self, ago: Duration) {
+        let left = self.inner.policy.attention.saturating_sub(ago);
+        if !left.is_zero() {
+            self.inner.attended_until.fetch_max(self.inner.ticks() + millis(left), Ordering::AcqRel);
+        }
+    }
+
     /// What this cache counts.
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
@@ -288,38 +279,9 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
     }
 }
 
-/// A value to fall back on.
-struct Fallback<V> {
-    kept: Kept<V>,
-    /// It is past its time, and serves when the new one is late; if not, it is not trusted, and serves only when there
-    /// is no other.
-    old: bool,
-}
-
-/// A key that a request waits for.
-struct Wait<K: Key, V, L: Loader<K, V>> {
-    key: K,
-    fallback: Option<Fallback<V>>,
-    landing: Landing<Outcome<K, V, L>>,
-    led: bool,
-}
-
 impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
-    /// Milliseconds of the cache's own time, which never goes back. A machine that slept, or a process that was frozen,
-    /// may have lost monotonic time: when the wall clock has run ahead, so does this.
     pub(crate) fn ticks(&self) -> Ticks {
-        let since = millis(self.clock.now().saturating_duration_since(self.base));
-        let slept = self.slept.load(Ordering::Relaxed);
-        if since < self.wall_checked.load(Ordering::Relaxed) + WALL_CHECK_MS {
-            return FIRST_TICK + since + slept;
-        }
-        self.wall_checked.store(since, Ordering::Relaxed);
-        let by_the_wall = self.clock.unix_ms().saturating_sub(self.base_unix_ms).min(LONGEST_SLEEP_MS);
-        let lost = by_the_wall.saturating_sub(since);
-        if lost <= slept + SLEEP_MS {
-            return FIRST_TICK + since + slept;
-        }
-        FIRST_TICK + since + self.slept.fetch_max(lost, Ordering::Relaxed).max(lost)
+        self.watch.ticks()
     }
 
     pub(crate) fn attended(&self, now: Ticks) -> bool {
@@ -358,97 +320,4 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
             drop(permit);
         });
     }
-
-    /// Waits for one key, until the deadline or, with an old value to fall back on, the soft limit of the request.
-    async fn wait(
-        &self,
-        wait: Wait<K, V, L>,
-        deadline: Instant,
-        before: &Trace,
-        trace: &mut Trace,
-        fetched: &mut Fetched<K, V, L::Cost>,
-    ) -> Result<(), CacheError<L::Error>> {
-        let Wait { key, fallback, landing, led } = wait;
-        let until = match &fallback {
-            Some(Fallback { old: true, .. }) => {
-                let soft = *trace.soft_until.get_or_insert_with(|| Instant::now() + self.policy.soft_limit);
-                soft.min(deadline)
-            }
-            _ => deadline,
-        };
-        let failure = match tokio::time::timeout_at(until.into(), landing).await {
-            Ok(Ok(Ok(landed))) => {
-                trace.memory.misses += 1;
-                if fallback.is_some() {
-                    self.metrics.count(Tier::Memory, metrics::Outcome::Miss, 1);
-                }
-                self.account(&landed, led, before, trace);
-                if led {
-                    fetched.cost += landed.cost;
-                }
-                fetched.values.extend(landed.others.iter().cloned());
-                fetched.values.push((key, landed.value));
-                return Ok(());
-            }
-            Ok(Ok(Err(failure))) => {
-                trace.source.failures += 1;
-                trace.remote_gave_up |= failure.remote.failed;
-                failure.error
-            }
-            Ok(Err(_)) => CacheError::Panicked,
-            Err(_) => CacheError::Deadline,
-        };
-        let Some(Fallback { kept, .. }) = fallback else {
-            trace.memory.misses += 1;
-            return Err(failure);
-        };
-        trace.memory.found(kept.ttl_ms(self.ticks()).min(-1));
-        self.metrics.count(Tier::Memory, metrics::Outcome::Stale, 1);
-        fetched.values.push((key, kept.value));
-        Ok(())
-    }
-
-    /// Takes note of how a key was found. Keys of one batch share their round trips and their waits.
-    fn account(&self, landed: &Landed<K, V, L::Cost>, led: bool, before: &Trace, trace: &mut Trace) {
-        let used = &landed.remote;
-        trace.remote_gave_up |= used.failed;
-        if led {
-            trace.remote.trips = trace.remote.trips.max(before.remote.trips + used.trips);
-            trace.remote.waited = trace.remote.waited.max(before.remote.waited + used.waited);
-        }
-        match (landed.ttl_ms, used.part) {
-            (Some(ttl_ms), _) => trace.remote.found(ttl_ms),
-            (None, Part::Absent) => {}
-            (None, Part::Spared) => trace.remote.skipped += 1,
-            (None, Part::Asked) => trace.remote.misses += 1,
-        }
-        if landed.elsewhere {
-            trace.remote.collapsed += 1;
-        }
-        if !led {
-            trace.memory.collapsed += 1;
-            self.metrics.collapsed.inc();
-        }
-        let Some(took) = landed.load else { return };
-        trace.source.waited = trace.source.waited.max(before.source.waited + took);
-        if led {
-            trace.source.loads += 1;
-        }
-    }
-}
-
-impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
-    /// Takes note that all changes that were made until so long ago have reached this process: memory is trusted for
-    /// what is left of the time of attention.
-    pub fn attend(&self, ago: Duration) {
-        let left = self.inner.policy.attention.saturating_sub(ago);
-        if !left.is_zero() {
-            self.inner.attended_until.fetch_max(self.inner.ticks() + millis(left), Ordering::AcqRel);
-        }
-    }
-}
-
-/// A duration in whole milliseconds.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use cellar_cache::clock::{Clock, SystemClock};
-use geo_index::Collection;
+use geo_index::{Collection, GeohashCell};
 use tokio::sync::Semaphore;
 
+use crate::cells::Cells;
 use crate::changes::Status;
-use crate::config::{ApiConfig, WriteConfig};
+use crate::config::{ApiConfig, EdgeConfig, WriteConfig};
 use crate::hot::HotCells;
 use crate::pages::PageCache;
 use crate::router;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// Searches over it.
     pub search: Search,
+    /// Cell answers from these.
+    pub cells: Arc<Cells>,
     /// Collections that are known to exist.
     pub collections: Arc<KnownCollections>,
     /// Whether the store answers.
@@ -72,6 +75,7 @@ impl AppState {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self(Arc::new(Shared {
+            cells: Arc::new(Cells::new(search.clone(), EdgeConfig::default())),
             collections: Arc::default(),
             readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
@@ -85,6 +89,18 @@ impl AppState {
             store,
             search,
         }))
+    }
+
+    /// Keeps cell answers as a configuration says.
+    #[must_use]
+    pub fn with_edge(self, config: EdgeConfig) -> Self {
+        let cells = Arc::new(Cells::new(self.search.clone(), config));
+        Self(Arc::new(Shared { cells, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
+    pub fn precision_hint(&self, _: &Collection, _: GeohashCell) -> Option<u8> {
+        None
     }
 
     /// Says what the caches and the change feed do, too.

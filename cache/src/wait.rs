@@ -1,6 +1,5 @@
 //! Waiting for a value that is on its way, and what there is instead if it is late or never comes.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::flight::Landing;

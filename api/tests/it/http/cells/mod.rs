@@ -1,0 +1,3 @@
+//! Cell answers over a store in memory.
+
+mod vectors;

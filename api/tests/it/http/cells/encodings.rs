@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use axum::http::Method;
 
-use super::{ask, attended, metric, steady};
+use super::{ask, attended, count, steady};
 use crate::http::server::Server;
 
 const CELL: &str = "/v1/collections/wineries/cells/gh:s000/nearby";
@@ -76,5 +76,5 @@ async fn an_answer_is_compressed_once_for_all() {
     answers.sort();
     answers.dedup();
     assert_eq!(answers.len(), 2);
-    assert_eq!(metric(&server, "cellar_cell_encodings_total").await, 2);
+    assert_eq!(count(&server, "cellar_cell_encodings_total").await, 2);
 }

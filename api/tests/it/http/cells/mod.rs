@@ -56,9 +56,14 @@ fn attend(server: &Server) {
     server.cache.as_ref().unwrap().attend(std::time::Duration::ZERO);
 }
 
-/// A counter of `/metrics`; 0 if it is not there.
-async fn metric(server: &Server, name: &str) -> u64 {
+/// A value of `/metrics`.
+async fn metric(server: &Server, name: &str) -> f64 {
     let text = server.get("/metrics").await.text;
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.map_or(0, |value| value.parse().unwrap())
+    line.unwrap_or_else(|| panic!("{name} is not in {text}")).parse().unwrap()
+}
+
+/// A counter of `/metrics`.
+async fn count(server: &Server, name: &str) -> u64 {
+    metric(server, name).await as u64
 }

@@ -3,6 +3,7 @@
 //! The tree is the data flow: a request comes in through the router and its parameters, [`search`] drives the
 //! page tree of `geo-index` over [`pages`], which read from the [`store`].
 
+pub mod cells;
 pub mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;

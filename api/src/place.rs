@@ -66,8 +66,11 @@ impl Properties {
     }
 }
 
+/// What a tail needs before it to be a Feature.
+pub const FEATURE_START: &str = r#"{"type":"Feature","#;
+
 impl Place {
-    /// The place as a GeoJSON Feature without its opening `{"type":"Feature",`: what pages keep as payload, so
+    /// The place as a GeoJSON Feature without its opening, [`FEATURE_START`]: what pages keep as payload, so
     /// that an answer can put members before it without parsing.
     pub fn feature_tail(&self) -> String {
         let mut tail = String::with_capacity(96 + self.properties.0.len());
@@ -84,7 +87,7 @@ impl Place {
 
     /// The place as a GeoJSON Feature.
     pub fn feature(&self) -> String {
-        format!(r#"{{"type":"Feature",{}"#, self.feature_tail())
+        format!("{FEATURE_START}{}", self.feature_tail())
     }
 }
 

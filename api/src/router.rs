@@ -1,12 +1,14 @@
 //! Paths and what answers them.
 
 use axum::Router;
+use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get};
 
 use crate::middleware::observe;
-use crate::problem::{Kind, Problem};
-use crate::routes::{batch, collections, health, item, items, nearby, openapi, problems};
+use crate::params::cell_url;
+use crate::problem::Problem;
+use crate::routes::{self, batch, cells, collections, health, item, items, nearby, openapi, problems};
 use crate::state::AppState;
 
 /// The API.
@@ -32,6 +34,7 @@ fn limited_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/v1/collections", get(collections::list)),
         ("/v1/collections/{collection}", get(collections::get).put(collections::put)),
         ("/v1/collections/{collection}/nearby", get(nearby::nearby)),
+        ("/v1/collections/{collection}/cells/{cell}/nearby", get(cells::nearby)),
         ("/v1/collections/{collection}/items", get(items::items).post(batch::post)),
         ("/v1/collections/{collection}/items/{id}", get(item::get).put(item::put).delete(item::delete)),
     ]
@@ -55,6 +58,7 @@ fn collect(routes: Vec<(&'static str, MethodRouter<AppState>)>) -> Router<AppSta
     routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
 }
 
-async fn unknown_route() -> Problem {
-    Problem::new(Kind::RouteUnknown, "nothing lives at this path; `/openapi.json` lists what does")
+/// An empty segment is no route, but it is part of the path of a cell answer (docs/EDGE.md, P4 and P5).
+async fn unknown_route(uri: Uri) -> Problem {
+    cell_url(&uri, |_, _| None).err().unwrap_or_else(routes::unknown_route)
 }

@@ -8,6 +8,7 @@ use geo_index::tree::{
     BoxKey, BoxQuery, BoxScan, Hit, NearbyKey, NearbyQuery, NearbySearch, Progress, SearchLimits, SearchWork,
 };
 use geo_index::{Collection, H3Cell, Page};
+use rustc_hash::FxHashMap;
 
 use crate::pages::{Fetched, PageError, PageSource};
 use crate::store::{ReadCost, StoreError};
@@ -81,17 +82,46 @@ impl Search {
         query: NearbyQuery,
         deadline: Instant,
     ) -> Result<Nearby, PageError> {
+        self.find(collection, query, deadline, |_, _| ()).await
+    }
+
+    /// The same, and the pages that it was found in: as long as these stay, so does the answer.
+    pub async fn nearby_in_pages(
+        &self,
+        collection: &Collection,
+        query: NearbyQuery,
+        deadline: Instant,
+    ) -> Result<(Nearby, Vec<(H3Cell, Arc<Page>)>), PageError> {
+        let mut pages = Vec::with_capacity(16);
+        let used = |cell, page: &Arc<Page>| pages.push((cell, Arc::clone(page)));
+        let found = self.find(collection, query, deadline, used).await?;
+        Ok((found, pages))
+    }
+
+    async fn find(
+        &self,
+        collection: &Collection,
+        query: NearbyQuery,
+        deadline: Instant,
+        mut used: impl FnMut(H3Cell, &Arc<Page>) + Send,
+    ) -> Result<Nearby, PageError> {
         let (mut cost, mut trace) = (ReadCost::default(), Trace::default());
+        let mut supplied: FxHashMap<H3Cell, Arc<Page>> = FxHashMap::default();
         let mut search = NearbySearch::new(query, self.limits.nearby);
-        while let Progress::Need(cells) =
-            search.advance(|cell| self.pages.at_hand(collection, cell, &mut trace))?
-        {
-            for (cell, page) in self.fetch(collection, &cells, deadline, &mut cost, &mut trace).await? {
-                search.supply(cell, page);
-            }
+        while let Progress::Need(cells) = search.advance(|cell| {
+            let page = supplied.remove(&cell).or_else(|| self.pages.at_hand(collection, cell, &mut trace))?;
+            used(cell, &page);
+            Some(page)
+        })? {
+            supplied.extend(self.fetch(collection, &cells, deadline, &mut cost, &mut trace).await?);
         }
         let answer = search.finish();
         Ok(Nearby { hits: answer.hits, next: answer.next, work: Work { tree: answer.work, cost, trace } })
+    }
+
+    /// Where the pages come from.
+    pub fn source(&self) -> &dyn PageSource {
+        &*self.pages
     }
 
     /// The places in a box.

@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use cellar_cache::clock::{Clock, SystemClock};
-use geo_index::Collection;
+use geo_index::{Collection, GeohashCell};
 use tokio::sync::Semaphore;
 
+use crate::cells::Cells;
 use crate::changes::Status;
-use crate::config::{ApiConfig, WriteConfig};
+use crate::config::{ApiConfig, EdgeConfig, WriteConfig};
 use crate::hot::HotCells;
 use crate::pages::PageCache;
 use crate::router;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// Searches over it.
     pub search: Search,
+    /// Cell answers from these.
+    pub cells: Arc<Cells>,
     /// Collections that are known to exist.
     pub collections: Arc<KnownCollections>,
     /// Whether the store answers.
@@ -71,6 +74,7 @@ impl AppState {
         writes: WriteConfig,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let cells = Arc::new(Cells::new(search.clone(), EdgeConfig::default()));
         Self(Arc::new(Shared {
             collections: Arc::default(),
             readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
@@ -81,17 +85,32 @@ impl AppState {
             hot: None,
             feed: None,
             cache: None,
-            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None)),
+            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None).with_cells(&cells)),
+            cells,
             store,
             search,
         }))
+    }
+
+    /// Keeps cell answers as a configuration says.
+    #[must_use]
+    pub fn with_edge(self, config: EdgeConfig) -> Self {
+        let cells = Arc::new(Cells::new(self.search.clone(), config));
+        let telemetry = Telemetry::new(&router::paths(), self.cache.as_ref(), self.feed.clone());
+        let telemetry = Arc::new(telemetry.with_cells(&cells));
+        Self(Arc::new(Shared { cells, telemetry, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
+    pub fn precision_hint(&self, _: &Collection, _: GeohashCell) -> Option<u8> {
+        None
     }
 
     /// Says what the caches and the change feed do, too.
     #[must_use]
     pub fn with_tiers(self, tiers: &Tiers, feed: Option<Status>) -> Self {
         let cache = tiers.pages.cache().clone();
-        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone());
+        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone()).with_cells(&self.cells);
         Self(Arc::new(Shared {
             hot: Some(Arc::clone(&tiers.hot)),
             cache: Some(cache),

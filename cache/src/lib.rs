@@ -8,6 +8,7 @@
 //! | [`tiered`], `wait` | what a request asks: memory, then one flight per key, and how long it waits |
 //! | `load`, `store` | carrying out flights: remote tier, loader, and keeping what came |
 //! | `memory`, `fence`, `flight` | the tier in the process, and what keeps old values out of it |
+//! | `moment` | for who keeps what is made of values: whether memory has changed since |
 //! | `invalidate`, `pending`, `bus` | invalidation here, in the remote tier and in other processes |
 //! | `shared`, `breaker`, `envelope` | the remote tier within limits, and the form of its values |
 //! | [`remote`] | the remote tier itself: Redis, and a fake |
@@ -25,6 +26,7 @@ mod load;
 mod memory;
 pub mod metrics;
 pub mod model;
+mod moment;
 mod pending;
 pub mod policy;
 pub mod remote;
@@ -37,6 +39,7 @@ mod wait;
 mod watch;
 
 pub use breaker::BreakerState;
+pub use moment::{Look, Moment};
 pub use policy::{Policy, RemotePolicy};
 pub use tiered::{Cache, CacheError, Fetched};
 pub use trace::Trace;

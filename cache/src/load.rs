@@ -51,6 +51,8 @@ pub(crate) struct Landed<K, V, C> {
     pub(crate) ttl_ms: Option<i64>,
     /// How long its load took, if it was loaded, by whomever.
     pub(crate) load: Option<Duration>,
+    /// All of it is as current as its invalidations, as far as is known.
+    pub(crate) settled: bool,
     /// Another process has loaded it.
     pub(crate) elsewhere: bool,
     pub(crate) remote: RemoteUse,
@@ -226,6 +228,7 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
             cost: L::Cost::default(),
             ttl_ms: Some(ttl_ms),
             load: None,
+            settled: true,
             elsewhere: false,
             remote: used,
         }));

@@ -41,6 +41,8 @@ pub(crate) struct Kept<V> {
     /// How long the load took.
     pub(crate) load_us: u32,
     pub(crate) weight: u32,
+    /// It was loaded too soon after an invalidation to be sure.
+    pub(crate) settling: bool,
     epoch: u64,
 }
 
@@ -80,8 +82,7 @@ impl<V> Kept<V> {
             return if now < self.usable_until { Standing::Untrusted } else { Standing::Gone };
         }
         match self.fresh_until.checked_sub(now) {
-            // No load is refreshed more than some twenty times its own length ahead.
-            Some(left) if left > 0 && left > u64::from(self.load_us) / 50 => Standing::Fresh,
+            Some(left) if left > 0 && left > early_ms(self.load_us) => Standing::Fresh,
             Some(left) if left > 0 && !policy.refresh_early(left, self.load_us, luck()) => Standing::Fresh,
             Some(left) if left > 0 => Standing::Refresh,
             _ if now < self.revalidate_until => Standing::Refresh,
@@ -93,13 +94,23 @@ impl<V> Kept<V> {
     /// The same value, of no use after a time.
     pub(crate) fn until(&self, end: Ticks) -> Self {
         let end = end.min(self.fresh_until);
-        Self { fresh_until: end, revalidate_until: end, usable_until: end, ..self.clone() }
+        Self { fresh_until: end, revalidate_until: end, usable_until: end, settling: true, ..self.clone() }
     }
 
     /// Remaining fresh time in milliseconds; negative past it.
     pub(crate) fn ttl_ms(&self, now: Ticks) -> i64 {
         self.fresh_until as i64 - now as i64
     }
+
+    /// How long it will be served without a question, whatever the luck; as [`standing`](Kept::standing) has it.
+    pub(crate) fn steady_ms(&self, now: Ticks) -> i64 {
+        self.ttl_ms(now) - early_ms(self.load_us) as i64
+    }
+}
+
+/// No load is refreshed more than some twenty times its own length ahead.
+fn early_ms(load_us: u32) -> u64 {
+    u64::from(load_us) / 50
 }
 
 /// The tier.
@@ -107,6 +118,8 @@ pub(crate) struct Memory<K, V> {
     /// `None` when it is switched off.
     entries: Option<Cache<K, Kept<V>, RandomState>>,
     epoch: AtomicU64,
+    /// Grows after each change of what reads may find, and before whoever made it goes on.
+    version: AtomicU64,
 }
 
 impl<K, V> Memory<K, V>
@@ -122,7 +135,7 @@ where
                 .weigher(|_: &K, kept: &Kept<V>| kept.weight)
                 .build_with_hasher(RandomState::default())
         });
-        Self { entries, epoch: AtomicU64::new(0) }
+        Self { entries, epoch: AtomicU64::new(0), version: AtomicU64::new(0) }
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<Kept<V>> {
@@ -135,16 +148,28 @@ where
         let Some(entries) = &self.entries else { return };
         let weight = u32::try_from(weight + ENTRY_BYTES).unwrap_or(u32::MAX);
         entries.insert(key, Kept { weight, epoch: self.epoch.load(Ordering::Acquire), ..kept.clone() });
+        self.changed();
     }
 
     pub(crate) fn remove(&self, key: &K) {
         if let Some(entries) = &self.entries {
             entries.invalidate(key);
         }
+        self.changed();
     }
 
     pub(crate) fn clear(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.changed();
+    }
+
+    /// While it stays the same, reads find what they found, but for what was evicted meanwhile.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn changed(&self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Entries and bytes, those that were cleared included, as of moka's last maintenance.
@@ -180,6 +205,7 @@ impl<V> Kept<V> {
             usable_until: fresh_until + ms(policy.stale_while_revalidate.max(policy.stale_if_error)),
             load_us,
             weight: 0,
+            settling: false,
             epoch: 0,
         }
     }

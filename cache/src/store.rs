@@ -58,6 +58,7 @@ impl<K: Clone, V, C: Copy> Brought<K, V, C> {
             cost: self.cost,
             ttl_ms: None,
             load: Some(took),
+            settled: self.values.iter().all(|(_, _, keeping)| *keeping == Keeping::Admitted),
             elsewhere: false,
             remote,
         }
@@ -215,6 +216,7 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
             cost: L::Cost::default(),
             ttl_ms: Some(kept.ttl_ms(self.ticks())),
             load: None,
+            settled: true,
             elsewhere: true,
             remote: used,
         }));

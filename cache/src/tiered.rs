@@ -301,6 +301,8 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
         }
         let ttl_ms = kept.ttl_ms(now);
         trace.memory.found(ttl_ms);
+        trace.memory.steady(kept.steady_ms(now));
+        trace.unsettled += u32::from(kept.settling);
         if ttl_ms < 0 {
             self.metrics.count(Tier::Memory, metrics::Outcome::Stale, 1);
         } else {

@@ -13,6 +13,9 @@ pub struct Trace {
     pub source: SourceTrace,
     /// Until when this request waits for new values although it has old ones.
     pub soft_until: Option<Instant>,
+    /// Values used that were loaded too soon after an invalidation, or invalidated while they were loaded: they may be
+    /// older than what caches elsewhere have been told to forget.
+    pub unsettled: u32,
     /// The shared tier did not answer in time once: this request asks it no more.
     pub remote_gave_up: bool,
 }
@@ -30,6 +33,8 @@ pub struct TierTrace {
     pub skipped: u32,
     /// Least remaining fresh time of a value found; negative when stale. In milliseconds.
     pub ttl_ms: Option<i64>,
+    /// Least time for which a value found in memory will be served without a question, in milliseconds.
+    pub steady_ms: Option<i64>,
     /// Keys that somebody else was already getting: another request (memory) or another process (remote).
     pub collapsed: u32,
     /// Round trips.
@@ -58,5 +63,9 @@ impl TierTrace {
             self.hits += 1;
         }
         self.ttl_ms = Some(self.ttl_ms.map_or(ttl_ms, |least| least.min(ttl_ms)));
+    }
+
+    pub(crate) fn steady(&mut self, steady_ms: i64) {
+        self.steady_ms = Some(self.steady_ms.map_or(steady_ms, |least| least.min(steady_ms)));
     }
 }

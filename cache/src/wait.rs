@@ -90,6 +90,7 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
             (None, Part::Spared) => trace.remote.skipped += 1,
             (None, Part::Asked) => trace.remote.misses += 1,
         }
+        trace.unsettled += u32::from(!landed.settled);
         if landed.elsewhere {
             trace.remote.collapsed += 1;
         }

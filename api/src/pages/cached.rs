@@ -11,7 +11,7 @@ use cellar_cache::clock::Clock;
 use cellar_cache::model::{Key, Loaded, Loader, Value};
 use cellar_cache::remote::Remote;
 use cellar_cache::trace::Trace;
-use cellar_cache::{Cache, CacheError, Policy};
+use cellar_cache::{Cache, CacheError, Look, Moment, Policy};
 use geo_index::{Collection, H3Cell, Page, PageKey};
 
 use super::{Fetched, PageError, PageSource, StorePages};
@@ -106,6 +106,14 @@ impl CachedPages {
 impl PageSource for CachedPages {
     fn at_hand(&self, collection: &Collection, cell: H3Cell, trace: &mut Trace) -> Option<Arc<Page>> {
         self.cache.at_hand(&PageId(PageKey::new(collection.clone(), cell)?), trace)
+    }
+
+    fn look(&self) -> Option<Look> {
+        Some(self.cache.look())
+    }
+
+    fn lasts(&self, moment: Moment) -> bool {
+        self.cache.lasts(moment)
     }
 
     async fn fetch(

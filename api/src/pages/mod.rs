@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use cellar_cache::trace::Trace;
+use cellar_cache::{Look, Moment};
 use geo_index::{Collection, H3Cell, Page, SearchError};
 use thiserror::Error;
 
@@ -53,6 +54,16 @@ pub trait PageSource: Send + Sync + 'static {
         deadline: Instant,
         trace: &mut Trace,
     ) -> Result<Fetched, PageError>;
+
+    /// Begins a look at what is at hand; `None` where nothing ever is.
+    fn look(&self) -> Option<Look> {
+        None
+    }
+
+    /// Whether what is at hand is as it was at a moment.
+    fn lasts(&self, _: Moment) -> bool {
+        false
+    }
 
     /// Brings to hand what can be had of these pages without a read of the store; tells how many that were.
     async fn look_around(&self, _: &Collection, _: &[H3Cell]) -> usize {

@@ -9,7 +9,7 @@ use crate::config::ApiConfig;
 use crate::problem::{Kind, Problem};
 
 const KNOWN: [&str; 7] = ["lat", "lon", "radius", "limit", "category", "cursor", "mode"];
-const MODES: &str = "exact";
+const MODES: &str = "exact, cell";
 
 /// A search, and the query string that asked for it.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The one place where what went wrong inside becomes what the client is told.
 
+use geo_index::edge::{Reject, RejectKind};
 use geo_index::{CursorError, KeyError, SearchError};
 
 use super::{FeatureFault, Kind, Problem};
@@ -84,6 +85,25 @@ impl From<BatchError> for Problem {
                 faults.iter().take(MAX_LISTED_FAULTS).map(|(index, error)| fault(*index, error)).collect(),
             ),
             _ => Self::new(Kind::BodyInvalid, detail),
+        }
+    }
+}
+
+impl From<Reject> for Problem {
+    fn from(reject: Reject) -> Self {
+        let kind = match reject.kind {
+            RejectKind::ParameterUnknown => Kind::ParameterUnknown,
+            RejectKind::ParameterMissing => Kind::ParameterMissing,
+            RejectKind::ParameterRepeated => Kind::ParameterRepeated,
+            RejectKind::ParameterInvalid => Kind::ParameterInvalid,
+            RejectKind::ParameterOutOfRange => Kind::ParameterOutOfRange,
+            RejectKind::QueryMalformed => Kind::QueryMalformed,
+            RejectKind::QueryTooLong => Kind::QueryTooLong,
+        };
+        let problem = Self::new(kind, reject.detail);
+        match reject.parameter {
+            Some(parameter) => problem.parameter(parameter),
+            None => problem,
         }
     }
 }

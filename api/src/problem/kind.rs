@@ -13,6 +13,7 @@ pub enum Kind {
     ParameterOutOfRange,
     CursorInvalid,
     QueryMalformed,
+    QueryTooLong,
     BodyInvalid,
     FeatureInvalid,
     WriteUnauthorized,
@@ -21,6 +22,7 @@ pub enum Kind {
     CollectionUnknown,
     PlaceUnknown,
     MethodNotAllowed,
+    EncodingUnacceptable,
     BodyTimeout,
     BodyTooLarge,
     MediaTypeUnsupported,
@@ -47,7 +49,7 @@ const fn facts(slug: &'static str, status: StatusCode, title: &'static str, mean
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::ParameterUnknown,
         Self::ParameterMissing,
         Self::ParameterRepeated,
@@ -55,6 +57,7 @@ impl Kind {
         Self::ParameterOutOfRange,
         Self::CursorInvalid,
         Self::QueryMalformed,
+        Self::QueryTooLong,
         Self::BodyInvalid,
         Self::FeatureInvalid,
         Self::WriteUnauthorized,
@@ -63,6 +66,7 @@ impl Kind {
         Self::CollectionUnknown,
         Self::PlaceUnknown,
         Self::MethodNotAllowed,
+        Self::EncodingUnacceptable,
         Self::BodyTimeout,
         Self::BodyTooLarge,
         Self::MediaTypeUnsupported,
@@ -114,6 +118,8 @@ impl Kind {
                 "The cursor is damaged or belongs to another query; start again without it."),
             Self::QueryMalformed => facts("query-malformed", S::BAD_REQUEST, "Malformed query",
                 "The URL is not valid percent-encoded UTF-8."),
+            Self::QueryTooLong => facts("query-too-long", S::BAD_REQUEST, "Query too long",
+                "The query of a request for a cell answer may have 2,048 bytes."),
             Self::BodyInvalid => facts("body-invalid", S::BAD_REQUEST, "Invalid body",
                 "The body is not the JSON that is expected here."),
             Self::FeatureInvalid => facts("feature-invalid", S::BAD_REQUEST, "Invalid feature",
@@ -130,6 +136,8 @@ impl Kind {
                 "The collection has no place of this id."),
             Self::MethodNotAllowed => facts("method-not-allowed", S::METHOD_NOT_ALLOWED, "Method not allowed",
                 "The resource does not know the method; the header `Allow` lists those it knows."),
+            Self::EncodingUnacceptable => facts("encoding-unacceptable", S::NOT_ACCEPTABLE, "No acceptable encoding",
+                "`Accept-Encoding` rules out `identity` and names neither `br` nor `gzip`."),
             Self::BodyTimeout => facts("body-timeout", S::REQUEST_TIMEOUT, "Body not received in time",
                 "The body took longer than a request may take."),
             Self::BodyTooLarge => facts("body-too-large", S::PAYLOAD_TOO_LARGE, "Body too large",

@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use geo_index::tree::Hit;
 
-/// Media type of GeoJSON (RFC 7946).
-pub(super) const GEOJSON: &str = "application/geo+json";
+use crate::place::FEATURE_START;
 
-const FEATURE_START: &[u8] = br#"{"type":"Feature","#;
+/// Media type of GeoJSON (RFC 7946).
+pub(crate) const GEOJSON: &str = "application/geo+json";
+
 /// Bytes beside the features: collection, links with a cursor.
 const ENVELOPE_BYTES: usize = 1_024;
 /// Bytes of a feature beside its tail.
@@ -64,7 +65,7 @@ pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
         if index > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(FEATURE_START);
+        out.extend_from_slice(FEATURE_START.as_bytes());
         if let Some(distance) = hit.distance() {
             out.extend_from_slice(br#""distance_m":"#);
             let _ = serde_json::to_writer(&mut out, &distance.get());

@@ -3,7 +3,9 @@
 pub(crate) mod answer;
 pub mod batch;
 pub mod body;
+pub mod cells;
 pub mod collections;
+mod conditional;
 pub mod health;
 pub mod item;
 pub mod items;
@@ -39,6 +41,11 @@ async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 's
         // The runtime is ending, and this task with it.
         Err(Err(_)) => std::future::pending().await,
     }
+}
+
+/// What is said of a path that nothing lives at.
+pub(crate) fn unknown_route() -> Problem {
+    Problem::new(Kind::RouteUnknown, "nothing lives at this path; `/openapi.json` lists what does")
 }
 
 fn unknown_collection(collection: &Collection) -> Problem {

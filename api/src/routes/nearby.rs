@@ -3,15 +3,17 @@
 use std::time::Instant;
 
 use axum::Extension;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
+use geo_index::Collection;
 
 use super::answer::{Link, feature_collection};
-use super::openapi::{CollectionParameter, NearbyCollection, PageParameters, SearchProblems};
-use super::require_collection;
+use super::openapi::{CellProblems, CollectionParameter, NearbyCollection, PageParameters};
+use super::{cells, require_collection};
 use crate::middleware::deadline::Deadline;
 use crate::middleware::observe::SearchTiming;
-use crate::params::{CollectionPath, parse_nearby};
+use crate::params::{CollectionPath, cell_url, parse_nearby};
 use crate::problem::Problem;
 use crate::search::Nearby;
 use crate::state::AppState;
@@ -21,6 +23,9 @@ use crate::state::AppState;
 /// Sorted by great-circle distance, ties by id. The answer is exact: it holds what a scan of all places would
 /// find. Without `radius`, the nearest places up to the server's horizon. To go on, follow the link `next`: its
 /// cursor continues right after the last place, however the collection changes in between.
+///
+/// With `mode=cell` the answer is that of the geohash cell around the position, as its own URL has it
+/// (`Content-Location`); `radius` and `limit` are then checked and left to the client.
 #[utoipa::path(
     get,
     path = "/v1/collections/{collection}/nearby",
@@ -32,6 +37,7 @@ use crate::state::AppState;
         ("lon" = f64, Query, description = "Longitude in degrees", minimum = -180, maximum = 180, example = json!(2.3522)),
         ("radius" = inline(Option<f64>), Query, description = "Radius in metres; a server may be configured for another maximum", exclusive_minimum = 0, maximum = 200_000, example = json!(5000)),
         PageParameters,
+        ("precision" = inline(Option<u8>), Query, description = "With `mode=cell`: how many characters of geohash the cell has; 4 if left out and nothing is known of the density", minimum = 3, maximum = 7),
         ("mode" = inline(Option<super::openapi::Mode>), Query, description = "How to answer", example = json!("exact")),
     ),
     responses(
@@ -40,22 +46,36 @@ use crate::state::AppState;
                 ("server-timing" = String, description = "Time and work of the search"),
                 ("cache-status" = String, description = "What each tier of the cache had (RFC 9211)"),
             )),
-        SearchProblems,
+        CellProblems,
     ),
 )]
 pub async fn nearby(
     State(state): State<AppState>,
-    CollectionPath(collection): CollectionPath,
+    collection: Result<CollectionPath, Problem>,
     deadline: Deadline,
-    RawQuery(raw): RawQuery,
+    uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let params = parse_nearby(raw.as_deref(), &collection, &state.config)?;
-    require_collection(&state, &collection, deadline).await?;
+    if let Some(url) = cell_url(&uri, |collection, cell| state.precision_hint(collection, cell))? {
+        return cells::answer(&state, &url, &headers, deadline).await;
+    }
+    let CollectionPath(collection) = collection?;
+    exact(&state, &collection, deadline, uri.query()).await
+}
+
+async fn exact(
+    state: &AppState,
+    collection: &Collection,
+    deadline: Deadline,
+    raw: Option<&str>,
+) -> Result<Response, Problem> {
+    let params = parse_nearby(raw, collection, &state.config)?;
+    require_collection(state, collection, deadline).await?;
     if let Some(hot) = &state.hot {
-        hot.offer(&collection, params.query.origin);
+        hot.offer(collection, params.query.origin);
     }
     let started = Instant::now();
-    let Nearby { hits, next, work } = state.search.nearby(&collection, params.query, deadline.0).await?;
+    let Nearby { hits, next, work } = state.search.nearby(collection, params.query, deadline.0).await?;
     let timing = SearchTiming { work, elapsed: started.elapsed() };
     let path = format!("/v1/collections/{collection}/nearby");
     let next = next.map(|key| params.text.next_link(&path, &key.encode(params.fingerprint)));

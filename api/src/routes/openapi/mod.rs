@@ -14,15 +14,18 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-pub use self::parameters::{CollectionParameter, IdParameter, PageParameters};
+pub use self::parameters::{
+    CategoryParameter, CellParameter, CollectionParameter, IdParameter, PageParameters,
+};
 pub use self::problems::{
-    CollectionProblems, LookupProblems, PlaceProblems, ProbeProblems, SearchProblems, WriteProblems,
+    CellProblems, CollectionProblems, LookupProblems, PlaceProblems, ProbeProblems, SearchProblems,
+    WriteProblems,
 };
 pub use self::schemas::{
-    CollectionDocument, CollectionList, Feature, FeatureBatch, FeatureCollection, FeatureInput, Landing,
-    Mode, NearbyCollection,
+    CellCollection, CollectionDocument, CollectionList, Feature, FeatureBatch, FeatureCollection,
+    FeatureInput, Landing, Mode, NearbyCollection,
 };
-use super::{batch, collections, health, item, items, nearby, problems as kinds};
+use super::{batch, cells, collections, health, item, items, nearby, problems as kinds};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -44,6 +47,7 @@ use super::{batch, collections, health, item, items, nearby, problems as kinds};
         collections::get,
         collections::put,
         nearby::nearby,
+        cells::nearby,
         items::items,
         batch::post,
         item::get,

@@ -35,3 +35,21 @@ pub struct PageParameters {
     #[param(min_length = 1)]
     cursor: Option<String>,
 }
+
+/// The path segment that names a cell.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CellParameter {
+    /// A geohash cell of 3 to 7 characters, or an H3 cell of resolution 3 to 9
+    #[param(pattern = "^(gh:[0-9b-hjkmnp-z]{3,7}|h3:8[3-9][0-9a-f]{13})$", example = "gh:u09t")]
+    cell: String,
+}
+
+/// Which places of a cell answer.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CategoryParameter {
+    /// Only places whose property `category` is this text, at most 200 bytes without control characters
+    #[param(min_length = 1, max_length = 200, example = "winery")]
+    category: Option<String>,
+}

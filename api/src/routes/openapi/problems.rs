@@ -11,6 +11,9 @@ use crate::problem::{Kind, MEDIA_TYPE};
 /// Problems of searches.
 #[derive(Debug)]
 pub struct SearchProblems;
+/// Problems of cell answers.
+#[derive(Debug)]
+pub struct CellProblems;
 /// Problems of reading a place.
 #[derive(Debug)]
 pub struct PlaceProblems;
@@ -30,6 +33,12 @@ pub struct LookupProblems;
 impl IntoResponses for SearchProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[400, 404, 422, 500, 503])
+    }
+}
+
+impl IntoResponses for CellProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[400, 404, 406, 422, 500, 503])
     }
 }
 

@@ -147,12 +147,32 @@ pub struct NearbyCollection {
     features: Vec<NearbyFeature>,
 }
 
+/// The places nearest to a cell's centre, nearest first.
+#[derive(ToSchema)]
+pub struct CellCollection {
+    r#type: CollectionType,
+    /// The cell.
+    #[schema(examples("gh:u09t"))]
+    cell: String,
+    /// Whole metres: every place that is closer to the cell's centre is listed.
+    #[schema(minimum = 0, maximum = 200_000)]
+    certified_radius_m: u32,
+    /// How many there are.
+    #[schema(rename = "numberReturned", minimum = 0, maximum = 128)]
+    number_returned: u32,
+    /// `self`: the canonical URL.
+    links: Vec<Link>,
+    features: Vec<Feature>,
+}
+
 /// How `/nearby` answers.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum Mode {
     /// For this very position.
     Exact,
+    /// For all positions of a cell around it; the client puts the places in order.
+    Cell,
 }
 
 /// A collection.

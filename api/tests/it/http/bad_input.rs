@@ -45,7 +45,7 @@ async fn parameters_of_nearby() {
         ("lat=1&lon=2&limit=ten", "parameter-invalid", "limit"),
         ("lat=1&lon=2&category=", "parameter-invalid", "category"),
         (&long_category, "parameter-out-of-range", "category"),
-        ("lat=1&lon=2&mode=cell", "parameter-invalid", "mode"),
+        ("lat=1&lon=2&mode=cells", "parameter-invalid", "mode"),
         ("lat=1&lon=2&mode=", "parameter-invalid", "mode"),
         ("lat=1&lng=2", "parameter-unknown", "lng"),
         ("lat=1&lon=2&Limit=5", "parameter-unknown", "Limit"),

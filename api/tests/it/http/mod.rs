@@ -1,6 +1,7 @@
 //! The HTTP API over a store in memory.
 
 mod bad_input;
+mod cells;
 mod document;
 mod failures;
 pub(crate) mod fake;

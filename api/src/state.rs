@@ -81,7 +81,7 @@ impl AppState {
             hot: None,
             feed: None,
             cache: None,
-            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None)),
+            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None, None)),
             store,
             search,
         }))
@@ -91,7 +91,7 @@ impl AppState {
     #[must_use]
     pub fn with_tiers(self, tiers: &Tiers, feed: Option<Status>) -> Self {
         let cache = tiers.pages.cache().clone();
-        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone());
+        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone(), tiers.edge.as_ref());
         Self(Arc::new(Shared {
             hot: Some(Arc::clone(&tiers.hot)),
             cache: Some(cache),

@@ -5,6 +5,7 @@
 
 mod api;
 mod cache;
+mod purge;
 mod write;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use self::api::ApiConfig;
 pub use self::cache::cache_policy;
+pub use self::purge::{EdgeKind, purge_settings};
 pub use self::write::{WriteConfig, WriteToken};
 
 /// Where variables come from.

@@ -40,11 +40,12 @@ pub(super) fn more_escapes(rng: &mut impl Rng, text: &str) -> String {
     if !rng.random_ratio(1, 12) {
         return text.into();
     }
+    let share = pick(rng, &[0.3, 1.0]);
     let mut out = String::new();
     for letter in text.chars() {
         // What follows a `%` stays: it is an escape.
         let in_escape = out.ends_with('%') || out.chars().rev().nth(1) == Some('%');
-        if letter != '%' && letter != '+' && !in_escape && rng.random_bool(0.3) {
+        if letter != '%' && letter != '+' && !in_escape && rng.random_bool(share) {
             escape(&mut out, letter, rng.random_bool(0.5));
         } else {
             out.push(letter);

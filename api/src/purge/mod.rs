@@ -79,7 +79,7 @@ pub trait EdgeInvalidator: Send + Sync + 'static {
 
 #[cfg(feature = "cloudfront")]
 /// An error with its causes: reqwest's own text leaves out the one that matters.
-fn whole(error: &dyn std::error::Error) -> String {
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

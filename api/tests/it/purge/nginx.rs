@@ -33,16 +33,21 @@ impl Origin {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::<Mutex<Vec<String>>>::default();
         let keep = Arc::clone(&seen);
-        let router = Router::new().fallback(move |uri: Uri| async move {
-            let tags = CELLS.iter().find(|(cell, _)| uri.path().contains(&format!("gh:{cell}/")));
-            keep.lock().unwrap().push(uri.path().to_owned());
-            let tag = HeaderName::from_static("cache-tag");
-            (
-                [("cache-control", "public, s-maxage=3600")],
-                [(tag, tags.map_or("", |(_, tags)| *tags))],
-                "an answer",
-            )
-        });
+        let map = || async {
+            r#"{"collection":"places","places":1,"rows":{"u0":"00000000060000000000000000000000"}}"#
+        };
+        let router = Router::new()
+            .route("/v1/collections/places/edge-map", axum::routing::get(map))
+            .fallback(move |uri: Uri| async move {
+                let tags = CELLS.iter().find(|(cell, _)| uri.path().contains(&format!("gh:{cell}/")));
+                keep.lock().unwrap().push(uri.path().to_owned());
+                let tag = HeaderName::from_static("cache-tag");
+                (
+                    [("cache-control", "public, s-maxage=3600")],
+                    [(tag, tags.map_or("", |(_, tags)| *tags))],
+                    "an answer",
+                )
+            });
         runtime.spawn(async move { axum::serve(listener, router).await });
         Self { runtime, url, seen }
     }
@@ -124,6 +129,20 @@ fn a_write_purges_exactly_what_it_concerns() {
 }
 
 #[test]
+fn maps_come_from_the_origin() {
+    let (desk, origin) = (Desk::new(), Origin::start());
+    let args = ["edge", "--origin", &origin.url, "--listen", "127.0.0.1:0", "--map-of", "places"];
+    let edge = Running::start(&mut desk.cellar(&args));
+    // In u09, the row's digit; elsewhere the default.
+    for (at, cell) in [("lat=48.8566&lon=2.3522", "gh:u09tvw"), ("lat=35.6762&lon=139.6503", "gh:xn76")] {
+        origin.get(&format!("{}/v1/collections/places/nearby?mode=cell&{at}", edge.url));
+        let asked = origin.seen.lock().unwrap().pop().unwrap();
+        assert_eq!(asked, format!("/v1/collections/places/cells/{cell}/nearby"));
+    }
+    edge.stop();
+}
+
+#[test]
 fn nginx_ends_with_the_command_however_it_ends() {
     let (desk, origin) = (Desk::new(), Origin::start());
     for signal in ["TERM", "INT", "KILL"] {
@@ -144,7 +163,13 @@ fn what_is_wrong_with_an_edge_is_one_line() {
     let (desk, origin) = (Desk::new(), Origin::start());
     let taken = origin.url.trim_start_matches("http://").to_owned();
     let in_use = format!("cannot listen on {taken}: ");
-    let cases: [(&[&str], i32, &[&str]); 6] = [
+    let no_map = "cannot get the density map of `x` from http://127.0.0.1:1/: ";
+    let cases: [(&[&str], i32, &[&str]); 7] = [
+        (
+            &["edge", "--map-of", "x", "--origin", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"],
+            1,
+            &[no_map, "refused"],
+        ),
         (&["edge", "--listen", &taken], 1, &[&in_use, "name another address with --listen"]),
         (&["edge", "--origin", "https://x"], 2, &["--origin is \"https://x/\"", "http://127.0.0.1:8080"]),
         (&["edge", "--origin", "http://x/y"], 2, &["--origin", "http://127.0.0.1:8080"]),

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nginx ends with this process, however that ends. The script watches its standard input, which only we hold.
 
+mod density;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -9,9 +11,12 @@ use std::time::Duration;
 
 use clap::Args;
 use reqwest::{Client, Url};
+use tempfile::{NamedTempFile, TempDir};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
+
+use geo_index::Collection;
 
 use super::serve::stop_signal;
 use super::{CliError, code, say};
@@ -20,7 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   cellar edge
   cellar edge --origin http://127.0.0.1:8080 --listen 127.0.0.1:8090
-  cellar edge --map density.json --cache /var/cache/cellar-edge
+  cellar edge --map-of places,wineries --cache /var/cache/cellar-edge
 
 It needs nginx and its njs module; on Debian or Ubuntu: apt-get install nginx-light libnginx-mod-http-js. \
 `cellar serve --edge-purge http://127.0.0.1:8090` tells it when places change.
@@ -43,8 +48,12 @@ pub struct EdgeArgs {
     listen: SocketAddr,
 
     /// Density map, as CloudFront's KeyValueStore imports it
-    #[arg(long, value_name = "FILE", env = "CELLAR_EDGE_MAP")]
+    #[arg(long, value_name = "FILE", env = "CELLAR_EDGE_MAP", conflicts_with = "map_of")]
     map: Option<PathBuf>,
+
+    /// Collections whose density maps are asked of the server, once, at the start
+    #[arg(long, value_name = "NAME,...", env = "CELLAR_EDGE_MAP_OF", value_delimiter = ',')]
+    map_of: Vec<Collection>,
 
     /// Directory that keeps the cached answers; without one they are gone at the end
     #[arg(long, value_name = "DIR", env = "CELLAR_EDGE_CACHE")]
@@ -55,20 +64,12 @@ pub struct EdgeArgs {
 pub async fn run(args: EdgeArgs) -> Result<u8, CliError> {
     let origin = origin(&args.origin)?;
     let stop = stop_signal()?;
-    can_listen(args.listen)?;
-    let files =
-        tempfile::tempdir().map_err(|error| CliError::failure(format!("no temporary directory: {error}")))?;
-    cellar_infra::edge::write(files.path())
-        .map_err(|error| CliError::failure(format!("cannot write to {}: {error}", files.path().display())))?;
-    let mut command = Command::new("bash");
-    command.arg(files.path().join("start.sh")).args(["--while-stdin", "--origin", &origin]);
-    command.args(["--listen", &args.listen.to_string()]);
-    let paths = [("--density", &args.map), ("--dir", &args.cache)];
-    for (flag, path) in paths.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?))) {
-        command.arg(flag).arg(path);
-    }
-    let mut edge = Edge::start(&mut command)?;
     tokio::pin!(stop);
+    can_listen(args.listen)?;
+    let client = Client::builder().no_proxy().timeout(ORIGIN_LIMIT).build();
+    let client = client.map_err(|error| CliError::failure(error.to_string()))?;
+    let files = Files::write(&args, &client).await?;
+    let mut edge = Edge::start(&mut command(&args, &origin, &files))?;
     let first = tokio::select! {
         line = edge.stdout.next_line() => line,
         () = &mut stop => return edge.end().await,
@@ -77,16 +78,55 @@ pub async fn run(args: EdgeArgs) -> Result<u8, CliError> {
     // The script has read them, and another directory holds what nginx reads.
     drop(files);
     announce(&line)?;
-    warn_of_silence(&args.origin).await;
+    warn_of_silence(&client, &args.origin).await;
     tokio::select! {
         _ = edge.child.wait() => Err(edge.failure().await),
         () = &mut stop => edge.end().await,
     }
 }
 
+/// What the script reads while it starts.
+struct Files {
+    edge: TempDir,
+    map: Option<NamedTempFile>,
+}
+
+impl Files {
+    async fn write(args: &EdgeArgs, client: &Client) -> Result<Self, CliError> {
+        let written = tempfile::tempdir().and_then(|edge| {
+            cellar_infra::edge::write(edge.path())?;
+            Ok(edge)
+        });
+        let edge =
+            written.map_err(|error| CliError::failure(format!("cannot write temporary files: {error}")))?;
+        let map = match &args.map_of[..] {
+            [] => None,
+            collections => Some(density::fetch(client, &args.origin, collections).await?),
+        };
+        Ok(Self { edge, map })
+    }
+}
+
+fn command(args: &EdgeArgs, origin: &str, files: &Files) -> Command {
+    let mut command = Command::new("bash");
+    command.arg(files.edge.path().join("start.sh")).args(["--while-stdin", "--origin", origin]);
+    command.args(["--listen", &args.listen.to_string()]);
+    let map = files.map.as_ref().map(NamedTempFile::path).or(args.map.as_deref());
+    for (flag, path) in [("--density", map), ("--dir", args.cache.as_deref())] {
+        path.map(|path| command.arg(flag).arg(path));
+    }
+    // Ctrl-C is for us, who then end it.
+    #[cfg(unix)]
+    command.process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 /// The script, and what it says.
 struct Edge {
     child: Child,
+    /// Without it the script ends.
+    stdin: ChildStdin,
     stdout: Lines<BufReader<ChildStdout>>,
     /// Passes on what nginx says; the script's own last words are its result.
     log: JoinHandle<Option<String>>,
@@ -94,18 +134,18 @@ struct Edge {
 
 impl Edge {
     fn start(command: &mut Command) -> Result<Self, CliError> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let no_bash = |error| CliError::failure(format!("cannot run bash: {error}")).hint("install it");
         let mut child = command.spawn().map_err(no_bash)?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-            return Err(CliError::failure("bash has no output"));
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(CliError::failure("bash has no input or output"));
         };
-        Ok(Self { child, stdout: BufReader::new(stdout).lines(), log: tokio::spawn(pass_on(stderr)) })
+        Ok(Self { child, stdin, stdout: BufReader::new(stdout).lines(), log: tokio::spawn(pass_on(stderr)) })
     }
 
     /// Ends nginx, and waits until it has.
     async fn end(mut self) -> Result<u8, CliError> {
-        drop(self.child.stdin.take());
+        drop(self.stdin);
         self.child.wait().await.map(|_| code::OK).map_err(|error| CliError::failure(error.to_string()))
     }
 
@@ -159,13 +199,8 @@ fn announce(line: &str) -> Result<(), CliError> {
 }
 
 /// Says so if nobody answers there: the edge itself runs, and the origin may come yet.
-async fn warn_of_silence(origin: &Url) {
-    let client = Client::builder().no_proxy().timeout(ORIGIN_LIMIT).build();
-    let asked = match client {
-        Ok(client) => client.get(origin.clone()).send().await.map(drop),
-        Err(error) => Err(error),
-    };
-    if asked.is_err() {
+async fn warn_of_silence(client: &Client, origin: &Url) {
+    if client.get(origin.clone()).send().await.is_err() {
         eprintln!(
             "cellar: warning: nothing answers at {origin} yet; `cellar serve` or `cellar demo` starts a server"
         );

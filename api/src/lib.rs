@@ -16,6 +16,7 @@ pub mod pages;
 pub mod params;
 pub mod place;
 pub mod problem;
+pub mod purge;
 pub mod router;
 pub mod routes;
 pub mod search;

@@ -14,6 +14,7 @@ use crate::changes::Status;
 use crate::config::{ApiConfig, EdgeConfig, WriteConfig};
 use crate::hot::HotCells;
 use crate::pages::PageCache;
+use crate::purge::EdgePurges;
 use crate::router;
 use crate::search::Search;
 use crate::store::{Store, StoreError};
@@ -54,6 +55,8 @@ pub struct Shared {
     pub feed: Option<Status>,
     /// The cache of pages, if there is one.
     pub cache: Option<PageCache>,
+    /// What tells the edge of changes, if there is one.
+    pub purges: Option<EdgePurges>,
     /// What is counted.
     pub telemetry: Arc<Telemetry>,
     /// When the state was made.
@@ -85,7 +88,8 @@ impl AppState {
             hot: None,
             feed: None,
             cache: None,
-            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None).with_cells(&cells)),
+            purges: None,
+            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None, None).with_cells(&cells)),
             cells,
             store,
             search,
@@ -96,9 +100,7 @@ impl AppState {
     #[must_use]
     pub fn with_edge(self, config: EdgeConfig) -> Self {
         let cells = Arc::new(Cells::new(self.search.clone(), config));
-        let telemetry = Telemetry::new(&router::paths(), self.cache.as_ref(), self.feed.clone());
-        let telemetry = Arc::new(telemetry.with_cells(&cells));
-        Self(Arc::new(Shared { cells, telemetry, ..Arc::unwrap_or_clone(self.0) }))
+        Self::counting(Shared { cells, ..Arc::unwrap_or_clone(self.0) })
     }
 
     /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
@@ -109,15 +111,21 @@ impl AppState {
     /// Says what the caches and the change feed do, too.
     #[must_use]
     pub fn with_tiers(self, tiers: &Tiers, feed: Option<Status>) -> Self {
-        let cache = tiers.pages.cache().clone();
-        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone()).with_cells(&self.cells);
-        Self(Arc::new(Shared {
+        Self::counting(Shared {
             hot: Some(Arc::clone(&tiers.hot)),
-            cache: Some(cache),
-            telemetry: Arc::new(telemetry),
+            cache: Some(tiers.pages.cache().clone()),
+            purges: tiers.edge.clone(),
             feed,
             ..Arc::unwrap_or_clone(self.0)
-        }))
+        })
+    }
+
+    /// A state that counts what all of its parts do.
+    fn counting(shared: Shared) -> Self {
+        let (cache, feed) = (shared.cache.as_ref(), shared.feed.clone());
+        let telemetry = Telemetry::new(&router::paths(), cache, feed, shared.purges.as_ref());
+        let telemetry = Arc::new(telemetry.with_cells(&shared.cells));
+        Self(Arc::new(Shared { telemetry, ..shared }))
     }
 }
 

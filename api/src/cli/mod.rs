@@ -4,6 +4,8 @@
 
 pub mod cache_args;
 pub mod demo;
+pub mod edge;
+pub mod edge_purge_args;
 pub mod export;
 pub mod get;
 pub mod import;

@@ -21,6 +21,7 @@ struct Cellar {
 enum Command {
     Demo(cli::demo::DemoArgs),
     Serve(cli::serve::ServeArgs),
+    Edge(cli::edge::EdgeArgs),
     Table(cli::table::TableArgs),
     Import(cli::import::ImportArgs),
     Export(cli::export::ExportArgs),
@@ -47,6 +48,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
     match command {
         Command::Demo(args) => cli::demo::run(args).await,
         Command::Serve(args) => cli::serve::run(args).await,
+        Command::Edge(args) => cli::edge::run(args).await,
         Command::Table(args) => cli::table::run(args).await,
         Command::Import(args) => cli::import::run(args).await,
         Command::Export(args) => cli::export::run(args).await,

@@ -2,9 +2,10 @@
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 10] = [
+const SUBCOMMANDS: [&[&str]; 11] = [
     &["demo"],
     &["serve"],
+    &["edge"],
     &["table"],
     &["table", "create"],
     &["import"],

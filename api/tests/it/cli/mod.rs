@@ -4,7 +4,7 @@ mod cached;
 mod demo;
 mod help;
 mod import;
-mod process;
+pub(crate) mod process;
 mod read;
 mod stop;
 mod table;

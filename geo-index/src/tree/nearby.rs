@@ -282,7 +282,7 @@ impl NearbySearch {
     /// The answer, once [`advance`](NearbySearch::advance) has said that it is done.
     pub fn finish(self) -> NearbyAnswer {
         let (radius, limit) = (self.query.radius, self.query.limit);
-        let mut found: Vec<Found> = Vec::with_capacity(self.candidates.len());
+        let mut found: Vec<Found<'_>> = Vec::with_capacity(self.candidates.len());
         found.extend(self.candidates.iter().map(|candidate| self.measured(candidate)));
         found.retain(|found| found.at <= radius);
         let cut = found.len() > limit;

@@ -91,7 +91,7 @@ impl Server {
         let store = Arc::new(FakeStore::default());
         let clock = Arc::new(ManualClock::default());
         let pages = CachedPages::new(store.clone(), policy, None, clock.clone());
-        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock.clone())), board: None };
+        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock.clone())), board: None, edge: None };
         let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
         let writes = WriteConfig { token: None, open: true };
         let state = AppState::with_clock(store.clone(), search, ApiConfig::default(), writes, clock.clone());

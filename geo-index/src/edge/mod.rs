@@ -8,11 +8,13 @@
 //! | [`mod@refine`] | a cell answer put in order for one user: exact, or not certified |
 //! | [`planner`] | which cell a client asks for next |
 //! | [`density`] | how coarse a cell may be, place by place |
+//! | [`crowd`] | generated people and places, for tests and plans |
 //!
 //! docs/EDGE.md tells the same for readers of other languages.
 
 pub mod canonical;
 pub mod certificate;
+pub mod crowd;
 pub mod density;
 pub mod ladder;
 pub mod planner;

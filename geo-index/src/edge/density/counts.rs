@@ -64,8 +64,17 @@ impl DensityCounts {
     /// 10 km for 19 of 20 users who are where the places are; in an empty cell beside such ones, the coarsest
     /// precision of all if that certifies everywhere in it.
     pub fn map(&self) -> DensityMap {
-        let levels =
-            Levels { fine: self.bins.coarser(7), middle: self.bins.coarser(6), coarse: self.bins.coarser(5) };
+        self.map_for(SNAP_PLACES)
+    }
+
+    /// The map for answers of another length than [`SNAP_PLACES`]: for planning, since servers have no others.
+    pub fn map_for(&self, listed: usize) -> DensityMap {
+        let levels = Levels {
+            fine: self.bins.coarser(7),
+            middle: self.bins.coarser(6),
+            coarse: self.bins.coarser(5),
+            listed: listed as u64,
+        };
         let groups = self.bins.by_coarse_cell();
         let keys: FxHashSet<GeohashCell> = groups.keys().filter_map(|cell| cell.parent()).collect();
         let mut map = DensityMap::default();
@@ -87,6 +96,8 @@ struct Levels {
     fine: Bins,
     middle: Bins,
     coarse: Bins,
+    /// Places in an answer, at most.
+    listed: u64,
 }
 
 impl Levels {
@@ -117,7 +128,7 @@ impl Levels {
 
     /// Whether fewer than M places lie within a distance of a cell's centre.
     fn is_certified(&self, cell: Cell, radius_m: f64) -> bool {
-        self.bins_for(radius_m).within(cell.centre(), radius_m, Rim::In) < SNAP_PLACES as u64
+        self.bins_for(radius_m).within(cell.centre(), radius_m, Rim::In) < self.listed
     }
 
     /// How far an answer must reach around a user: to the twentieth place, at most to the radius.

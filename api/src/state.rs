@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::changes::Status;
 use crate::config::{ApiConfig, WriteConfig};
+use crate::edge_map::EdgeMaps;
 use crate::hot::HotCells;
 use crate::pages::PageCache;
 use crate::router;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub search: Search,
     /// Collections that are known to exist.
     pub collections: Arc<KnownCollections>,
+    /// Density maps at hand.
+    pub edge_maps: Arc<EdgeMaps>,
     /// Whether the store answers.
     pub readiness: Arc<Readiness>,
     /// Limits.
@@ -73,6 +76,7 @@ impl AppState {
     ) -> Self {
         Self(Arc::new(Shared {
             collections: Arc::default(),
+            edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
             readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             config: Arc::new(config),

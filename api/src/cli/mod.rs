@@ -4,6 +4,8 @@
 
 pub mod cache_args;
 pub mod demo;
+pub mod edge_map;
+pub mod edge_plan;
 pub mod export;
 pub mod get;
 pub mod import;

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub mod batch;
 pub mod body;
 pub mod collections;
+pub mod edge_map;
 pub mod health;
 pub mod item;
 pub mod items;

@@ -22,7 +22,7 @@ pub use self::schemas::{
     CollectionDocument, CollectionList, Feature, FeatureBatch, FeatureCollection, FeatureInput, Landing,
     Mode, NearbyCollection,
 };
-use super::{batch, collections, health, item, items, nearby, problems as kinds};
+use super::{batch, collections, edge_map, health, item, items, nearby, problems as kinds};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -44,6 +44,7 @@ use super::{batch, collections, health, item, items, nearby, problems as kinds};
         collections::get,
         collections::put,
         nearby::nearby,
+        edge_map::get,
         items::items,
         batch::post,
         item::get,

@@ -2,7 +2,7 @@
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 10] = [
+const SUBCOMMANDS: [&[&str]; 12] = [
     &["demo"],
     &["serve"],
     &["table"],
@@ -13,6 +13,8 @@ const SUBCOMMANDS: [&[&str]; 10] = [
     &["nearby"],
     &["verify"],
     &["warm"],
+    &["edge-map"],
+    &["edge-plan"],
 ];
 
 /// The flags of a help text, each with what is said of it.

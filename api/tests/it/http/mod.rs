@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod document;
+mod edge_map;
 mod failures;
 pub(crate) mod fake;
 mod live;

@@ -85,6 +85,8 @@ pub fn parse(document: &str) -> DensityMap {
 
 #[cfg(test)]
 mod tests {
+    use geo_index::{GeohashCell, GridCell};
+
     use super::*;
 
     fn stored() -> StoredMap {
@@ -106,9 +108,9 @@ mod tests {
     #[test]
     fn the_largest_map_fits_an_item_and_a_document() {
         let mut map = DensityMap::default();
-        let coarsest = geo_index::GeohashCell::coarsest();
-        for key in coarsest.iter().flat_map(|cell| geo_index::GridCell::children(*cell)) {
-            geo_index::GridCell::children(key).into_iter().for_each(|cell| map.set(cell, 7));
+        let coarsest = GeohashCell::coarsest();
+        for key in coarsest.iter().flat_map(|cell| cell.children()) {
+            key.children().into_iter().for_each(|cell| map.set(cell, 7));
         }
         let note = StoredMap { map: map.clone(), ..stored() }.to_note();
         assert!((40_000..60_000).contains(&note.len()), "{}", note.len());

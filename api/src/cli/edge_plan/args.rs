@@ -37,7 +37,8 @@ pub struct EdgePlanArgs {
     pub(super) whose: Whose,
 
     /// Only users of this country, by the column or property `country` of --users
-    #[arg(long, value_name = "CODE", requires = "users", env = "CELLAR_PLAN_COUNTRY")]
+    #[arg(long, value_name = "CODE", requires = "users",
+          conflicts_with_all = ["positions", "access_log"], env = "CELLAR_PLAN_COUNTRY")]
     pub country: Option<String>,
 
     /// Searches per second, 1 to 100000
@@ -103,7 +104,8 @@ pub(super) struct What {
     pub(super) places: Option<PathBuf>,
 
     /// So many generated restaurants around each of the 20 most populous places of --users, 1 to 20000
-    #[arg(long, help_heading = PLACES, value_name = "COUNT", requires = "users", env = "CELLAR_PLAN_GENERATE",
+    #[arg(long, help_heading = PLACES, value_name = "COUNT", requires = "users",
+          conflicts_with_all = ["positions", "access_log"], env = "CELLAR_PLAN_GENERATE",
           value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(super) generate: Option<u32>,
 }
@@ -125,7 +127,7 @@ pub(super) struct Whose {
 
     /// Access log, common, combined or JSON lines, with searches of the collection; `-` is standard input
     #[arg(long, help_heading = USERS, value_name = "FILE", requires = "collection",
-          env = "CELLAR_PLAN_ACCESS_LOG")]
+          conflicts_with = "places", env = "CELLAR_PLAN_ACCESS_LOG")]
     pub(super) access_log: Option<PathBuf>,
 }
 
@@ -161,7 +163,9 @@ mod tests {
             &["-c", "c", "--places", "p.csv"],
             &["-c", "c", "--users", "u.csv", "--positions", "p.csv"],
             &["--generate", "8"],
+            &["--generate", "8", "--positions", "p.csv"],
             &["-c", "c", "--country", "US"],
+            &["-c", "c", "--country", "US", "--positions", "p.csv"],
             &["--places", "p.csv", "--access-log", "log"],
             &["-c", "c", "--ttl", "0"],
             &["-c", "c", "--ttl", "60,x"],

@@ -97,7 +97,7 @@ fn the_map_saves_tries_and_memory_learns() {
     let schemes = [Scheme::Fixed(Grid::Geohash, 3), Scheme::Map, Scheme::Memory, Scheme::MapAndMemory];
     let reports = run(&schemes, town(), &stream);
     let [coarse, map, memory, both] = &reports[..] else { panic!("{reports:?}") };
-    assert!(close(coarse.first_try, 0.0), "{coarse:?}");
+    assert!(coarse.first_try < 0.1, "{coarse:?}");
     assert!(map.first_try > 0.95 && both.first_try > 0.9, "{map:?} {both:?}");
     assert!((0.5..1.0).contains(&memory.first_try) && memory.exact_share < 0.05, "{memory:?}");
     assert!(map.urls > coarse.urls / 2 && map.mean_tries < coarse.mean_tries, "{map:?} {coarse:?}");

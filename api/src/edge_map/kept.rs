@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 /// How long a map is used before the table is asked for a newer one.
 pub const FRESH: Duration = Duration::from_mins(1);
 
-/// How long a table that did not answer is left alone by hints.
+/// How long a table that did not answer is left alone, by hints and by those whom an old map will do.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Time for a read in the background.
@@ -43,8 +43,10 @@ struct Slot {
 #[derive(Clone, Default)]
 struct Kept {
     map: Option<Arc<StoredMap>>,
-    /// Until when the table is not asked again.
-    until: Option<Instant>,
+    /// Until when the map, or that there is none, is current.
+    fresh_until: Option<Instant>,
+    /// Until when the table is left alone.
+    paused_until: Option<Instant>,
 }
 
 impl EdgeMaps {
@@ -58,7 +60,8 @@ impl EdgeMaps {
     pub fn hint(self: &Arc<Self>, collection: &Collection, position: Position) -> Option<u8> {
         let slot = self.slot(collection)?;
         let kept = slot.kept();
-        if !self.is_fresh(&kept)
+        if !self.is_ahead(kept.fresh_until)
+            && !self.is_ahead(kept.paused_until)
             && let Ok(reading) = Arc::clone(&slot.reading).try_lock_owned()
         {
             let (maps, collection) = (Arc::clone(self), collection.clone());
@@ -67,7 +70,8 @@ impl EdgeMaps {
         kept.map?.map.precision_at(position)
     }
 
-    /// The map of a collection, from the table if the one at hand is old. If the table does not answer, an old one.
+    /// The map of a collection, from the table if the one at hand is old. If the table does not answer, an old one,
+    /// and the error if there is none.
     pub async fn get(
         &self,
         collection: &Collection,
@@ -77,19 +81,22 @@ impl EdgeMaps {
             let read = bounded(deadline, StoredMap::read(&*self.store, collection)).await?;
             return Ok(read.map(Arc::new));
         };
-        if let Some(kept) = self.fresh(&slot) {
+        if let Some(kept) = self.good_enough(&slot) {
             return Ok(kept.map);
         }
         let read = async {
             let _reading = slot.reading.lock().await;
-            match self.fresh(&slot) {
+            match self.good_enough(&slot) {
                 // Somebody else has read it meanwhile.
                 Some(kept) => Ok(kept.map),
                 None => self.read(collection, &slot).await,
             }
         };
         match bounded(deadline, read).await {
-            Err(error) => slot.kept().map.map(Some).ok_or(error),
+            Err(error) => {
+                self.pause(&slot);
+                slot.kept().map.map(Some).ok_or(error)
+            }
             map => map,
         }
     }
@@ -98,26 +105,34 @@ impl EdgeMaps {
         let read = bounded(Instant::now() + READ_LIMIT, self.read(collection, slot)).await;
         if let Err(error) = read {
             tracing::warn!(%collection, %error, "the density map could not be read");
-            let mut kept = slot.kept.write().unwrap_or_else(PoisonError::into_inner);
-            kept.until = Some(self.clock.now() + PAUSE);
+            self.pause(slot);
         }
         drop(reading);
     }
 
     /// Reads the table; only for whoever holds `reading`.
     async fn read(&self, collection: &Collection, slot: &Slot) -> Result<Option<Arc<StoredMap>>, StoreError> {
-        let until = Some(self.clock.now() + FRESH);
+        let fresh_until = Some(self.clock.now() + FRESH);
         let map = StoredMap::read(&*self.store, collection).await?.map(Arc::new);
-        *slot.kept.write().unwrap_or_else(PoisonError::into_inner) = Kept { map: map.clone(), until };
+        *slot.kept.write().unwrap_or_else(PoisonError::into_inner) =
+            Kept { map: map.clone(), fresh_until, paused_until: None };
         Ok(map)
     }
 
-    fn fresh(&self, slot: &Slot) -> Option<Kept> {
-        Some(slot.kept()).filter(|kept| self.is_fresh(kept))
+    fn pause(&self, slot: &Slot) {
+        let mut kept = slot.kept.write().unwrap_or_else(PoisonError::into_inner);
+        kept.paused_until = Some(self.clock.now() + PAUSE);
     }
 
-    fn is_fresh(&self, kept: &Kept) -> bool {
-        kept.until.is_some_and(|until| self.clock.now() < until)
+    /// What is current, or an old map while the table is left alone. That nothing is known is never good enough.
+    fn good_enough(&self, slot: &Slot) -> Option<Kept> {
+        let kept = slot.kept();
+        let old_will_do = kept.map.is_some() && self.is_ahead(kept.paused_until);
+        (self.is_ahead(kept.fresh_until) || old_will_do).then_some(kept)
+    }
+
+    fn is_ahead(&self, until: Option<Instant>) -> bool {
+        until.is_some_and(|until| self.clock.now() < until)
     }
 
     /// The place of a collection's map; `None` if there is no room for it.

@@ -116,7 +116,24 @@ async fn the_table_is_asked_once_a_minute_and_an_old_map_outlives_its_failures()
     assert_eq!(server.store.note_reads.load(Ordering::Relaxed), before + 1);
     server.store.set_fault(Some(Fault::Fail));
     server.clock.advance(Duration::from_hours(1));
-    assert_eq!(parse(&server.get(MAP).await.text), stored(5).map);
+    for _ in 0..5 {
+        assert_eq!(parse(&server.get(MAP).await.text), stored(5).map);
+    }
+    assert_eq!(server.store.note_reads.load(Ordering::Relaxed), before + 2, "it is left alone for a while");
+    server.store.set_fault(None);
+    store(&server, 6).await;
+    server.clock.advance(Duration::from_secs(5));
+    assert_eq!(parse(&server.get(MAP).await.text), stored(6).map);
+}
+
+#[tokio::test]
+async fn a_hint_that_failed_is_no_empty_map() {
+    let server = Server::with_wineries(1).await;
+    server.store.set_fault(Some(Fault::Fail));
+    for _ in 0..3 {
+        assert_eq!(server.edge_maps.hint(&wineries(), paris()), None);
+        server.get(MAP).await.problem(503, "store-unavailable");
+    }
 }
 
 /// Lets what was spawned run: the store in memory needs no time.

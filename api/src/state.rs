@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use cellar_cache::clock::{Clock, SystemClock};
-use geo_index::Collection;
+use geo_index::{Collection, GeohashCell};
 use tokio::sync::Semaphore;
 
 use crate::changes::Status;
@@ -91,6 +91,12 @@ impl AppState {
         }))
     }
 
+    /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
+    /// It never waits for the map, and names that are no collection's cost nothing.
+    pub fn precision_hint(&self, collection: &Collection, cell: GeohashCell) -> Option<u8> {
+        self.collections.knows(collection).then(|| self.edge_maps.hint(collection, cell))?
+    }
+
     /// Says what the caches and the change feed do, too.
     #[must_use]
     pub fn with_tiers(self, tiers: &Tiers, feed: Option<Status>) -> Self {
@@ -138,7 +144,7 @@ impl KnownCollections {
         name: &Collection,
         deadline: Instant,
     ) -> Result<bool, StoreError> {
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name) {
+        if self.knows(name) {
             return Ok(true);
         }
         let exists = bounded(deadline, store.collection(name)).await?.is_some();
@@ -146,6 +152,11 @@ impl KnownCollections {
             self.remember(name.clone());
         }
         Ok(exists)
+    }
+
+    /// Whether the store is known to have named a collection.
+    pub fn knows(&self, name: &Collection) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 
     /// Takes note that the store has named a collection.

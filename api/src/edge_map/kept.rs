@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use cellar_cache::clock::Clock;
-use geo_index::{Collection, Position};
+use geo_index::{Collection, GeohashCell};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::stored::StoredMap;
@@ -55,9 +55,9 @@ impl EdgeMaps {
         Self { store, clock, slots: RwLock::default() }
     }
 
-    /// What the map at hand says of a position. A map that is missing or old is read in the background, for those
-    /// who ask later. Must be called within a runtime.
-    pub fn hint(self: &Arc<Self>, collection: &Collection, position: Position) -> Option<u8> {
+    /// What the map at hand says of a geohash-3 cell. A map that is missing or old is read in the background, for
+    /// those who ask later. Must be called within a runtime, and only for collections that exist.
+    pub fn hint(self: &Arc<Self>, collection: &Collection, cell: GeohashCell) -> Option<u8> {
         let slot = self.slot(collection)?;
         let kept = slot.kept();
         if !self.is_ahead(kept.fresh_until)
@@ -67,7 +67,7 @@ impl EdgeMaps {
             let (maps, collection) = (Arc::clone(self), collection.clone());
             tokio::spawn(async move { maps.read_aside(&collection, &slot, reading).await });
         }
-        kept.map?.map.precision_at(position)
+        kept.map?.map.precision(cell)
     }
 
     /// The map of a collection, from the table if the one at hand is old. If the table does not answer, an old one,

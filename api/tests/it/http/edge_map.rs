@@ -9,7 +9,7 @@ use cellar_api::edge_map::{EdgeMaps, StoredMap, parse};
 use cellar_api::store::Store as _;
 use cellar_cache::clock::ManualClock;
 use geo_index::edge::DensityMap;
-use geo_index::{Collection, Position};
+use geo_index::{Collection, GeohashCell};
 
 use super::fake::{FakeStore, Fault};
 use super::server::{Answer, Server, request};
@@ -20,8 +20,8 @@ fn wineries() -> Collection {
     "wineries".parse().unwrap()
 }
 
-fn paris() -> Position {
-    Position::new(48.8566, 2.3522).unwrap()
+fn paris() -> GeohashCell {
+    "u09".parse().unwrap()
 }
 
 fn stored(precision: u8) -> StoredMap {
@@ -131,7 +131,7 @@ async fn a_hint_that_failed_is_no_empty_map() {
     let server = Server::with_wineries(1).await;
     server.store.set_fault(Some(Fault::Fail));
     for _ in 0..3 {
-        assert_eq!(server.edge_maps.hint(&wineries(), paris()), None);
+        assert_eq!(server.state.precision_hint(&wineries(), paris()), None);
         server.get(MAP).await.problem(503, "store-unavailable");
     }
 }
@@ -156,7 +156,7 @@ async fn hints_wait_for_nothing() {
     stored(5).write(&*fake, &wineries()).await.unwrap();
     assert_eq!((hint(), hint()), (None, None));
     settle(&maps, 1, &fake).await;
-    assert_eq!((hint(), maps.hint(&wineries(), Position::new(0.0, 0.0).unwrap())), (Some(5), None));
+    assert_eq!((hint(), maps.hint(&wineries(), "s00".parse().unwrap())), (Some(5), None));
 
     stored(6).write(&*fake, &wineries()).await.unwrap();
     clock.advance(Duration::from_secs(59));
@@ -185,4 +185,20 @@ async fn a_table_that_fails_is_left_alone_for_a_while() {
     settle(&maps, 2, &fake).await;
     assert_eq!(hint(), Some(5));
     assert_eq!(fake.note_reads.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn names_of_nothing_cost_no_read() {
+    let server = Server::with_wineries(1).await;
+    let before = server.store.note_reads.load(Ordering::Relaxed);
+    for n in 0..1_000 {
+        let name = format!("nope-{n}").parse().unwrap();
+        assert_eq!(server.state.precision_hint(&name, paris()), None);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.store.note_reads.load(Ordering::Relaxed), before);
+    assert_eq!(server.state.precision_hint(&wineries(), paris()), None);
+    while server.store.note_reads.load(Ordering::Relaxed) == before {
+        tokio::task::yield_now().await;
+    }
 }

@@ -7,7 +7,6 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use cellar_api::config::{ApiConfig, WriteConfig};
-use cellar_api::edge_map::EdgeMaps;
 use cellar_api::pages::StorePages;
 use cellar_api::router::router;
 use cellar_api::search::{Limits, Search};
@@ -22,7 +21,7 @@ pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) edge_maps: Arc<EdgeMaps>,
+    pub(crate) state: AppState,
 }
 
 pub(crate) struct Answer {
@@ -80,8 +79,7 @@ impl Server {
         let clock = Arc::new(ManualClock::default());
         let search = Search::new(Arc::new(StorePages::new(store.clone())), limits);
         let state = AppState::with_clock(store.clone(), search, config, writes, clock.clone());
-        let edge_maps = Arc::clone(&state.edge_maps);
-        Self { router: router(state), store, clock, edge_maps }
+        Self { router: router(state.clone()), store, clock, state }
     }
 
     pub(crate) fn with_time_limit(limit: Duration) -> Self {

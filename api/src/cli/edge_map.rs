@@ -7,6 +7,7 @@ use cellar_cache::clock::SystemClock;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use geo_index::Collection;
+use geo_index::edge::MapRules;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::store_args::StoreArgs;
@@ -19,7 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   cellar edge-map --collection cities > cities-map.json
   cellar edge-map --collection cities --output cities-map.json --json
-  cellar edge-map --collection cities --dry-run --output /dev/null
+  cellar edge-map --collection restaurants --certify 0.7 --dry-run --output /dev/null
 
 Counts the places of a collection and notes, for each geohash-3 cell, the coarsest precision at which cell answers \
 serve users there at the first try. The map is stored in the table, where `cellar serve` finds it within a minute, and \
@@ -42,6 +43,11 @@ pub struct EdgeMapArgs {
     #[arg(long, short, value_name = "FILE", default_value = "-", env = "CELLAR_EDGE_MAP_FILE")]
     output: PathBuf,
 
+    /// Share of users whom the first cell should serve, 0.5 to 1; less makes for coarser cells, more hits at the edge
+    /// and more second tries
+    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = certified, env = "CELLAR_EDGE_CERTIFY")]
+    certify: f64,
+
     /// Store nothing in the table
     #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_EDGE_MAP_DRY_RUN")]
     dry_run: bool,
@@ -52,6 +58,11 @@ pub struct EdgeMapArgs {
 
     #[command(flatten)]
     store: StoreArgs,
+}
+
+pub(super) fn certified(text: &str) -> Result<f64, String> {
+    let share: Option<f64> = text.parse().ok();
+    share.filter(|share| (0.5..=1.0).contains(share)).ok_or_else(|| "a share is 0.5 to 1".to_owned())
 }
 
 /// Makes the map, stores and writes it, and prints a summary.
@@ -82,7 +93,8 @@ async fn run_on(args: &EdgeMapArgs, store: &dyn Store) -> Result<(String, Summar
         return Err(CliError::no_collection(&args.collection));
     }
     let bar = ProgressBar::new_spinner().with_style(style());
-    let made = make(store, &args.collection, &SystemClock, |places| {
+    let rules = MapRules { certified: args.certify, ..MapRules::default() };
+    let made = make(store, &args.collection, rules, &SystemClock, |places| {
         bar.set_message(grouped(places));
         bar.tick();
     })

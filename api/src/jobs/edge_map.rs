@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cellar_cache::clock::Clock;
 use comfy_table::{CellAlignment, Table, presets};
 use geo_index::Collection;
-use geo_index::edge::{DensityCounts, DensityMap, PRECISIONS};
+use geo_index::edge::{DensityCounts, DensityMap, MapRules, PRECISIONS};
 use serde::Serialize;
 use serde_json::json;
 
@@ -45,6 +45,7 @@ pub struct CellsOf {
 pub async fn make(
     store: &dyn Store,
     collection: &Collection,
+    rules: MapRules,
     clock: &dyn Clock,
     mut progress: impl FnMut(u64),
 ) -> Result<(StoredMap, Summary), StoreError> {
@@ -64,7 +65,7 @@ pub async fn make(
     }
     let (read, occupied) = (began.elapsed(), counts.occupied());
     let making = Instant::now();
-    let map = match tokio::task::spawn_blocking(move || counts.map()).await {
+    let map = match tokio::task::spawn_blocking(move || counts.map_by(rules)).await {
         Ok(map) => map,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };

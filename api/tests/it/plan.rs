@@ -32,7 +32,7 @@ fn homes(path: &Path, country: &str) -> Vec<Home> {
     read(path).iter().filter_map(home).collect()
 }
 
-fn by_the_map(places: Vec<Place>, stream: &Stream) -> SchemeReport {
+fn by_the_map(places: &[Place], stream: &Stream) -> SchemeReport {
     let job = Plan { schemes: vec![Scheme::Map], ttls_s: vec![300.0], sample: 50, ..Plan::default() };
     plan(&job, places, stream, |_, _| {}).schemes.remove(0)
 }
@@ -45,12 +45,12 @@ fn the_density_map_reaches_what_it_is_meant_to() {
         println!("the real places are not there: generated ones stand in for them");
         let places: Vec<Place> = world::places(20_000, 1).collect();
         let positions: Vec<_> = places.iter().map(|place| place.position).collect();
-        let report = by_the_map(places, &Stream::uniform(&positions, 6_000, 60.0, 1));
+        let report = by_the_map(&places, &Stream::uniform(&positions, 6_000, 60.0, 1));
         assert!(report.first_try >= 0.9 && report.two_tries >= report.first_try, "{report:?}");
         return;
     };
     let stream = Stream::of_people(&homes(cities, "US"), 36_000, 60.0, 1);
-    let report = by_the_map(read(breweries), &stream);
+    let report = by_the_map(&read(breweries), &stream);
     assert!(report.ttls[0].hit_ratio >= 0.9, "{report:?}");
     assert!(report.first_try >= 0.95 && report.two_tries >= 0.99, "{report:?}");
     assert!(report.brotli_bytes <= 12_000.0, "{report:?}");

@@ -22,7 +22,7 @@ pub mod refine;
 
 pub use canonical::{Canonical, CellUrl, Reject, RejectKind, canonical};
 pub use certificate::{CellAnswer, SLACK_M, SnapPlace, certified_radius};
-pub use density::{DensityCounts, DensityMap};
+pub use density::{DensityCounts, DensityMap, MapRules};
 pub use ladder::{DEFAULT_PRECISION, PRECISIONS, SNAP_PLACES, SnapCell, SnapCellError};
 pub use planner::{Planner, PlannerMemory, Step, Wanted};
 pub use refine::{Hit, NotCertified, Reason, Refined, refine};

@@ -6,7 +6,9 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use geo_index::{Collection, Meters};
 
+use crate::cli::edge_map::certified;
 use crate::cli::store_args::StoreArgs;
+use crate::jobs::edge_plan::Scheme;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,6 +16,7 @@ Examples:
   cellar edge-plan --places breweries.csv --users cities.csv --country US --rps 300 --duration 600
   cellar edge-plan --generate 8000 --users cities.csv --country US --ttl 300
   cellar edge-plan --collection cities --positions users.csv --radius 25000 --json
+  cellar edge-plan --collection cities --only 'density map,geohash 4' --certify 0.8
   zcat access.log.gz | cellar edge-plan --collection cities --access-log -
 
 Simulates one edge location for a stream of users, with clients that ask for cells of each geohash precision and H3 \
@@ -70,6 +73,14 @@ pub struct EdgePlanArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 128, env = "CELLAR_PLAN_LISTED",
           value_parser = clap::value_parser!(u16).range(8..=1_024))]
     pub listed: u16,
+
+    /// Only these schemes, by their names in the table
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = scheme, env = "CELLAR_PLAN_ONLY")]
+    pub(super) only: Vec<Scheme>,
+
+    /// Share of users whom the first cell of the density map should serve, 0.5 to 1
+    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = certified, env = "CELLAR_EDGE_CERTIFY")]
+    pub certify: f64,
 
     /// Answers of each kind to render and compress, 0 to 10000
     #[arg(long, value_name = "COUNT", default_value_t = 200, env = "CELLAR_PLAN_SAMPLE",
@@ -131,6 +142,13 @@ pub(super) struct Whose {
     pub(super) access_log: Option<PathBuf>,
 }
 
+fn scheme(text: &str) -> Result<Scheme, String> {
+    let all = Scheme::all();
+    let named = all.iter().find(|scheme| scheme.name() == text).copied();
+    let names = || all.iter().map(|scheme| scheme.name()).collect::<Vec<_>>().join(", ");
+    named.ok_or_else(|| format!("the schemes are {}", names()))
+}
+
 fn radius(text: &str) -> Result<Meters, String> {
     let number: Option<f64> = text.parse().ok();
     let radius = number.filter(|metres| (1.0..=200_000.0).contains(metres)).and_then(Meters::new);
@@ -140,6 +158,7 @@ fn radius(text: &str) -> Result<Meters, String> {
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
+    use geo_index::Grid;
 
     use super::*;
 
@@ -157,6 +176,9 @@ mod tests {
     fn arguments_are_checked() {
         let args = parse(&["-c", "c", "--ttl", "5,60"]).unwrap();
         assert_eq!((args.ttl, args.rps, args.duration, args.limit), (vec![5, 60], 300, 600, 20));
+        assert_eq!(args.only, []);
+        let only = parse(&["-c", "c", "--only", "density map,h3 5"]).unwrap().only;
+        assert_eq!(only, [Scheme::Map, Scheme::Fixed(Grid::H3, 5)]);
         assert!(parse(&["--generate", "8", "--users", "u.csv", "--country", "US"]).is_ok());
         for wrong in [
             &[][..],
@@ -176,6 +198,9 @@ mod tests {
             &["-c", "c", "--limit", "101"],
             &["-c", "c", "--listed", "7"],
             &["-c", "c", "--sample", "10001"],
+            &["-c", "c", "--certify", "0.4"],
+            &["-c", "c", "--certify", "NaN"],
+            &["-c", "c", "--only", "geohash 4,geohash 8"],
         ] {
             assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
         }

@@ -104,7 +104,7 @@ fn number(value: &Value) -> Option<f64> {
 /// The stream that a file gives, if one is named.
 pub(super) fn given(args: &EdgePlanArgs) -> Result<Option<Stream>, CliError> {
     let (path, lines) = match (&args.whose.positions, &args.whose.access_log, &args.what.collection) {
-        (Some(path), ..) => (path, lines(path, |reader| read_positions(reader))?),
+        (Some(path), ..) => (path, lines(path, read_positions)?),
         (None, Some(path), Some(name)) => (path, lines(path, |reader| read_log_positions(reader, name))?),
         _ => return Ok(None),
     };

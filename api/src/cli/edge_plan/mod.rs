@@ -6,11 +6,12 @@ mod input;
 pub use args::EdgePlanArgs;
 
 use geo_index::Position;
+use geo_index::edge::MapRules;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::input::Homes;
 use super::{CliError, code, say};
-use crate::jobs::edge_plan::{Plan, Report, Stream, plan};
+use crate::jobs::edge_plan::{Plan, Report, Scheme, Stream, plan};
 use crate::jobs::import::grouped;
 use crate::place::Place;
 
@@ -53,28 +54,26 @@ pub async fn run(args: EdgePlanArgs) -> Result<u8, CliError> {
 
 fn generated(args: &EdgePlanArgs, homes: Option<&Homes>, places: &[Place], searches: u64) -> Stream {
     let (count, rps) = (searches as usize, f64::from(args.rps));
-    match homes {
-        Some(homes) => Stream::of_people(homes, count, rps, args.seed),
-        None => {
-            let positions: Vec<Position> = places.iter().map(|place| place.position).collect();
-            Stream::uniform(&positions, count, rps, args.seed)
-        }
+    if let Some(homes) = homes {
+        return Stream::of_people(homes, count, rps, args.seed);
     }
+    let positions: Vec<Position> = places.iter().map(|place| place.position).collect();
+    Stream::uniform(&positions, count, rps, args.seed)
 }
 
 async fn simulate(args: &EdgePlanArgs, places: Vec<Place>, stream: Stream) -> Result<Report, CliError> {
     let job = Plan {
         radius: args.radius,
         limit: usize::from(args.limit),
-        listed: usize::from(args.listed),
+        rules: MapRules { certified: args.certify, listed: usize::from(args.listed) },
         ttls_s: args.ttl.iter().copied().map(f64::from).collect(),
+        schemes: if args.only.is_empty() { Scheme::all() } else { args.only.clone() },
         sample: usize::from(args.sample),
-        ..Plan::default()
     };
     let bar = ProgressBar::new(0).with_style(style());
     let shown = bar.clone();
     let work = tokio::task::spawn_blocking(move || {
-        plan(&job, places, &stream, |done, total| {
+        plan(&job, &places, &stream, |done, total| {
             shown.set_length(total);
             shown.set_position(done);
         })

@@ -25,8 +25,8 @@ pub struct Index {
 
 impl Index {
     /// An index of places, whose answers list at most so many.
-    pub fn new(places: Vec<Place>, listed: usize) -> Self {
-        let mut rows: Vec<Row> = places.into_iter().map(row).collect();
+    pub fn new(places: &[Place], listed: usize) -> Self {
+        let mut rows: Vec<Row> = places.iter().map(row).collect();
         rows.sort_by(|a, b| (a.leaf.index(), &a.id).cmp(&(b.leaf.index(), &b.id)));
         Self { rows, pages: FxHashMap::default(), listed, answers: FxHashMap::default(), kept: 0 }
     }
@@ -92,7 +92,7 @@ impl Index {
     }
 }
 
-fn row(place: Place) -> Row {
+fn row(place: &Place) -> Row {
     Row {
         leaf: H3Cell::leaf(place.position),
         payload: place.feature_tail().into_bytes(),

@@ -32,7 +32,7 @@ pub use report::{Report, SchemeReport, TtlReport};
 pub use scheme::Scheme;
 
 use geo_index::Meters;
-use geo_index::edge::{DensityCounts, DensityMap, SNAP_PLACES};
+use geo_index::edge::{DensityCounts, DensityMap, MapRules};
 use rustc_hash::FxHashMap;
 
 use self::edge::Edge;
@@ -47,8 +47,8 @@ pub struct Plan {
     pub radius: Meters,
     /// How many places they want.
     pub limit: usize,
-    /// Places in an answer, at most: [`SNAP_PLACES`] in fact.
-    pub listed: usize,
+    /// What the density map is made for; also how many places an answer lists.
+    pub rules: MapRules,
     /// Lifetimes of answers at the edge, in seconds.
     pub ttls_s: Vec<f64>,
     /// How clients may pick their cells.
@@ -63,7 +63,7 @@ impl Default for Plan {
         Self {
             radius: Meters::new(10_000.0).unwrap_or(Meters::ZERO),
             limit: 20,
-            listed: SNAP_PLACES,
+            rules: MapRules::default(),
             ttls_s: vec![60.0, 300.0, 3_600.0],
             schemes: Scheme::all(),
             sample: 200,
@@ -72,10 +72,9 @@ impl Default for Plan {
 }
 
 /// Simulates every scheme; `progress` is told how many requests are done of how many.
-pub fn plan(job: &Plan, places: Vec<Place>, stream: &Stream, mut progress: impl FnMut(u64, u64)) -> Report {
-    let map = density(job, &places);
-    let count = places.len();
-    let mut index = Index::new(places, job.listed);
+pub fn plan(job: &Plan, places: &[Place], stream: &Stream, mut progress: impl FnMut(u64, u64)) -> Report {
+    let map = density(job, places);
+    let mut index = Index::new(places, job.rules.listed);
     let total = (job.schemes.len() * stream.requests.len()) as u64;
     let mut done = 0;
     let mut rows = Vec::new();
@@ -85,13 +84,15 @@ pub fn plan(job: &Plan, places: Vec<Place>, stream: &Stream, mut progress: impl 
             progress(done, total);
         }));
     }
-    Report::new(job, stream, count, rows)
+    Report::new(job, stream, places.len(), rows)
 }
 
 fn density(job: &Plan, places: &[Place]) -> DensityMap {
     let mut counts = DensityCounts::default();
-    places.iter().for_each(|place| counts.add(place.position));
-    counts.map_for(job.listed)
+    for place in places {
+        counts.add(place.position);
+    }
+    counts.map_by(job.rules)
 }
 
 fn simulate(
@@ -116,9 +117,11 @@ fn simulate(
         for key in visit.keys() {
             let new = keys.len() as u32;
             let number = *keys.entry(key).or_insert(new);
-            edges.iter_mut().for_each(|edge| edge.ask(number, request.at_s));
+            for edge in &mut edges {
+                edge.ask(number, request.at_s);
+            }
         }
     }
     let weights = weigh::sample(job, index, &visits);
-    SchemeReport::new(scheme, &tally, keys.len(), &edges, stream.duration_s, weights)
+    SchemeReport::new(scheme, &tally, keys.len(), &edges, stream.duration_s, &weights)
 }

@@ -53,7 +53,9 @@ impl Stream {
         requests.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
         let (first_s, last_s) =
             (requests.first().map_or(0.0, |r| r.at_s), requests.last().map_or(0.0, |r| r.at_s));
-        requests.iter_mut().for_each(|request| request.at_s -= first_s);
+        for request in &mut requests {
+            request.at_s -= first_s;
+        }
         // A stream of one moment takes a second.
         let duration_s = if last_s > first_s { last_s - first_s } else { 1.0 };
         Self { requests, duration_s }

@@ -24,6 +24,8 @@ pub struct Report {
     pub limit: usize,
     /// Places in a cell answer, at most.
     pub listed: usize,
+    /// Share of users whom the first cell of the density map should serve.
+    pub certified: f64,
     /// By scheme.
     pub schemes: Vec<SchemeReport>,
 }
@@ -100,7 +102,7 @@ impl SchemeReport {
         urls: usize,
         edges: &[Edge],
         duration_s: f64,
-        weights: Vec<Weight>,
+        weights: &[Weight],
     ) -> Self {
         let ttl = |edge: &Edge| TtlReport {
             ttl_s: edge.ttl_s,
@@ -134,7 +136,8 @@ impl Report {
             duration_s: stream.duration_s,
             radius_m: job.radius.get(),
             limit: job.limit,
-            listed: job.listed,
+            listed: job.rules.listed,
+            certified: job.rules.certified,
             schemes,
         }
     }

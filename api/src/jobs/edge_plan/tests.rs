@@ -20,7 +20,7 @@ fn request(at_s: f64, lat: f64, lon: f64) -> Request {
 fn run(schemes: &[Scheme], places: Vec<Place>, stream: &Stream) -> Vec<SchemeReport> {
     let job = Plan { ttls_s: vec![5.0, 1_000.0], schemes: schemes.to_vec(), sample: 3, ..Plan::default() };
     let mut told = Vec::new();
-    let report = plan(&job, places, stream, |done, total| told.push((done, total)));
+    let report = plan(&job, &places, stream, |done, total| told.push((done, total)));
     let total = (schemes.len() * stream.requests.len()) as u64;
     assert_eq!(told, (1..=total).map(|done| (done, total)).collect::<Vec<_>>());
     report.schemes
@@ -108,8 +108,9 @@ fn longer_lists_certify_more() {
     let stream = Stream::uniform(&town().iter().map(|p| p.position).collect::<Vec<_>>(), 200, 1.0, 1);
     let first = |listed| {
         let schemes = vec![Scheme::Fixed(Grid::Geohash, 6)];
-        let job = Plan { listed, schemes, sample: 0, ..Plan::default() };
-        plan(&job, town(), &stream, |_, _| {}).schemes[0].first_try
+        let rules = MapRules { listed, ..MapRules::default() };
+        let job = Plan { rules, schemes, sample: 0, ..Plan::default() };
+        plan(&job, &town(), &stream, |_, _| {}).schemes[0].first_try
     };
     let shares = [32, 64, 128, 256].map(first);
     assert!(shares.is_sorted() && shares[0] < shares[3], "{shares:?}");
@@ -118,7 +119,7 @@ fn longer_lists_certify_more() {
 #[test]
 fn answers_are_those_of_brute_force() {
     let places = town();
-    let mut index = Index::new(places.clone(), 100);
+    let mut index = Index::new(&places, 100);
     for (lat, lon) in [(48.8566, 2.3522), (48.87, 2.33), (49.3, 2.4)] {
         for level in 3..=7 {
             let cell = geo_index::edge::SnapCell::at(Grid::Geohash, at(lat, lon), level).unwrap();

@@ -68,10 +68,12 @@ fn arguments_that_make_no_sense_are_named() {
         (vec!["verify", "-c", "places", "--searches", "0"], &["--searches"]),
         (vec!["edge-map"], &["--collection <NAME>"]),
         (vec!["edge-map", "-c", "Places"], &["'Places'", "--collection", "a-z"]),
+        (vec!["edge-map", "-c", "places", "--certify", "0.2"], &["--certify", "0.5 to 1"]),
         (vec!["edge-plan"], &["--collection <NAME>", "--places <FILE>", "--generate <COUNT>"]),
         (vec!["edge-plan", "-c", "places", "--generate", "5"], &["--generate"]),
         (vec!["edge-plan", "-c", "places", "--radius", "0"], &["--radius", "1 to 200000 metres"]),
         (vec!["edge-plan", "-c", "places", "--ttl", "60,0"], &["--ttl", "1..=604800"]),
+        (vec!["edge-plan", "-c", "places", "--only", "s2 4"], &["--only", "geohash 4", "density map"]),
         (vec!["edge-plan", "-c", "places", "--country", "US"], &["--users <FILE>"]),
         (vec!["edge-plan", "-c", "places", "--listed", "5000"], &["--listed", "8..=1024"]),
         (

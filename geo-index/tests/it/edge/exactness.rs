@@ -1,6 +1,8 @@
 //! What is called exact equals brute force: set, order and distances, on data of every kind.
 
-use geo_index::edge::{DensityCounts, DensityMap, PlannerMemory, Reason, Refined, SnapCell, Wanted, refine};
+use geo_index::edge::{
+    DensityCounts, DensityMap, MapRules, PlannerMemory, Reason, Refined, SnapCell, Wanted, refine,
+};
 use geo_index::tree::NearbyQuery;
 use geo_index::{Grid, GridCell as _, Meters, Position};
 use proptest::prelude::*;
@@ -197,4 +199,11 @@ fn counts_tell_dense_from_sparse() {
     assert!(digit(quarter) >= Some(6), "{:?}", digit(quarter));
     assert!((Some(4)..=Some(5)).contains(&digit(county)), "{:?}", digit(county));
     assert!(map.entries().count() <= counts.occupied());
+    let by = |certified, listed| {
+        let map = counts.map_by(MapRules { certified, listed });
+        map.precision(SnapCell::at(Grid::Geohash, quarter, 3).unwrap().geohash().unwrap()).unwrap()
+    };
+    assert_eq!(Some(by(0.95, 128)), digit(quarter));
+    assert!(by(0.0, 128) == 3 && by(0.5, 128) <= by(0.95, 128), "fewer to serve, coarser cells");
+    assert!(by(0.95, 1_024) < by(0.95, 32), "longer lists, coarser cells");
 }

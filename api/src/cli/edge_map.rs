@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::store_args::StoreArgs;
 use super::{CliError, code, say};
+use crate::edge_map::StoredMap;
 use crate::jobs::edge_map::{Summary, key_value_store, make};
 use crate::jobs::import::grouped;
 use crate::store::Store;
@@ -21,6 +22,7 @@ Examples:
   cellar edge-map --collection cities > cities-map.json
   cellar edge-map --collection cities --output cities-map.json --json
   cellar edge-map --collection restaurants --certify 0.7 --dry-run --output /dev/null
+  cellar edge-map --collection restaurants --remove
 
 Counts the places of a collection and notes, for each geohash-3 cell, the coarsest precision at which cell answers \
 serve users there at the first try. The map is stored in the table, where `cellar serve` finds it within a minute, and \
@@ -52,6 +54,10 @@ pub struct EdgeMapArgs {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_EDGE_MAP_DRY_RUN")]
     dry_run: bool,
 
+    /// Take the stored map away instead of making one: clients begin at precision 4 then
+    #[arg(long, conflicts_with = "dry_run", value_parser = FalseyValueParser::new(), env = "CELLAR_EDGE_MAP_REMOVE")]
+    remove: bool,
+
     /// Print the summary as JSON
     #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_JSON")]
     json: bool,
@@ -70,7 +76,10 @@ pub async fn run(args: EdgeMapArgs) -> Result<u8, CliError> {
     let open = args.store.open().await?;
     let outcome = run_on(&args, &*open.store).await;
     open.close().await;
-    let (file, summary) = outcome?;
+    let Some((file, summary)) = outcome? else {
+        say(&format!("collection `{}` has no stored map any more", args.collection))?;
+        return Ok(code::OK);
+    };
     let to_stdout = args.output == Path::new("-");
     if to_stdout {
         say(&file)?;
@@ -88,9 +97,14 @@ pub async fn run(args: EdgeMapArgs) -> Result<u8, CliError> {
     Ok(code::OK)
 }
 
-async fn run_on(args: &EdgeMapArgs, store: &dyn Store) -> Result<(String, Summary), CliError> {
+/// The map as a file, and the summary; `None` if the stored map was removed instead.
+async fn run_on(args: &EdgeMapArgs, store: &dyn Store) -> Result<Option<(String, Summary)>, CliError> {
     if store.collection(&args.collection).await?.is_none() {
         return Err(CliError::no_collection(&args.collection));
+    }
+    if args.remove {
+        StoredMap::remove(store, &args.collection).await?;
+        return Ok(None);
     }
     let bar = ProgressBar::new_spinner().with_style(style());
     let rules = MapRules { certified: args.certify, ..MapRules::default() };
@@ -110,7 +124,7 @@ async fn run_on(args: &EdgeMapArgs, store: &dyn Store) -> Result<(String, Summar
         stored.write(store, &args.collection).await?;
         summary.stored = true;
     }
-    Ok((file, summary))
+    Ok(Some((file, summary)))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> CliError {

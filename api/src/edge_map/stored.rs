@@ -41,6 +41,11 @@ impl StoredMap {
         store.put_note(&registry::edge_map_key(collection), Some(&self.to_note())).await
     }
 
+    /// Takes the map of a collection away.
+    pub async fn remove(store: &dyn Store, collection: &Collection) -> Result<(), StoreError> {
+        store.put_note(&registry::edge_map_key(collection), None).await
+    }
+
     /// The map that was kept last. One that this version cannot read counts as none.
     pub async fn read(store: &dyn Store, collection: &Collection) -> Result<Option<Self>, StoreError> {
         let note = store.note(&registry::edge_map_key(collection)).await?;

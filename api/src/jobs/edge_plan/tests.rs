@@ -17,10 +17,10 @@ fn request(at_s: f64, lat: f64, lon: f64) -> Request {
     Request { at_s, position: at(lat, lon) }
 }
 
-fn run(schemes: &[Scheme], places: Vec<Place>, stream: &Stream) -> Vec<SchemeReport> {
+fn run(schemes: &[Scheme], places: &[Place], stream: &Stream) -> Vec<SchemeReport> {
     let job = Plan { ttls_s: vec![5.0, 1_000.0], schemes: schemes.to_vec(), sample: 3, ..Plan::default() };
     let mut told = Vec::new();
-    let report = plan(&job, &places, stream, |done, total| told.push((done, total)));
+    let report = plan(&job, places, stream, |done, total| told.push((done, total)));
     let total = (schemes.len() * stream.requests.len()) as u64;
     assert_eq!(told, (1..=total).map(|done| (done, total)).collect::<Vec<_>>());
     report.schemes
@@ -43,7 +43,7 @@ fn users_of_one_cell_share_its_answer() {
     let positions = (0..10).map(|i| at(48.8566 + f64::from(i) * 1e-5, 2.3522));
     let stream = Stream::paced(positions, 1.0);
     let schemes = [Scheme::Fixed(Grid::Geohash, 5), Scheme::Fixed(Grid::H3, 6), Scheme::Map, Scheme::Raw];
-    let reports = run(&schemes, vec![place(0, at(48.85, 2.35))], &stream);
+    let reports = run(&schemes, &[place(0, at(48.85, 2.35))], &stream);
     for report in &reports[..3] {
         // Fetched at 0 and 5 s; once.
         assert_hits(report, [(0.8, 0.2), (0.9, 0.1)]);
@@ -59,7 +59,7 @@ fn users_of_one_cell_share_its_answer() {
 #[test]
 fn raw_coordinates_hit_where_they_repeat() {
     let stream = Stream::paced((0..10).map(|_| at(48.8566, 2.3522)), 1.0);
-    let reports = run(&[Scheme::Raw], vec![place(0, at(48.85, 2.35))], &stream);
+    let reports = run(&[Scheme::Raw], &[place(0, at(48.85, 2.35))], &stream);
     assert_hits(&reports[0], [(0.8, 0.2), (0.9, 0.1)]);
     assert!(close(reports[0].first_try, 1.0));
 }
@@ -69,7 +69,7 @@ fn what_no_cell_certifies_ends_at_the_exact_endpoint() {
     // 200 places on one point: the list ends before it has told what else is there.
     let crowd: Vec<Place> = (0..200).map(|id| place(id, at(48.8566, 2.3522))).collect();
     let stream = Stream::paced((0..10).map(|_| at(48.8567, 2.3523)), 1.0);
-    for report in run(&[Scheme::Fixed(Grid::Geohash, 5), Scheme::Fixed(Grid::H3, 6)], crowd, &stream) {
+    for report in run(&[Scheme::Fixed(Grid::Geohash, 5), Scheme::Fixed(Grid::H3, 6)], &crowd, &stream) {
         let tries = report.mean_tries;
         assert!(close(report.exact_share, 1.0) && close(report.two_tries, 0.0) && tries > 1.0, "{report:?}");
         // Each search: its cells, each fetched once, and the exact endpoint, which nobody keeps.
@@ -95,7 +95,7 @@ fn town() -> Vec<Place> {
 fn the_map_saves_tries_and_memory_learns() {
     let stream = Stream::uniform(&town().iter().map(|p| p.position).collect::<Vec<_>>(), 300, 1.0, 1);
     let schemes = [Scheme::Fixed(Grid::Geohash, 3), Scheme::Map, Scheme::Memory, Scheme::MapAndMemory];
-    let reports = run(&schemes, town(), &stream);
+    let reports = run(&schemes, &town(), &stream);
     let [coarse, map, memory, both] = &reports[..] else { panic!("{reports:?}") };
     assert!(coarse.first_try < 0.1, "{coarse:?}");
     assert!(map.first_try > 0.95 && both.first_try > 0.9, "{map:?} {both:?}");
@@ -163,6 +163,6 @@ fn a_seed_gives_one_stream() {
     assert_eq!(stream(1), stream(1));
     assert_ne!(stream(1), stream(2));
     assert!(Stream::uniform(&[], 50, 10.0, 1).requests.is_empty());
-    let report = run(&[Scheme::Map], vec![], &Stream::default());
+    let report = run(&[Scheme::Map], &[], &Stream::default());
     assert_eq!((report[0].urls, report[0].first_try), (0, 0.0));
 }

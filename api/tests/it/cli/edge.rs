@@ -45,6 +45,11 @@ fn the_map_is_stored_served_and_written() {
     }
     assert_eq!(document["rows"].as_object().unwrap().len() as u64, summary["rows"].as_u64().unwrap());
     served.stop();
+
+    desk.ok(&["edge-map", "-c", "places", "--remove"]);
+    let without = desk.serve(&[]);
+    assert_eq!(without.get(path)["rows"], json!({}));
+    without.stop();
 }
 
 #[test]

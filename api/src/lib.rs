@@ -8,6 +8,7 @@ pub mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+pub mod edge_map;
 pub mod geojson;
 pub mod hot;
 pub mod jobs;

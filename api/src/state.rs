@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::cells::Cells;
 use crate::changes::Status;
 use crate::config::{ApiConfig, EdgeConfig, WriteConfig};
+use crate::edge_map::EdgeMaps;
 use crate::hot::HotCells;
 use crate::pages::PageCache;
 use crate::purge::EdgePurges;
@@ -41,6 +42,8 @@ pub struct Shared {
     pub cells: Arc<Cells>,
     /// Collections that are known to exist.
     pub collections: Arc<KnownCollections>,
+    /// Density maps at hand.
+    pub edge_maps: Arc<EdgeMaps>,
     /// Whether the store answers.
     pub readiness: Arc<Readiness>,
     /// Limits.
@@ -80,6 +83,7 @@ impl AppState {
         let cells = Arc::new(Cells::new(search.clone(), EdgeConfig::default()));
         Self(Arc::new(Shared {
             collections: Arc::default(),
+            edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
             readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             config: Arc::new(config),
@@ -104,8 +108,9 @@ impl AppState {
     }
 
     /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
-    pub fn precision_hint(&self, _: &Collection, _: GeohashCell) -> Option<u8> {
-        None
+    /// It never waits for the map, and names that are no collection's cost nothing.
+    pub fn precision_hint(&self, collection: &Collection, cell: GeohashCell) -> Option<u8> {
+        self.collections.knows(collection).then(|| self.edge_maps.hint(collection, cell))?
     }
 
     /// Says what the caches and the change feed do, too.
@@ -161,7 +166,7 @@ impl KnownCollections {
         name: &Collection,
         deadline: Instant,
     ) -> Result<bool, StoreError> {
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name) {
+        if self.knows(name) {
             return Ok(true);
         }
         let exists = bounded(deadline, store.collection(name)).await?.is_some();
@@ -169,6 +174,11 @@ impl KnownCollections {
             self.remember(name.clone());
         }
         Ok(exists)
+    }
+
+    /// Whether the store is known to have named a collection.
+    pub fn knows(&self, name: &Collection) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 
     /// Takes note that the store has named a collection.

@@ -7,6 +7,7 @@ mod changes;
 mod cli;
 mod http;
 mod import;
+mod plan;
 mod purge;
 #[cfg(unix)]
 #[path = "../../../cache/tests/it/support/redis.rs"]

@@ -29,6 +29,8 @@ enum Command {
     Nearby(cli::nearby::NearbyArgs),
     Verify(cli::verify::VerifyArgs),
     Warm(Box<cli::warm::WarmArgs>),
+    EdgeMap(cli::edge_map::EdgeMapArgs),
+    EdgePlan(Box<cli::edge_plan::EdgePlanArgs>),
 }
 
 #[tokio::main]
@@ -56,5 +58,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Nearby(args) => cli::nearby::run(args).await,
         Command::Verify(args) => cli::verify::run(args).await,
         Command::Warm(args) => cli::warm::run(*args).await,
+        Command::EdgeMap(args) => cli::edge_map::run(args).await,
+        Command::EdgePlan(args) => cli::edge_plan::run(*args).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 11] = [
+const SUBCOMMANDS: [&[&str]; 13] = [
     &["demo"],
     &["serve"],
     &["edge"],
@@ -14,6 +14,8 @@ const SUBCOMMANDS: [&[&str]; 11] = [
     &["nearby"],
     &["verify"],
     &["warm"],
+    &["edge-map"],
+    &["edge-plan"],
 ];
 
 /// The flags of a help text, each with what is said of it.

@@ -2,6 +2,7 @@
 
 mod cached;
 mod demo;
+mod edge;
 mod help;
 mod import;
 pub(crate) mod process;

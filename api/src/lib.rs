@@ -5,6 +5,7 @@
 
 pub mod cells;
 pub mod changes;
+pub mod client;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;

@@ -109,8 +109,7 @@ impl Search {
         let mut supplied: FxHashMap<H3Cell, Arc<Page>> = FxHashMap::default();
         let mut search = NearbySearch::new(query, self.limits.nearby);
         while let Progress::Need(cells) = search.advance(|cell| {
-            let page =
-                supplied.remove(&cell).or_else(|| self.pages.at_hand(collection, cell, &mut trace))?;
+            let page = supplied.remove(&cell).or_else(|| self.pages.at_hand(collection, cell, &mut trace))?;
             used(cell, &page);
             Some(page)
         })? {

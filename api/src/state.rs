@@ -74,8 +74,8 @@ impl AppState {
         writes: WriteConfig,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let cells = Arc::new(Cells::new(search.clone(), EdgeConfig::default()));
         Self(Arc::new(Shared {
-            cells: Arc::new(Cells::new(search.clone(), EdgeConfig::default())),
             collections: Arc::default(),
             readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
@@ -85,7 +85,8 @@ impl AppState {
             hot: None,
             feed: None,
             cache: None,
-            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None)),
+            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None).with_cells(&cells)),
+            cells,
             store,
             search,
         }))
@@ -95,7 +96,9 @@ impl AppState {
     #[must_use]
     pub fn with_edge(self, config: EdgeConfig) -> Self {
         let cells = Arc::new(Cells::new(self.search.clone(), config));
-        Self(Arc::new(Shared { cells, ..Arc::unwrap_or_clone(self.0) }))
+        let telemetry = Telemetry::new(&router::paths(), self.cache.as_ref(), self.feed.clone());
+        let telemetry = Arc::new(telemetry.with_cells(&cells));
+        Self(Arc::new(Shared { cells, telemetry, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
@@ -107,7 +110,7 @@ impl AppState {
     #[must_use]
     pub fn with_tiers(self, tiers: &Tiers, feed: Option<Status>) -> Self {
         let cache = tiers.pages.cache().clone();
-        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone());
+        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone()).with_cells(&self.cells);
         Self(Arc::new(Shared {
             hot: Some(Arc::clone(&tiers.hot)),
             cache: Some(cache),

@@ -3,6 +3,7 @@
 //! Invariant: nothing here names a place, a position or a caller; routes are templates.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -17,6 +18,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use rustc_hash::FxHashMap;
 
+use crate::cells::Cells;
 use crate::changes::{State, Status};
 use crate::pages::PageCache;
 use crate::search::Work;
@@ -94,6 +96,14 @@ impl Telemetry {
         Self { registry, ..telemetry }
     }
 
+    /// Tells of cell answers, too.
+    #[must_use]
+    pub fn with_cells(mut self, cells: &Arc<Cells>) -> Self {
+        cells.metrics().register(&mut self.registry);
+        self.registry.register_collector(Box::new(CellGauges(Arc::clone(cells))));
+        self
+    }
+
     /// Takes note of an answer.
     pub fn answered(&self, route: &str, status: StatusCode, took: Duration, work: Option<&Work>) {
         let counters = self.routes.get(route).unwrap_or(&self.other);
@@ -161,6 +171,24 @@ impl Collector for CacheGauges {
             gauge(of, "cache_pending_invalidations", "Keys whose invalidation waits for Redis", pending)?;
         }
         Ok(())
+    }
+}
+
+/// What rendered cell answers take at the moment.
+struct CellGauges(Arc<Cells>);
+
+impl fmt::Debug for CellGauges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CellGauges")
+    }
+}
+
+impl Collector for CellGauges {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let (entries, bytes) = self.0.size();
+        let of = &mut encoder;
+        gauge(of, "cell_memory_entries", "Rendered cell answers in memory", entries as f64)?;
+        gauge(of, "cell_memory_bytes", "Bytes of these", bytes as f64)
     }
 }
 

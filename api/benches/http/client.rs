@@ -4,6 +4,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+/// What `Cache-Status` says when all was in memory.
+const WARM: [&str; 2] = ["cellar-l1; hit", "cellar-rendered; hit"];
+
 /// What came back.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
@@ -18,7 +21,12 @@ pub(crate) struct Tally {
 
 /// The text of a request.
 pub(crate) fn get(target: &str) -> Vec<u8> {
-    format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
+    get_as(target, "identity")
+}
+
+/// The same, for an answer in a coding.
+pub(crate) fn get_as(target: &str, coding: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: {coding}\r\n\r\n").into_bytes()
 }
 
 /// Sends requests from a list over so many connections at a time.
@@ -48,7 +56,7 @@ fn drive_one(address: SocketAddr, requests: &[Vec<u8>], count: usize, first: usi
     for index in 0..count {
         let answer = connection.ask(&requests[(first + index) % requests.len()]);
         tally.answers += 1;
-        tally.warm += usize::from(answer.head().contains("cellar-l1; hit"));
+        tally.warm += usize::from(WARM.iter().any(|sign| answer.head().contains(sign)));
         tally.body_bytes += answer.body.len();
         tally.search_us += search_us(answer.head());
     }

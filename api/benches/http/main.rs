@@ -1,8 +1,9 @@
-//! A search answered from memory beside a bare axum route that returns as many bytes: CPU of the server per request.
+//! An answer from memory beside a bare axum route that returns as many bytes: CPU of the server per request.
 //!
-//! `cargo bench -p cellar-api --bench http [-- ROUNDS [REQUESTS [CONNECTIONS]]]`. Each server is a process of its own, started from this
-//! binary; one client sends the same requests to both, in turns. Searches start where people are and find 20 places within
-//! 10 km. The client checks that every page was in memory, and that the store was asked for none.
+//! `cargo bench -p cellar-api --bench http [-- [exact|cell|cell-br] [ROUNDS [REQUESTS [CONNECTIONS]]]]`. Each server is a process of its
+//! own, started from this binary; one client sends the same requests to both, in turns. `exact` searches where people are and finds
+//! 20 places within 10 km; the others ask for the cells of precision 4 around these positions, plain or in brotli. The
+//! client checks that everything was in memory, and that the store was asked for nothing.
 
 mod client;
 mod server;
@@ -10,7 +11,9 @@ mod server;
 #[allow(dead_code, reason = "shared by the benchmarks, each of which uses a part")]
 mod support;
 
-use client::{Tally, drive, get};
+use client::{Tally, drive, get, get_as};
+use geo_index::Grid;
+use geo_index::edge::{DEFAULT_PRECISION, SnapCell};
 use server::{Role, Server};
 use support::{Places, middle};
 
@@ -26,20 +29,25 @@ const FULL: &str = r#""numberReturned":20"#;
 
 fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    let first = args.next();
+    let mut first = args.next();
     if first.as_deref() == Some("--serve") {
         return server::run(&args.next().expect("a role"));
     }
+    let mode = first.as_deref().and_then(Mode::read);
+    if mode.is_some() {
+        first = args.next();
+    }
+    let mode = mode.unwrap_or(Mode::Exact);
     let rounds = first.and_then(|arg| arg.parse().ok()).unwrap_or(7_usize);
     let requests = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(60_000_usize);
     let connections = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(16_usize);
 
     let places = Places::read();
     let cellar = Server::start(Role::Cellar);
-    let (searches, body_bytes) = warm(&places, &cellar);
+    let (searches, body_bytes) = warm(mode, &places, &cellar);
     let bare = Server::start(Role::Bare(body_bytes));
     println!(
-        "{} places, {} positions, bodies of {body_bytes} bytes, {connections} connections",
+        "{mode:?}: {} places, {} requests, bodies of {body_bytes} bytes, {connections} connections",
         places.len(),
         searches.len()
     );
@@ -78,8 +86,45 @@ fn main() {
     }
 }
 
-/// Searches whose pages are all in memory by now, and the mean length of their answers.
-fn warm(places: &Places, cellar: &Server) -> (Vec<Vec<u8>>, usize) {
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mode {
+    Exact,
+    Cell,
+    CellBrotli,
+}
+
+impl Mode {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "exact" => Some(Self::Exact),
+            "cell" => Some(Self::Cell),
+            "cell-br" => Some(Self::CellBrotli),
+            _ => None,
+        }
+    }
+}
+
+/// Requests whose answers are all in memory by now, and the mean length of these.
+fn warm(mode: Mode, places: &Places, cellar: &Server) -> (Vec<Vec<u8>>, usize) {
+    let searches = match mode {
+        Mode::Exact => exact(places, cellar),
+        Mode::Cell => cells(places, "identity"),
+        Mode::CellBrotli => cells(places, "br"),
+    };
+    // What the import wrote may still be on its way through the change feed, which takes pages out of memory.
+    for _ in 0..100 {
+        let tally = drive(cellar.address, &searches, searches.len(), 1);
+        if tally.warm == tally.answers {
+            return (searches, tally.body_bytes / tally.answers);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    panic!("pages do not stay in memory");
+}
+
+/// Searches that find 20 places within 10 km.
+fn exact(places: &Places, cellar: &Server) -> Vec<Vec<u8>> {
     let request = |position: &geo_index::Position| {
         let (lat, lon) = (position.lat(), position.lon());
         get(&format!("/v1/collections/cities/nearby?lat={lat:.5}&lon={lon:.5}&radius=10000&limit=20"))
@@ -90,13 +135,14 @@ fn warm(places: &Places, cellar: &Server) -> (Vec<Vec<u8>>, usize) {
     let full = |search: &Vec<u8>| connection.ask(search).body().contains(FULL);
     let searches: Vec<_> = candidates.filter(full).take(POSITIONS).collect();
     assert!(!searches.is_empty(), "somewhere there are 20 places within 10 km");
-    // What the import wrote may still be on its way through the change feed, which takes pages out of memory.
-    for _ in 0..100 {
-        let tally = drive(cellar.address, &searches, searches.len(), 1);
-        if tally.warm == tally.answers {
-            return (searches, tally.body_bytes / tally.answers);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(200));
-    }
-    panic!("pages do not stay in memory");
+    searches
+}
+
+/// Canonical URLs of the cells that people are in, as the edge asks for them; a cell with many people comes often.
+fn cells(places: &Places, coding: &str) -> Vec<Vec<u8>> {
+    let request = |position: &geo_index::Position| {
+        let cell = SnapCell::at(Grid::Geohash, *position, DEFAULT_PRECISION).expect("a cell");
+        get_as(&format!("/v1/collections/cities/cells/{cell}/nearby"), coding)
+    };
+    places.users(POSITIONS, 1).iter().map(request).collect()
 }

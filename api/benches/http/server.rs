@@ -111,7 +111,9 @@ fn bare(bytes: usize) -> Router {
         let body = body.clone();
         async { ([(CONTENT_TYPE, "application/geo+json")], body) }
     };
-    Router::new().route("/v1/collections/{collection}/nearby", get(answer))
+    Router::new()
+        .route("/v1/collections/{collection}/nearby", get(answer.clone()))
+        .route("/v1/collections/{collection}/cells/{cell}/nearby", get(answer))
 }
 
 async fn cellar() -> (Router, Upkeep) {

@@ -3,49 +3,153 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`body`] | the GeoJSON of an answer, and its certificate |
-//! | [`representation`] | that as it is sent: bytes, `ETag`, lifetimes, tags |
+//! | [`representation`], [`lifetimes`] | that as it is sent: bytes, `ETag`, tags, how long it may be kept |
+//! | [`encoding`] | brotli and gzip |
+//! | [`rendered`] | answers that are kept, and whether they still hold |
+//! | [`metrics`] | counters |
 
 pub mod body;
+pub mod encoding;
+pub mod lifetimes;
+pub mod metrics;
+pub mod rendered;
 pub mod representation;
 
-use std::sync::Arc;
+use std::hash::BuildHasher as _;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use axum::body::Bytes;
+use foldhash::quality::RandomState;
 use geo_index::edge::{CellUrl, SNAP_PLACES};
 use geo_index::tree::NearbyQuery;
+use geo_index::{H3Cell, Page};
+use moka::sync::Cache;
 
 use self::body::CellBody;
+use self::encoding::Coding;
+use self::metrics::CellMetrics;
+use self::rendered::{Rendered, Standing, Use, may_be_old};
 use self::representation::Representation;
 use crate::config::EdgeConfig;
 use crate::pages::PageError;
-use crate::search::{Search, Work};
+use crate::search::{Nearby, Search, Work};
 
-/// Makes cell answers.
+/// Locks under which answers are rendered; a URL's hash picks one.
+const LOCKS: usize = 64;
+
+/// Makes cell answers, and keeps them rendered as long as they hold.
 pub struct Cells {
     search: Search,
     config: EdgeConfig,
+    metrics: CellMetrics,
+    /// By canonical URL.
+    kept: Cache<Arc<str>, Arc<Rendered>, RandomState>,
+    rendering: Box<[Mutex<()>]>,
+    hasher: RandomState,
 }
 
 /// A cell answer, and what it took.
+#[derive(Clone, Debug)]
 pub struct Answered {
-    /// As it is sent.
-    pub representation: Arc<Representation>,
-    /// The search.
-    pub work: Work,
+    /// The answer.
+    pub rendered: Arc<Rendered>,
+    /// It may be out of date, and must be kept for seconds only.
+    pub brief: bool,
+    /// How it came about.
+    pub used: Use,
+    /// The search, if there was one.
+    pub work: Option<Work>,
 }
 
 impl Cells {
-    /// Answers from a search, to be kept as a configuration says.
+    /// Answers from a search, kept as a configuration says.
     pub fn new(search: Search, config: EdgeConfig) -> Self {
-        Self { search, config }
+        let weigh = |key: &Arc<str>, kept: &Arc<Rendered>| {
+            u32::try_from(kept.weight() + key.len()).unwrap_or(u32::MAX)
+        };
+        Self {
+            kept: Cache::builder()
+                .max_capacity(config.memory_bytes)
+                .weigher(weigh)
+                .build_with_hasher(RandomState::default()),
+            rendering: (0..LOCKS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::default(),
+            metrics: CellMetrics::default(),
+            search,
+            config,
+        }
     }
 
-    /// The answer of a URL.
-    pub async fn answer(&self, url: &CellUrl, deadline: Instant) -> Result<Answered, PageError> {
-        let found = self.search.nearby(&url.collection, query(url), deadline).await?;
+    /// What is counted.
+    pub fn metrics(&self) -> &CellMetrics {
+        &self.metrics
+    }
+
+    /// Entries and their bytes, as of the last maintenance.
+    pub fn size(&self) -> (u64, u64) {
+        (self.kept.entry_count(), self.kept.weighted_size())
+    }
+
+    /// The answer of a URL that is canonical, if it is rendered and holds. Any text may be asked for: only
+    /// canonical URLs have answers.
+    pub fn at_hand(&self, url: &str) -> Option<Answered> {
+        let rendered = self.kept.get(url)?;
+        let Standing::Current { ttl_ms, brief } = rendered.standing(self.search.source()) else {
+            return None;
+        };
+        let used = Use::Hit { ttl_ms };
+        self.metrics.count(used);
+        Some(Answered { rendered, brief, used, work: None })
+    }
+
+    /// The answer of a URL, by a search.
+    pub async fn find(&self, url: &CellUrl, deadline: Instant) -> Result<Answered, PageError> {
+        let (found, pages) = self.search.nearby_in_pages(&url.collection, query(url), deadline).await?;
+        let (rendered, used) = self.render(url, &found, &pages);
+        self.metrics.count(used);
+        Ok(Answered { rendered, brief: may_be_old(&found.work.trace), used, work: Some(found.work) })
+    }
+
+    /// The bytes of an answer in a coding.
+    pub async fn bytes(&self, rendered: &Arc<Rendered>, coding: Coding) -> io::Result<Bytes> {
+        let (bytes, made) = rendered.representation.bytes(coding).await?;
+        if made {
+            self.metrics.encoded.inc();
+            // Once more, since it weighs more now.
+            self.keep(Arc::clone(rendered));
+        }
+        Ok(bytes)
+    }
+
+    /// Renders what was found, unless somebody has: many ask at once for what is asked for much.
+    fn render(&self, url: &CellUrl, found: &Nearby, pages: &[(H3Cell, Arc<Page>)]) -> (Arc<Rendered>, Use) {
+        let key = url.to_string();
+        let lock = &self.rendering[self.hasher.hash_one(&key) as usize % LOCKS];
+        let _one_at_a_time = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.get(key.as_str());
+        let used = if kept.is_some() { Use::Outdated } else { Use::Miss };
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_made_of(pages)) {
+            return (Arc::clone(kept), used);
+        }
         let body = CellBody::new(url, &found.hits, found.next.is_some());
-        let representation = Arc::new(Representation::new(url, &body, &self.config));
-        Ok(Answered { representation, work: found.work })
+        let mut representation = Arc::new(Representation::new(url, body, &self.config));
+        if let Some(kept) = kept.filter(|kept| kept.representation.is_same(&representation)) {
+            // New pages, the same answer: what is compressed stays so.
+            representation = Arc::clone(&kept.representation);
+        }
+        let rendered = Arc::new(Rendered::new(url.clone(), representation, pages));
+        self.keep(Arc::clone(&rendered));
+        (rendered, used)
+    }
+
+    fn keep(&self, rendered: Arc<Rendered>) {
+        if self.search.source().look().is_none() {
+            // Nothing is ever at hand there, so nobody could tell whether it holds.
+            return;
+        }
+        self.kept.insert(rendered.url.to_string().into(), rendered);
     }
 }
 

@@ -1,70 +1,117 @@
-//! A cell answer as it is sent.
+//! A cell answer as it is sent: bytes in each coding, and headers that say how long they may be kept and what to forget
+//! them by.
+//!
+//! Invariant: two answers have the same entity tag only if they are the same bytes, and whatever a header says follows
+//! from the answer and the configuration alone.
+
+use std::io;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use geo_index::edge::CellUrl;
 use geo_index::key::{ROOT_RESOLUTION, edge_tag};
 use geo_index::{H3Cell, Meters, cover};
+use tokio::sync::OnceCell;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::body::CellBody;
+use super::encoding::Coding;
+use super::lifetimes::Lifetimes;
 use crate::config::EdgeConfig;
 use crate::routes::answer::GEOJSON;
 
-/// Tags of an answer, for CDNs (CloudFront among them) that forget by tag.
+/// Tags of an answer, for CDNs that forget by tag.
 pub const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 
+/// Headers of an answer, at most, those that every answer has included.
+const HEADERS: usize = 16;
+
 /// Bytes and headers of a cell answer.
+#[derive(Debug)]
 pub struct Representation {
-    body: Bytes,
-    headers: HeaderMap,
-    etag: String,
+    hash: u128,
+    identity: Bytes,
+    brotli: OnceCell<Bytes>,
+    gzip: OnceCell<Bytes>,
+    location: HeaderValue,
+    tags: HeaderValue,
+    lifetimes: Lifetimes,
 }
 
 impl Representation {
     /// The answer of a URL.
-    pub fn new(url: &CellUrl, body: &CellBody, config: &EdgeConfig) -> Self {
+    pub fn new(url: &CellUrl, body: CellBody, config: &EdgeConfig) -> Self {
         let hash = xxh3_128(&body.json);
-        let etag = format!("\"{hash:032x}\"");
-        let mut headers = HeaderMap::with_capacity(16);
-        let mut set = |name: HeaderName, text: &str| {
-            if let Ok(value) = HeaderValue::try_from(text) {
-                headers.insert(name, value);
-            }
+        Self {
+            hash,
+            location: value(&url.to_string()),
+            tags: value(&tags(url, body.extent).join(", ")),
+            lifetimes: Lifetimes::new(config, hash),
+            identity: body.json.into(),
+            brotli: OnceCell::new(),
+            gzip: OnceCell::new(),
+        }
+    }
+
+    /// Whether it is the same bytes under the same tags.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.tags == other.tags
+    }
+
+    /// Its entity tag in a coding.
+    pub fn etag(&self, coding: Coding) -> String {
+        format!("\"{:032x}{}\"", self.hash, coding.etag_suffix())
+    }
+
+    /// Its headers in a coding; `brief` if it was made of pages that may be out of date.
+    pub fn headers(&self, coding: Coding, brief: bool) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(GEOJSON));
+        headers.insert(header::CONTENT_LOCATION, self.location.clone());
+        headers.insert(header::CACHE_CONTROL, self.lifetimes.cache_control(brief));
+        headers.insert(header::ETAG, value(&self.etag(coding)));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        headers.insert(CACHE_TAG, self.tags.clone());
+        if coding != Coding::Identity {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
+        headers
+    }
+
+    /// Its bytes in a coding, and whether they had to be made: once, on a thread where that holds up nobody else.
+    pub async fn bytes(&self, coding: Coding) -> io::Result<(Bytes, bool)> {
+        let encoded = match coding {
+            Coding::Identity => return Ok((self.identity.clone(), false)),
+            Coding::Brotli => &self.brotli,
+            Coding::Gzip => &self.gzip,
         };
-        set(header::CONTENT_TYPE, GEOJSON);
-        set(header::CONTENT_LOCATION, &url.to_string());
-        set(header::VARY, "accept-encoding");
-        set(header::ETAG, &etag);
-        set(header::CACHE_CONTROL, &cache_control(config));
-        set(CACHE_TAG, &tags(url, body.extent).join(", "));
-        Self { body: body.json.clone().into(), headers, etag }
+        if let Some(bytes) = encoded.get() {
+            return Ok((bytes.clone(), false));
+        }
+        let mut made = false;
+        let bytes = encoded.get_or_try_init(|| {
+            made = true;
+            let bytes = self.identity.clone();
+            async move {
+                let encoding = tokio::task::spawn_blocking(move || coding.encode(&bytes));
+                encoding.await.map_err(io::Error::other)?.map(Bytes::from)
+            }
+        });
+        let bytes = bytes.await?.clone();
+        Ok((bytes, made))
     }
 
-    /// Its bytes.
-    pub fn body(&self) -> &Bytes {
-        &self.body
-    }
-
-    /// Its headers.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// Its entity tag.
-    pub fn etag(&self) -> &str {
-        &self.etag
+    /// Bytes that it takes.
+    pub fn weight(&self) -> usize {
+        let encoded = |bytes: &OnceCell<Bytes>| bytes.get().map_or(0, Bytes::len);
+        let headers = self.location.len() + self.tags.len();
+        size_of::<Self>() + self.identity.len() + encoded(&self.brotli) + encoded(&self.gzip) + headers
     }
 }
 
-fn cache_control(config: &EdgeConfig) -> String {
-    format!(
-        "public, max-age={}, s-maxage={}, stale-while-revalidate={}, stale-if-error={}",
-        config.max_age.as_secs(),
-        config.shared_max_age.as_secs(),
-        config.stale_while_revalidate.as_secs(),
-        config.stale_if_error.as_secs()
-    )
+/// Texts that come here are ASCII without control characters.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// A tag for each root below which there may be a place that has, or would have, a part in the answer.

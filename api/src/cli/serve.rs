@@ -14,7 +14,7 @@ use super::cache_args::{self, CacheArgs};
 use super::store_args::{OpenStore, StoreArgs};
 use super::{CliError, code};
 use crate::changes::Settings;
-use crate::config::{ApiConfig, ConfigError, ProcessEnv, WriteConfig};
+use crate::config::{ApiConfig, ConfigError, EdgeConfig, ProcessEnv, WriteConfig};
 use crate::search::{Limits, Search};
 use crate::state::AppState;
 use crate::store::Store;
@@ -80,6 +80,7 @@ pub(super) struct Config {
     api: ApiConfig,
     write: WriteConfig,
     cache: Policy,
+    edge: EdgeConfig,
     feed: Settings,
 }
 
@@ -89,7 +90,8 @@ impl Config {
         let mut write = WriteConfig::from_env(&ProcessEnv)?;
         write.open |= listen.ip().is_loopback();
         let feed = if embedded { Settings::embedded() } else { Settings::default() };
-        Ok(Self { api, write, cache: cache_args::policy(embedded)?, feed })
+        let edge = EdgeConfig::from_env(&ProcessEnv)?;
+        Ok(Self { api, write, cache: cache_args::policy(embedded)?, edge, feed })
     }
 }
 
@@ -125,7 +127,7 @@ pub(super) async fn until_stopped(
     let table = open.store.table().to_owned();
     let upkeep = tiers.start(Feed { stream: open.store.changes(), table, settings: config.feed });
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
-    let state = AppState::new(store, search, config.api, config.write);
+    let state = AppState::new(store, search, config.api, config.write).with_edge(config.edge);
     let router = crate::router::router(state.with_tiers(&tiers, Some(upkeep.status.clone())));
     let served = crate::serve::run(listener, router, stop, DRAIN).await;
     upkeep.stop().await;

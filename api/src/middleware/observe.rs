@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use super::admit::admit;
 use super::{panics, request_id};
+use crate::cells::rendered::Use;
 use crate::problem::{self, Problem};
 use crate::search::Work;
 use crate::state::AppState;
@@ -70,7 +71,8 @@ where
 
 fn add_headers(response: &mut Response, id: &str) {
     let timing = response.extensions().get::<SearchTiming>().copied();
-    let status = timing.as_ref().and_then(cache_status);
+    let used = response.extensions().get::<Use>().copied();
+    let status = cache_status(timing.as_ref(), used);
     let timing = timing.as_ref().map(server_timing);
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -100,11 +102,25 @@ fn server_timing(timing: &SearchTiming) -> String {
     value
 }
 
-/// What the tiers had; nothing if no tier was asked.
-fn cache_status(timing: &SearchTiming) -> Option<String> {
-    let trace = &timing.work.trace;
-    let asked = trace.memory.hits + trace.memory.stale + trace.memory.misses > 0;
-    asked.then(|| status::cache_status(trace, "cellar-l1", "cellar-l2"))
+/// What the tiers had, and before them the rendered answers; nothing if none was asked.
+fn cache_status(timing: Option<&SearchTiming>, used: Option<Use>) -> Option<String> {
+    let tiers = timing.and_then(|timing| {
+        let trace = &timing.work.trace;
+        let asked = trace.memory.hits + trace.memory.stale + trace.memory.misses > 0;
+        asked.then(|| status::cache_status(trace, "cellar-l1", "cellar-l2"))
+    });
+    let Some(used) = used else { return tiers };
+    let mut text = tiers.map_or_else(String::new, |tiers| tiers + ", ");
+    text.push_str("cellar-rendered; ");
+    match used {
+        Use::Hit { ttl_ms: None } => text.push_str("hit"),
+        Use::Hit { ttl_ms: Some(ttl_ms) } => {
+            let _ = write!(text, "hit; ttl={}", ttl_ms.div_euclid(1_000));
+        }
+        Use::Miss => text.push_str("fwd=miss"),
+        Use::Outdated => text.push_str("fwd=stale"),
+    }
+    Some(text)
 }
 
 fn log(response: &Response, elapsed: Duration) {

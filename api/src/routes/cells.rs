@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -12,10 +11,11 @@ use super::conditional::matches;
 use super::openapi::{CategoryParameter, CellCollection, CellParameter, CellProblems, CollectionParameter};
 use super::{require_collection, unknown_route};
 use crate::cells::Answered;
+use crate::cells::encoding::Coding;
 use crate::middleware::deadline::Deadline;
 use crate::middleware::observe::SearchTiming;
 use crate::params::cell_url;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// The places nearest to a cell's centre
@@ -49,6 +49,10 @@ pub async fn nearby(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    // The edge asks for canonical URLs only: there is nothing to parse when one is at hand.
+    if let Some(found) = uri.path_and_query().and_then(|asked| state.cells.at_hand(asked.as_str())) {
+        return send(&state, &found, &headers).await;
+    }
     let url = cell_url(&uri, |collection, cell| state.precision_hint(collection, cell))?;
     answer(&state, &url.ok_or_else(unknown_route)?, &headers, deadline).await
 }
@@ -60,17 +64,40 @@ pub(super) async fn answer(
     headers: &HeaderMap,
     deadline: Deadline,
 ) -> Result<Response, Problem> {
+    if let Some(found) = state.cells.at_hand(&url.to_string()) {
+        return send(state, &found, headers).await;
+    }
     require_collection(state, &url.collection, deadline).await?;
-    if let Some(hot) = &state.hot {
-        hot.offer(&url.collection, url.cell.centre());
-    }
     let started = Instant::now();
-    let Answered { representation, work } = state.cells.answer(url, deadline.0).await?;
-    let timing = Extension(SearchTiming { work, elapsed: started.elapsed() });
-    let mut send = representation.headers().clone();
-    if matches(headers, representation.etag()) {
-        send.remove(header::CONTENT_TYPE);
-        return Ok((StatusCode::NOT_MODIFIED, timing, send).into_response());
+    let found = state.cells.find(url, deadline.0).await?;
+    let timing = found.work.map(|work| SearchTiming { work, elapsed: started.elapsed() });
+    let mut response = send(state, &found, headers).await?;
+    if let Some(timing) = timing {
+        response.extensions_mut().insert(timing);
     }
-    Ok((timing, send, representation.body().clone()).into_response())
+    Ok(response)
+}
+
+/// Sends an answer in the coding that the client prefers, or says that it has it.
+async fn send(state: &AppState, found: &Answered, headers: &HeaderMap) -> Result<Response, Problem> {
+    let Answered { rendered, brief, used, .. } = found;
+    if let Some(hot) = &state.hot {
+        hot.offer(&rendered.url.collection, rendered.url.cell.centre());
+    }
+    let coding = Coding::negotiated(headers)
+        .ok_or_else(|| Problem::new(Kind::EncodingUnacceptable, Kind::EncodingUnacceptable.meaning()))?;
+    let mut send = rendered.representation.headers(coding, *brief);
+    let mut response = if matches(headers, &send[header::ETAG]) {
+        send.remove(header::CONTENT_TYPE);
+        send.remove(header::CONTENT_ENCODING);
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let bytes = state.cells.bytes(rendered, coding).await.map_err(|error| {
+            Problem::new(Kind::Internal, "the answer cannot be compressed").internal(error.to_string())
+        })?;
+        Response::new(bytes.into())
+    };
+    *response.headers_mut() = send;
+    response.extensions_mut().insert(*used);
+    Ok(response)
 }

@@ -1,7 +1,7 @@
 //! The collections themselves.
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use geo_index::Collection;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::answer::{GEOJSON, Link, json};
 use super::body::JsonText;
+use super::conditional::tagged;
 use super::openapi::{
     CollectionDocument, CollectionList, CollectionParameter, CollectionProblems, ProbeProblems, WriteProblems,
 };
@@ -73,16 +74,23 @@ pub async fn list(
     tag = "collections",
     operation_id = "getCollection",
     params(CollectionParameter),
-    responses((status = 200, description = "The collection", body = CollectionDocument), CollectionProblems),
+    responses(
+        (status = 200, description = "The collection", body = CollectionDocument,
+            headers(("etag" = String, description = "What it is at the moment"))),
+        (status = 304, description = "It is as the `If-None-Match` of the request has it"),
+        CollectionProblems,
+    ),
 )]
 pub async fn get(
     State(state): State<AppState>,
     CollectionPath(name): CollectionPath,
     Deadline(deadline): Deadline,
+    headers: HeaderMap,
     _: NoQuery,
 ) -> Result<Response, Problem> {
     let info = bounded(deadline, state.store.collection(&name)).await?;
-    info.map_or_else(|| Err(unknown_collection(&name)), |info| Ok(json(&document(info))))
+    let info = info.ok_or_else(|| unknown_collection(&name))?;
+    Ok(tagged(&headers, "application/json", serde_json::to_vec(&document(info)).unwrap_or_default()))
 }
 
 /// Create a collection, or change its title

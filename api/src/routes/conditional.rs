@@ -1,10 +1,24 @@
-//! `If-None-Match` (RFC 9110, section 13.1.2).
+//! `ETag` and `If-None-Match` (RFC 9110, section 13.1.2).
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// A document with its entity tag, unless the client says that it has it.
+pub(super) fn tagged(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
+    let etag = HeaderValue::try_from(format!("\"{:032x}\"", xxh3_128(&body)));
+    let etag = etag.unwrap_or(HeaderValue::from_static("\"\""));
+    if matches(headers, &etag) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
+    }
+    let sent = [(header::CONTENT_TYPE, HeaderValue::from_static(media_type)), (header::ETAG, etag)];
+    (sent, body).into_response()
+}
 
 /// Whether a client says that it has what an entity tag names. The comparison is weak; what is no list of entity tags
 /// matches nothing.
-pub(super) fn matches(headers: &HeaderMap, etag: &str) -> bool {
+pub(super) fn matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let Ok(etag) = etag.to_str() else { return false };
     let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     lists.into_iter().any(|list| list.trim() == "*" || holds(list, etag))
 }
@@ -33,7 +47,7 @@ mod tests {
         for list in lists {
             headers.append(header::IF_NONE_MATCH, list.parse().unwrap());
         }
-        matches(&headers, "\"a-br\"")
+        matches(&headers, &HeaderValue::from_static("\"a-br\""))
     }
 
     #[test]

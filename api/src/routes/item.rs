@@ -1,12 +1,13 @@
 //! One place, by its id.
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use geo_index::{Collection, H3Cell, PlaceId};
 
 use super::answer::GEOJSON;
 use super::body::JsonText;
+use super::conditional::tagged;
 use super::openapi::{CollectionParameter, Feature, FeatureInput, IdParameter, PlaceProblems, WriteProblems};
 use super::{require_collection, to_the_end};
 use crate::geojson::{IdRule, parse_feature};
@@ -30,7 +31,9 @@ use crate::store::StoreError;
         IdParameter,
     ),
     responses(
-        (status = 200, description = "The place", body = Feature, content_type = "application/geo+json"),
+        (status = 200, description = "The place", body = Feature, content_type = "application/geo+json",
+            headers(("etag" = String, description = "What it is at the moment"))),
+        (status = 304, description = "It is as the `If-None-Match` of the request has it"),
         PlaceProblems,
     ),
 )]
@@ -38,11 +41,13 @@ pub async fn get(
     State(state): State<AppState>,
     PlacePath { collection, id }: PlacePath,
     deadline: Deadline,
+    headers: HeaderMap,
     _: NoQuery,
 ) -> Result<Response, Problem> {
     require_collection(&state, &collection, deadline).await?;
     let place = bounded(deadline.0, state.store.get(&collection, &id)).await?;
-    place.map_or_else(|| Err(unknown(&collection, &id)), |place| Ok(feature(&place).into_response()))
+    let place = place.ok_or_else(|| unknown(&collection, &id))?;
+    Ok(tagged(&headers, GEOJSON, place.feature().into()))
 }
 
 /// Create or replace a place

@@ -10,7 +10,8 @@ use cellar_cache::metrics::{Outcome, Tier};
 use cellar_cache::remote::redis::RedisRemote;
 use fastrand::Rng;
 use futures::future::join_all;
-use geo_index::{Collection, Position};
+use geo_index::edge::{SNAP_PLACES, SnapCell};
+use geo_index::{Collection, Grid, Position};
 use serde_json::Value;
 
 use super::bed::{patient, until};
@@ -113,8 +114,12 @@ impl Town {
         let process = random.usize(..self.processes.len());
         if random.u8(..100) >= habits.writes {
             let origin = spot(random);
-            let radius_m = [200.0, 2_000.0, 20_000.0][random.usize(..3)];
-            return self.search(process, origin, radius_m).await;
+            return match random.usize(..5) {
+                0 => self.search(process, origin, 200.0).await,
+                1 => self.search(process, origin, 2_000.0).await,
+                2 => self.search(process, origin, 20_000.0).await,
+                _ => self.search_cell(process, origin, random.u8(4..=7)).await,
+            };
         }
         let first = STILL + worker * OWNED;
         let number = first + random.usize(..OWNED);
@@ -130,6 +135,7 @@ impl Town {
         }
         // Read your writes.
         self.search(process, at, 2_000.0).await;
+        self.search_cell(process, at, random.u8(4..=7)).await;
     }
 
     async fn put(&self, process: usize, number: usize, at: Position) {
@@ -169,12 +175,26 @@ impl Town {
 
     /// Searches, and the answer has to be true.
     pub(crate) async fn search(&self, process: usize, origin: Position, radius_m: f64) {
+        let now = Instant::now();
+        let asked = Asked { process, origin, radius_m, limit: LIMIT, start: now, end: now };
+        self.check(asked, &uri(origin, radius_m)).await;
+    }
+
+    /// Asks for the answer of the cell around a position, which has to be true as well.
+    async fn search_cell(&self, process: usize, at: Position, level: u8) {
+        let cell = SnapCell::at(Grid::Geohash, at, level).unwrap();
+        let (origin, radius_m, now) = (cell.centre(), cell.horizon().get(), Instant::now());
+        let asked = Asked { process, origin, radius_m, limit: SNAP_PLACES, start: now, end: now };
+        self.check(asked, &format!("/v1/collections/town/cells/{cell}/nearby")).await;
+    }
+
+    /// Asks, and holds the answer against the ledger.
+    async fn check(&self, asked: Asked, uri: &str) {
         let start = Instant::now();
-        let answer = self.ask(process, Method::GET, &uri(origin, radius_m), String::new()).await;
-        let end = Instant::now();
+        let answer = self.ask(asked.process, Method::GET, uri, String::new()).await;
         if answer.status == 200 {
-            let asked = Asked { process, origin, radius_m, limit: LIMIT, start, end };
-            self.ledger.check(&asked, &seen(&answer)).unwrap_or_else(|wrong| panic!("{wrong}"));
+            let asked = Asked { start, end: Instant::now(), ..asked };
+            self.ledger.check(&asked, &seen(&answer)).unwrap_or_else(|wrong| panic!("{uri}: {wrong}"));
         }
     }
 

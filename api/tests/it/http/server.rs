@@ -6,11 +6,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use cellar_api::config::{ApiConfig, WriteConfig};
-use cellar_api::pages::StorePages;
+use cellar_api::config::{ApiConfig, EdgeConfig, WriteConfig};
+use cellar_api::hot::HotCells;
+use cellar_api::pages::{CachedPages, PageCache, StorePages};
 use cellar_api::router::router;
 use cellar_api::search::{Limits, Search};
 use cellar_api::state::AppState;
+use cellar_api::tiers::Tiers;
+use cellar_cache::Policy;
 use cellar_cache::clock::ManualClock;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -21,6 +24,8 @@ pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) clock: Arc<ManualClock>,
+    /// Of a server that has one.
+    pub(crate) cache: Option<PageCache>,
 }
 
 pub(crate) struct Answer {
@@ -78,7 +83,21 @@ impl Server {
         let clock = Arc::new(ManualClock::default());
         let search = Search::new(Arc::new(StorePages::new(store.clone())), limits);
         let state = AppState::with_clock(store.clone(), search, config, writes, clock.clone());
-        Self { router: router(state), store, clock }
+        Self { router: router(state), store, clock, cache: None }
+    }
+
+    /// With pages in memory, by the server's clock. Nobody tells it of changes but its own writers.
+    pub(crate) fn cached(policy: Policy, edge: EdgeConfig) -> Self {
+        let store = Arc::new(FakeStore::default());
+        let clock = Arc::new(ManualClock::default());
+        let pages = CachedPages::new(store.clone(), policy, None, clock.clone());
+        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock.clone())), board: None };
+        let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
+        let writes = WriteConfig { token: None, open: true };
+        let state = AppState::with_clock(store.clone(), search, ApiConfig::default(), writes, clock.clone());
+        let cache = Some(tiers.pages.cache().clone());
+        let state = state.with_edge(edge).with_tiers(&tiers, None);
+        Self { router: router(state), store, clock, cache }
     }
 
     pub(crate) fn with_time_limit(limit: Duration) -> Self {
@@ -88,7 +107,12 @@ impl Server {
 
     /// A collection `wineries` of `count` places, 1 km apart, going north from the equator; every third is a bar.
     pub(crate) async fn with_wineries(count: usize) -> Self {
-        let server = Self::new();
+        Self::new().filled_with_wineries(count).await
+    }
+
+    /// The same in a server that is empty.
+    pub(crate) async fn filled_with_wineries(self, count: usize) -> Self {
+        let server = self;
         server.put("/v1/collections/wineries", "").await;
         let features: Vec<_> = (0..count).map(winery).collect();
         let batch = json!({ "type": "FeatureCollection", "features": features });

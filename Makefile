@@ -4,7 +4,7 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint unit deny edge bench demo cargo-deny curl redis
+.PHONY: test format lint unit deny edge bench demo cargo-deny curl nginx redis
 
 test: format lint unit deny edge
 
@@ -15,8 +15,9 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check -p cellar-api --no-default-features --locked
 
-# A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server.
-unit: curl redis
+# A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server, the
+# client of cell answers through nginx.
+unit: curl nginx redis
 	$(CARGO) test --workspace --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
@@ -31,11 +32,13 @@ curl:
 	@command -v curl >/dev/null || { apt-get update -q && apt-get install -q -y curl; }
 
 # The CDN's function, by itself and in nginx in front of a stub origin; node and nginx are from the system's packages.
-edge:
+edge: nginx
 	@command -v node >/dev/null || { apt-get update -q && apt-get install -q -y nodejs; }
+	infra/edge/test/run.sh
+
+nginx:
 	@test -e /usr/lib/nginx/modules/ngx_http_js_module.so \
 		|| { apt-get update -q && apt-get install -q -y nginx-light libnginx-mod-http-js; }
-	infra/edge/test/run.sh
 
 redis:
 	@command -v redis-server >/dev/null || { apt-get update -q && apt-get install -q -y redis-server; }

@@ -5,9 +5,9 @@
 
 pub mod cells;
 pub mod changes;
-pub mod client;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod geojson;
 pub mod hot;

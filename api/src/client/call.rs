@@ -46,7 +46,17 @@ impl<'c, T: Transport> Call<'c, T> {
                 Step::AskExact => break,
             }
         }
-        let hits = self.exact(planner.wanted()).await?;
+        self.ask_exact(planner.wanted()).await
+    }
+
+    /// The results of the exact endpoint.
+    pub(super) async fn ask_exact(mut self, wanted: &Wanted) -> Result<Found, ClientError> {
+        let response = self.client.transport.get(&exact_path(wanted)).await?;
+        if response.status != StatusCode::OK {
+            return Err(refused(&response));
+        }
+        let hits = read::exact_answer(&response.body, wanted)?;
+        self.note(None, Outcome::Answered, &response.headers);
         Ok(Found { hits, by: By::Exact, requests: self.requests })
     }
 
@@ -87,17 +97,6 @@ impl<'c, T: Transport> Call<'c, T> {
         }
         self.note(Some(url.cell), Outcome::Answered, &response.headers);
         Some(answer)
-    }
-
-    /// The results of the exact endpoint.
-    async fn exact(&mut self, wanted: &Wanted) -> Result<Vec<Hit>, ClientError> {
-        let response = self.client.transport.get(&exact_path(wanted)).await?;
-        if response.status != StatusCode::OK {
-            return Err(refused(&response));
-        }
-        let hits = read::exact_answer(&response.body, wanted)?;
-        self.note(None, Outcome::Answered, &response.headers);
-        Ok(hits)
     }
 
     fn failed(&mut self, url: &CellUrl, why: &str, headers: &HeaderMap) -> Option<Arc<Cell>> {

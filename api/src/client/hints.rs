@@ -121,7 +121,9 @@ mod tests {
     #[test]
     fn broken_maps_are_empty() {
         let long = format!(r#"{{"rows":{{"u0":"{}"}}}}"#, "5".repeat(MAX_DOCUMENT_BYTES));
-        for text in ["", "[]", "{}", r#"{"rows":7}"#, r#"{"rows":{"u0":7,"x":"y"}}"#, &long, &"[".repeat(9_000)] {
+        for text in
+            ["", "[]", "{}", r#"{"rows":7}"#, r#"{"rows":{"u0":7,"x":"y"}}"#, &long, &"[".repeat(9_000)]
+        {
             assert_eq!(read(text.as_bytes()), DensityMap::default());
         }
     }

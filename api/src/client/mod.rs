@@ -131,6 +131,13 @@ impl<T: Transport> NearbyClient<T> {
         let search = Call::new(self).run(wanted, within);
         tokio::time::timeout(within, search).await.unwrap_or(Err(ClientError::Deadline))
     }
+
+    /// The same from the exact endpoint, without a look at any cell.
+    pub async fn exact(&self, wanted: Wanted, within: Duration) -> Result<Found, ClientError> {
+        check(&wanted)?;
+        let search = Call::new(self).ask_exact(&wanted);
+        tokio::time::timeout(within, search).await.unwrap_or(Err(ClientError::Deadline))
+    }
 }
 
 /// What the exact endpoint refuses is refused although a cell could answer it: the same call means the same everywhere.

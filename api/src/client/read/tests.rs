@@ -69,7 +69,9 @@ fn what_no_server_sends_is_refused() {
         ("no such document", |document| document["features"][1]["geometry"]["type"] = json!("LineString")),
         ("no such document", |document| document["features"][1]["geometry"]["coordinates"] = json!([2.0])),
         ("no such document", |document| document["features"][1]["geometry"]["coordinates"] = json!([2, 91])),
-        ("no such document", |document| document["features"][1]["geometry"]["coordinates"] = json!([null, 2])),
+        ("no such document", |document| {
+            document["features"][1]["geometry"]["coordinates"] = json!([null, 2])
+        }),
         ("no such document", |document| document["features"][1]["properties"] = json!([])),
         ("no such document", |document| document["features"][1]["id"] = json!(7)),
         ("has no id", |document| document["features"][1]["id"] = json!("")),

@@ -7,6 +7,7 @@ pub mod cells;
 pub mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod edge_map;
 pub mod geojson;

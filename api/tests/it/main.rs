@@ -5,6 +5,7 @@ mod cached;
 mod changes;
 #[cfg(unix)]
 mod cli;
+mod edge;
 mod http;
 mod import;
 mod plan;

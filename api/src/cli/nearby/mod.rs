@@ -1,15 +1,19 @@
 //! `cellar nearby`.
 
+mod remote;
+mod rows;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use comfy_table::{CellAlignment, Table, presets};
-use geo_index::tree::{Hit, NearbyQuery};
+use geo_index::edge::Wanted;
+use geo_index::tree::NearbyQuery;
 use geo_index::{Collection, Meters, Position};
-use serde::Deserialize;
 
+use self::remote::Mode;
+use self::rows::{Row, table};
 use super::store_args::StoreArgs;
 use super::{CliError, code, say};
 use crate::pages::{PageError, StorePages};
@@ -22,6 +26,7 @@ Examples:
   cellar nearby --collection cities --lat 48.8566 --lon 2.3522
   cellar nearby --collection cities --lat -33.87 --lon 151.21 --radius 5000 --limit 5
   cellar nearby --collection breweries --lat 51.5 --lon -0.12 --category micro --json | jq '.features[].id'
+  cellar nearby --collection cities --lat 48.8566 --lon 2.3522 --radius 5000 --url http://127.0.0.1:8090
 
 Exit codes: 0 answered, 1 failed, 2 wrong usage.";
 
@@ -58,6 +63,21 @@ pub struct NearbyArgs {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "CELLAR_JSON")]
     json: bool,
 
+    /// Ask the API there, a server's or an edge's, instead of a store
+    #[arg(long, value_name = "URL", conflicts_with = "table", env = "CELLAR_URL")]
+    url: Option<String>,
+
+    /// Whom to ask there
+    #[arg(
+        long,
+        value_enum,
+        value_name = "MODE",
+        default_value = "cell",
+        requires = "url",
+        env = "CELLAR_MODE"
+    )]
+    mode: Mode,
+
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -72,6 +92,13 @@ fn radius(text: &str) -> Result<Meters, String> {
 pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     let origin = Position::new(args.lat, args.lon).map_err(|error| CliError::usage(error.to_string()))?;
     let limit = usize::from(args.limit);
+    if let Some(url) = &args.url {
+        let (collection, category, radius) = (args.collection, args.category, args.radius);
+        let wanted = Wanted { collection, category, position: origin, radius, limit };
+        let found = remote::ask(url, args.mode, wanted).await?;
+        say(&if args.json { found.feature_collection() } else { remote::describe(&found) })?;
+        return Ok(code::OK);
+    }
     let query = NearbyQuery { origin, radius: args.radius, limit, category: args.category, after: None };
     let open = args.store.open().await?;
     let answer = search(open.store.clone(), &args.collection, query).await;
@@ -80,7 +107,7 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     if args.json {
         say(&String::from_utf8_lossy(&write_collection(&answer.hits, &[])))?;
     } else {
-        say(&table(&answer))?;
+        say(&describe(&answer))?;
     }
     Ok(code::OK)
 }
@@ -97,58 +124,17 @@ async fn search(
     Ok(search.nearby(collection, query, Instant::now() + Duration::from_secs(30)).await?)
 }
 
-fn table(answer: &Nearby) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["distance", "id", "name", "category", "lat", "lon"]);
-    for hit in &answer.hits {
-        let position = hit.position();
-        table.add_row([
-            hit.distance().map(human_distance).unwrap_or_default(),
-            hit.id().to_owned(),
-            name(hit),
-            hit.category().unwrap_or_default().to_owned(),
-            format!("{:.5}", position.lat()),
-            format!("{:.5}", position.lon()),
-        ]);
-    }
-    for column in [0, 4, 5] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+fn describe(answer: &Nearby) -> String {
     let (tree, cost) = (answer.work.tree, answer.work.cost);
     format!(
-        "{table}\n{} places; {} pages in {} rounds, {} queries, {} read units",
+        "{}\n{} places; {} pages in {} rounds, {} queries, {} read units",
+        table(answer.hits.iter().map(Row::from)),
         answer.hits.len(),
         tree.pages,
         tree.rounds,
         cost.queries,
         cost.read_units
     )
-}
-
-fn human_distance(distance: Meters) -> String {
-    let metres = distance.get();
-    if metres < 1_000.0 { format!("{metres:.0} m") } else { format!("{:.2} km", metres / 1_000.0) }
-}
-
-/// The property `name`, without control characters that a terminal would obey.
-fn name(hit: &Hit) -> String {
-    #[derive(Deserialize)]
-    struct Tail {
-        properties: Named,
-    }
-    #[derive(Deserialize)]
-    struct Named {
-        name: Option<serde_json::Value>,
-    }
-    let payload = String::from_utf8_lossy(hit.payload());
-    match serde_json::from_str(&format!("{{{payload}")) {
-        Ok(Tail { properties: Named { name: Some(serde_json::Value::String(name)) } }) => {
-            name.chars().filter(|c| !c.is_control()).collect()
-        }
-        _ => String::new(),
-    }
 }
 
 impl From<PageError> for CliError {

@@ -1,0 +1,137 @@
+//! An edge in front of an origin, and requests to it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use cellar_api::config::EdgeConfig;
+use tempfile::TempDir;
+
+use crate::edge::sites::http_client;
+
+/// nginx with njs, stopped when this goes.
+pub(super) struct Edge {
+    script: Child,
+    directory: TempDir,
+    client: reqwest::Client,
+    /// `http://127.0.0.1:<port>`.
+    pub(super) url: String,
+    pub(super) address: SocketAddr,
+}
+
+/// An answer of the edge or of the origin.
+#[derive(Debug)]
+pub(super) struct Got {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// When the request was about to be sent, and when the answer was there.
+    pub(super) during: (Instant, Instant),
+}
+
+impl Got {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The edge's own member of `Cache-Status`, which is the last one.
+    pub(super) fn edge_status(&self) -> &str {
+        let members = self.headers.get_all("cache-status").iter().filter_map(|value| value.to_str().ok());
+        members.last().and_then(|line| line.split(", ").last()).unwrap_or_default()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Edge {
+    /// An edge that waits for its origin for as long as any test does.
+    pub(super) async fn start(origin: &str) -> Self {
+        let origin = origin.to_owned();
+        tokio::task::spawn_blocking(move || Self::launch(&origin)).await.unwrap()
+    }
+
+    fn launch(origin: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/edge/start.sh");
+        let mut script = Command::new(script)
+            .args(["--origin", origin, "--listen", "127.0.0.1:0", "--workers", "1", "--origin-timeout", "60"])
+            .arg("--dir")
+            .arg(directory.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(script.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(url) = line.trim().strip_prefix("listening on ").map(str::to_owned) else {
+            let mut complaint = String::new();
+            script.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+            panic!("nginx did not start: {complaint}");
+        };
+        // Whatever it says from here on is nobody's concern, but it must be able to say it.
+        let stderr = script.stderr.take().unwrap();
+        std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).for_each(drop));
+        let address = url.strip_prefix("http://").unwrap().parse().unwrap();
+        Self { script, directory, client: http_client(), url, address }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Got {
+        self.get_with(path, &[]).await
+    }
+
+    pub(super) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Got {
+        get(&self.client, &self.url, path, headers).await
+    }
+
+    /// Files of the cache: one for each answer in each coding.
+    pub(super) fn kept(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.directory.path().join("cache")).unwrap();
+        files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_none()).collect()
+    }
+}
+
+pub(super) async fn get(client: &reqwest::Client, url: &str, path: &str, headers: &[(&str, &str)]) -> Got {
+    let began = Instant::now();
+    let mut request = client.get(format!("{url}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.unwrap();
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let body = answer.bytes().await.unwrap();
+    Got { status, headers, body, during: (began, Instant::now()) }
+}
+
+impl Drop for Edge {
+    /// The script stops nginx when it is told to stop; it must not be killed before that.
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.script.id().to_string()).status();
+        let end = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < end {
+            if !matches!(self.script.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.script.kill();
+        let _ = self.script.wait();
+    }
+}
+
+/// Lifetimes at shared caches, in seconds. They vary by a tenth and are rounded down.
+pub(super) fn lifetimes(fresh: u64, while_revalidate: u64, if_error: u64) -> EdgeConfig {
+    EdgeConfig {
+        max_age: Duration::ZERO,
+        shared_max_age: Duration::from_secs(fresh),
+        stale_while_revalidate: Duration::from_secs(while_revalidate),
+        stale_if_error: Duration::from_secs(if_error),
+        ..EdgeConfig::default()
+    }
+}

@@ -225,7 +225,9 @@ impl Inner {
                 self.counters.requests.add(1);
                 self.counters.sent.add(paths);
                 sending.current = None;
-                sending.failures = 0;
+                if std::mem::take(&mut sending.failures) > 0 {
+                    tracing::info!("the edge takes purges again");
+                }
                 sending.bucket.spend(paths);
                 self.counters.spent.add(paths);
                 sending.month.add(paths).await;

@@ -47,7 +47,7 @@ pub struct EdgeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090", env = "CELLAR_EDGE_LISTEN")]
     listen: SocketAddr,
 
-    /// Density map, as CloudFront's KeyValueStore imports it
+    /// Density map, as CloudFront's key-value store imports it
     #[arg(long, value_name = "FILE", env = "CELLAR_EDGE_MAP", conflicts_with = "map_of")]
     map: Option<PathBuf>,
 

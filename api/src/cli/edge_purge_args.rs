@@ -42,7 +42,7 @@ impl EdgePurgeArgs {
         if let Some(url) = given(&self.url) {
             let settings = purge_settings(&ProcessEnv, EdgeKind::Nginx, settle)?;
             let edge = NginxPurge::new(&url)
-                .map_err(|problem| CliError::usage(format!("--edge-purge is {url:?}; {problem}")))?;
+                .map_err(|problem| CliError::usage(format!("--edge-purge: {problem}")))?;
             return Ok(Some((Box::new(edge), settings)));
         }
         let Some(id) = given(&self.cloudfront) else { return Ok(None) };

@@ -53,7 +53,7 @@ impl Bucket {
 /// What was spent in the calendar month (UTC).
 pub(super) struct Month {
     board: Option<Arc<dyn Board>>,
-    month: String,
+    name: String,
     spent: u64,
     /// Not on the board yet.
     unsaved: u64,
@@ -64,19 +64,19 @@ const TABLE: &str = "edge-purge-paths";
 
 impl Month {
     pub(super) fn new(board: Option<Arc<dyn Board>>) -> Self {
-        Self { board, month: String::new(), spent: 0, unsaved: 0 }
+        Self { board, name: String::new(), spent: 0, unsaved: 0 }
     }
 
     /// Paths spent in the month of an instant.
     pub(super) async fn spent(&mut self, unix_ms: u64) -> u64 {
-        let month = name(unix_ms);
-        if self.month != month {
-            (self.month, self.spent, self.unsaved) = (month, 0, 0);
+        let name = name_of(unix_ms);
+        if self.name != name {
+            (self.name, self.spent, self.unsaved) = (name, 0, 0);
         }
         if let Some(board) = &self.board {
             match timeout(BOARD_LIMIT, board.top(TABLE, MONTHS)).await {
                 Ok(Ok(months)) => {
-                    let found = months.iter().find(|(month, _)| *month == self.month);
+                    let found = months.iter().find(|(month, _)| *month == self.name);
                     self.spent = found.map_or(0, |(_, paths)| *paths as u64) + self.unsaved;
                 }
                 failed => tracing::debug!(?failed, "the month's purges are counted here alone"),
@@ -90,7 +90,7 @@ impl Month {
         self.spent += paths;
         self.unsaved += paths;
         let Some(board) = &self.board else { return };
-        let scores = [(self.month.clone(), self.unsaved)];
+        let scores = [(self.name.clone(), self.unsaved)];
         if let Ok(Ok(())) = timeout(BOARD_LIMIT, board.add_scores(TABLE, &scores, MONTHS, KEPT)).await {
             self.unsaved = 0;
         }
@@ -98,7 +98,7 @@ impl Month {
 }
 
 /// A month as in `2026-11`.
-fn name(unix_ms: u64) -> String {
+fn name_of(unix_ms: u64) -> String {
     let date = DateTime::from_secs((unix_ms / 1_000) as i64).fmt(DateTimeFormat::DateTime);
     // A clock beyond the year 9999 has one long month.
     date.ok().and_then(|date| date.get(..7).map(str::to_owned)).unwrap_or_default()
@@ -112,15 +112,18 @@ mod tests {
     fn a_bucket_fills_at_its_rate() {
         let start = Instant::now();
         let mut bucket = Bucket::new(60, start);
-        assert_eq!(bucket.wait(start), Duration::ZERO);
+        let wait_ms = |bucket: &mut Bucket, after_s: u64| {
+            (bucket.wait(start + Duration::from_secs(after_s)).as_secs_f64() * 1e3).round() as u64
+        };
+        assert_eq!(wait_ms(&mut bucket, 0), 0);
         bucket.spend(90);
-        assert_eq!(bucket.wait(start), Duration::from_secs(31), "large orders are paid for afterwards");
-        assert_eq!(bucket.wait(start + Duration::from_secs(31)), Duration::ZERO);
-        bucket.spend(1);
-        assert_eq!(bucket.wait(start + Duration::from_secs(31)), Duration::from_secs(1));
-        assert_eq!(bucket.wait(start + Duration::from_hours(1)), Duration::ZERO);
+        assert_eq!(wait_ms(&mut bucket, 0), 31_000, "large orders are paid for afterwards");
+        assert_eq!(wait_ms(&mut bucket, 31), 0);
+        bucket.spend(3);
+        assert_eq!(wait_ms(&mut bucket, 31), 3_000);
+        assert_eq!(wait_ms(&mut bucket, 3_600), 0);
         bucket.spend(60);
-        assert!(bucket.wait(start + Duration::from_hours(1)) > Duration::ZERO, "it holds a minute's worth");
+        assert_eq!(wait_ms(&mut bucket, 3_600), 1_000, "it holds a minute's worth");
     }
 
     #[test]
@@ -128,7 +131,7 @@ mod tests {
         for (unix_s, month) in
             [(0, "1970-01"), (951_782_400, "2000-02"), (1_796_083_199, "2026-11"), (1_796_083_200, "2026-12")]
         {
-            assert_eq!(name(unix_s * 1_000), month);
+            assert_eq!(name_of(unix_s * 1_000), month);
         }
     }
 }

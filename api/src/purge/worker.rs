@@ -198,10 +198,11 @@ impl Inner {
     /// Makes a purge the current one, as coarse as the budget asks for. Nothing may come between this and taking it
     /// from the queue: a stop would lose it.
     fn order(&self, purge: Purge, left: u64, sending: &mut Sending, now: Instant) {
-        let fits = |purge: &Purge| purge.paths() <= left;
-        let candidates = [purge.clone(), purge.by_collection(), Purge::everything()];
-        let Some(purge) = candidates.into_iter().find(fits) else {
-            self.counters.over_budget.add(purge.paths());
+        let paths = purge.paths();
+        let coarser = purge.by_collection();
+        let mut candidates = [purge, coarser, Purge::everything()].into_iter();
+        let Some(purge) = candidates.find(|purge| purge.paths() <= left) else {
+            self.counters.over_budget.add(paths);
             if !std::mem::replace(&mut sending.over_budget, true) {
                 let budget = self.settings.budget;
                 tracing::warn!(
@@ -225,7 +226,9 @@ impl Inner {
                 self.counters.requests.add(1);
                 self.counters.sent.add(paths);
                 sending.current = None;
-                sending.failures = 0;
+                if std::mem::take(&mut sending.failures) > 0 {
+                    tracing::info!("the edge takes purges again");
+                }
                 sending.bucket.spend(paths);
                 self.counters.spent.add(paths);
                 sending.month.add(paths).await;

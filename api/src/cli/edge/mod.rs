@@ -47,7 +47,7 @@ pub struct EdgeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090", env = "CELLAR_EDGE_LISTEN")]
     listen: SocketAddr,
 
-    /// Density map, as CloudFront's KeyValueStore imports it
+    /// Density map, as CloudFront's key-value store imports it
     #[arg(long, value_name = "FILE", env = "CELLAR_EDGE_MAP", conflicts_with = "map_of")]
     map: Option<PathBuf>,
 
@@ -172,13 +172,12 @@ async fn pass_on(stderr: ChildStderr) -> Option<String> {
     last
 }
 
-/// The origin as nginx takes it.
+/// The origin as nginx takes it. The error does not repeat it: a password may be in it.
 fn origin(url: &Url) -> Result<String, CliError> {
     let bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
-    match url.host_str().filter(|_| bare && url.scheme() == "http") {
+    match url.host_str().filter(|_| bare && url.password().is_none() && url.scheme() == "http") {
         Some(host) => Ok(format!("http://{host}:{}", url.port_or_known_default().unwrap_or(80))),
-        None => Err(CliError::usage(format!("--origin is {:?}", url.as_str()))
-            .hint("it has to be an address as in http://127.0.0.1:8080")),
+        None => Err(CliError::usage("--origin: it has to be an address as in http://127.0.0.1:8080")),
     }
 }
 

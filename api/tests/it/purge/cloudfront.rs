@@ -80,6 +80,30 @@ async fn a_refusal_is_told_by_its_code_and_without_names() {
     assert!(!format!("{edge:?}").contains("s3cr3t"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_server_tells_its_distribution() {
+    use crate::cli::process::{Desk, Ended, Running, until};
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (url, seen) = runtime.block_on(cloudfront(false));
+    let desk = Desk::new();
+    let mut command = desk.cellar(&["serve", "--listen", "127.0.0.1:0", "--cloudfront", "E2QWRUHAPOMQZL"]);
+    command.env("AWS_ENDPOINT_URL_CLOUDFRONT", &url).env("CELLAR_EDGE_PURGE_WINDOW_MS", "0");
+    let server = Running::start(command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b"));
+    until("the feed", || (server.get("/ready")["feed"]["state"] == "running").then_some(()));
+    desk.write("a.csv", "id,lat,lon\na,48.8566,2.3522\n");
+    desk.ok(&["import", "a.csv", "-c", "places"]);
+    let body = until("the order", || seen.lock().unwrap().first().map(|(.., body)| body.clone()));
+    assert!(
+        body.contains("<Quantity>1</Quantity><Items><Path>#places:831fb4fffffffff</Path></Items>"),
+        "{body}"
+    );
+    server.stop();
+    let both = ["serve", "--cloudfront", "E2QWRUHAPOMQZL", "--edge-purge", "http://127.0.0.1:8090"];
+    assert_eq!(Ended::of(&mut desk.cellar(&both)).code, Some(2), "one edge at a time");
+}
+
 #[test]
 fn a_distribution_has_an_id_and_credentials() {
     let error = CloudFrontPurge::new("d111111abcdef8.cloudfront.net", &sdk(), None).unwrap_err();

@@ -93,7 +93,9 @@ impl Node {
         let (input, answers) = (&mut self.urls, &mut self.answers);
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                urls.iter().for_each(|url| writeln!(input, "{url}").unwrap());
+                for url in urls {
+                    writeln!(input, "{url}").unwrap();
+                }
                 input.flush().unwrap();
             });
             let lines = answers.lines().take(urls.len());

@@ -89,12 +89,7 @@ impl Tiers {
 
     /// Starts what goes on beside requests: the feed, the bus, and counting hot cells.
     pub fn start(&self, feed: Feed) -> Upkeep {
-        let sink = Arc::new(CacheSink {
-            cache: self.pages.cache().clone(),
-            board: self.board.clone(),
-            edge: self.edge.clone(),
-            caught_up: watch::channel(None).0,
-        });
+        let sink = self.sink();
         let (stop, stopped) = watch::channel(());
         let consumer = self.consumer(feed, sink.clone());
         let status = consumer.status();
@@ -113,6 +108,15 @@ impl Tiers {
             tasks.push(tokio::spawn(until(stopped, flush(Arc::clone(&self.hot), board))));
         }
         Upkeep { tiers: self.clone(), status, stop, tasks }
+    }
+
+    fn sink(&self) -> Arc<CacheSink> {
+        Arc::new(CacheSink {
+            cache: self.pages.cache().clone(),
+            board: self.board.clone(),
+            edge: self.edge.clone(),
+            caught_up: watch::channel(None).0,
+        })
     }
 
     fn consumer(&self, feed: Feed, sink: Arc<CacheSink>) -> Consumer {
@@ -269,3 +273,6 @@ impl Sink for CacheSink {
         self.caught_up.send_replace(Some(at));
     }
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests;

@@ -89,6 +89,10 @@ fn what_is_not_there_is_named() {
         (&["get", "a", "-c", "nope"], &[no_collection]),
         (&["get", "z", "-c", "places"], &["collection `places` has no place `z`"]),
         (&["nearby", "-c", "nope", "--lat", "1", "--lon", "2"], &[no_collection]),
+        (
+            &["nearby", "-c", "places", "--lat", "1", "--lon", "2", "--url", "http://127.0.0.1:1"],
+            &["refused", "check --url"],
+        ),
         (&["verify", "-c", "nope"], &[no_collection]),
         (&["export", "-", "-c", "nope"], &[no_collection]),
         (&["export", "b.geojson", "-c", "nope"], &[no_collection]),

@@ -46,7 +46,7 @@ redis:
 	@command -v redis-server >/dev/null || { apt-get update -q && apt-get install -q -y redis-server; }
 
 # Figures for docs/BENCHMARKS.md.
-bench: redis
+bench: nginx redis
 	$(CARGO) bench -p geo-index --bench warm
 	$(CARGO) bench -p geo-index --bench growth
 	$(CARGO) bench -p geo-index --bench codec
@@ -57,6 +57,7 @@ bench: redis
 	$(CARGO) bench -p cellar-api --bench pages
 	$(CARGO) bench -p cellar-api --bench l2
 	$(CARGO) bench -p cellar-api --bench http
+	$(CARGO) bench -p cellar-api --bench edge
 
 demo:
 	$(CARGO) run --release --bin cellar -- demo

@@ -75,3 +75,23 @@ fn verify_finds_no_difference() {
         "{report}"
     );
 }
+
+#[test]
+fn nearby_asks_a_server_and_says_who_vouches() {
+    let desk = imported(600);
+    let server = desk.serve(&[]);
+    let place = ["-c", "places", "--lat", "0.5", "--lon", "-0.25", "--radius", "40000", "--limit", "7"];
+    let local = json(&desk.ok(&[&["nearby", "--json"][..], &place].concat()));
+    let ask = |more: &[&str]| desk.ok(&[&["nearby", "--url", &server.url], &place[..], more].concat());
+    for mode in ["cell", "exact"] {
+        let printed = json(&ask(&["--json", "--mode", mode]));
+        assert_eq!(printed["features"], local["features"], "{mode}");
+    }
+    let (by_cell, by_exact) = (ask(&[]), ask(&["--mode", "exact"]));
+    assert!(by_cell.contains("certified by the answer of gh:s"), "{by_cell}");
+    assert!(by_exact.contains("by the exact endpoint; asked: exact"), "{by_exact}");
+    let rows =
+        |text: &str| text.lines().filter(|line| line.contains(" km ")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(rows(&by_cell), rows(&desk.ok(&[&["nearby"][..], &place].concat())));
+    server.stop();
+}

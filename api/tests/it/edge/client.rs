@@ -1,5 +1,7 @@
 //! Whatever a client answers equals brute force, in set, order and distance.
 
+use std::sync::Arc;
+
 use cellar_api::client::{By, ClientError, Found, NearbyClient, Outcome};
 use cellar_api::config::EdgeConfig;
 use geo_index::Meters;
@@ -64,6 +66,26 @@ async fn every_answer_equals_brute_force() {
     assert!(more_tries > all / 50, "{more_tries} of {all} after more tries");
     assert!(exact > all / 50, "{exact} of {all} by the exact endpoint");
     assert!((all / 10..all * 3 / 4).contains(&empty), "{empty} of {all} found nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_serves_many_at_once() {
+    let site = Arc::new(Site::town("town", at(48.8566, 2.3522)));
+    let origin = Origin::start(std::slice::from_ref(&*site), EdgeConfig::default()).await;
+    let client = Arc::new(NearbyClient::new(transport(&origin.url)));
+    let calls: Vec<_> = (0..60)
+        .map(|seed| {
+            let (site, client) = (Arc::clone(&site), Arc::clone(&client));
+            tokio::spawn(async move {
+                let wanted = site.wanted(&mut rng(seed));
+                let found = client.nearby(wanted.clone(), PATIENCE).await.unwrap();
+                assert_eq!(results(&found), site.brute_force(&wanted), "user {seed}");
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -187,7 +187,7 @@ async fn a_call_ends_at_its_deadline_and_leaves_time_for_the_exact_endpoint() {
     let origin = Origin::start(&sites, EdgeConfig::default()).await;
     let halting = NearbyClient::new(Halting(transport(&origin.url)));
     // Half of it passes before the exact endpoint is asked.
-    let found = halting.nearby(wanted.clone(), Duration::from_secs(4)).await.unwrap();
+    let found = halting.nearby(wanted.clone(), Duration::from_secs(10)).await.unwrap();
     assert_eq!((found.by, results(&found)), (By::Exact, sites[0].brute_force(&wanted)));
 }
 

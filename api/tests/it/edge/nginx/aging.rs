@@ -148,3 +148,17 @@ async fn a_write_is_visible_when_its_answers_have_expired() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_write_is_visible_at_once_when_its_tags_are_purged() {
+    let (_, origin, edge) = town(lifetimes(HOUR_S, 0, 0)).await;
+    let first = edge.get(CELL).await;
+    add_place(&origin).await;
+    assert!(!is_new(&edge.get(CELL).await), "it is fresh for an hour");
+    // Any one of them will do.
+    let tag = first.header("cache-tag").split(", ").next().unwrap();
+    assert!(tag.starts_with("town:"), "{tag}");
+    assert_eq!(edge.purge(tag).await, 1);
+    assert!(is_new(&edge.get(CELL).await));
+    assert_eq!(edge.purge("town:nothing").await, 0);
+}

@@ -90,6 +90,14 @@ impl Edge {
         get(&self.client, &self.url, path, headers).await
     }
 
+    /// Has it forget what bears a tag; how many files that were.
+    pub(super) async fn purge(&self, tag: &str) -> u64 {
+        let order = serde_json::json!({ "tags": [tag] });
+        let sent = self.client.post(format!("{}/_edge/purge", self.url)).json(&order).send().await.unwrap();
+        let done: serde_json::Value = sent.json().await.unwrap();
+        done["purged"].as_u64().unwrap()
+    }
+
     /// Files of the cache: one for each answer in each coding.
     pub(super) fn kept(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.directory.path().join("cache")).unwrap();

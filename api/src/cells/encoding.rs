@@ -63,7 +63,7 @@ impl Coding {
     }
 
     /// The bytes in this coding.
-    pub(super) fn encode(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn encode(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Self::Brotli => {
                 let out = Vec::with_capacity(bytes.len() / 4);

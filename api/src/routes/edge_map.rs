@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use geo_index::Collection;
 use geo_index::edge::DEFAULT_PRECISION;
 use serde::Serialize;
 use utoipa::ToSchema;
-use xxhash_rust::xxh3::xxh3_128;
 
+use super::conditional::tagged;
 use super::openapi::{CollectionParameter, CollectionProblems};
 use super::require_collection;
 use crate::edge_map::StoredMap;
@@ -98,22 +98,8 @@ fn rfc3339(unix_ms: u64) -> Option<String> {
 
 fn answer(document: &EdgeMapDocument, asked: &HeaderMap) -> Response {
     let text = serde_json::to_vec(document).unwrap_or_default();
-    let etag = format!("\"{:032x}\"", xxh3_128(&text));
     let lifetime = if document.made.is_some() { OF_A_MAP } else { OF_NO_MAP };
-    let headers = [(header::CACHE_CONTROL, HeaderValue::from_static(lifetime)), (header::ETAG, hex(&etag))];
-    if is_at_hand(asked, &etag) {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
-    }
-    (headers, [(header::CONTENT_TYPE, "application/json")], text).into_response()
-}
-
-fn hex(etag: &str) -> HeaderValue {
-    HeaderValue::from_str(etag).expect("quotes and digits are a header's value")
-}
-
-/// Whether `If-None-Match` has the tag, compared weakly (RFC 9110, 13.1.2).
-fn is_at_hand(asked: &HeaderMap, etag: &str) -> bool {
-    let values = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+    let mut response = tagged(asked, "application/json", text);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
+    response
 }

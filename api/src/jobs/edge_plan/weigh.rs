@@ -1,20 +1,18 @@
 //! Answers as bytes: rendered as the API would, and compressed as a CDN would.
 
-use std::io::Write as _;
-
-use geo_index::edge::{SnapCell, certified_radius};
-use geo_index::tree::{Hit, NearbyAnswer, NearbyQuery};
-use geo_index::{Meters, Position};
+use geo_index::Position;
+use geo_index::edge::CellUrl;
+use geo_index::tree::NearbyQuery;
 use rustc_hash::FxHashMap;
 
 use super::Plan;
 use super::index::Index;
 use super::scheme::{Key, Visit};
+use crate::cells::body::CellBody;
+use crate::cells::encoding::Coding;
 
-/// Brotli's quality: what servers use for answers that are made while somebody waits.
-const QUALITY: i32 = 5;
-/// Log of brotli's window, in bytes: 4 MB, its tools' default.
-const WINDOW_LOG: i32 = 22;
+/// A name of the usual length: it is in every answer once.
+const COLLECTION: &str = "places";
 
 /// Sizes of one answer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +31,11 @@ pub(super) fn sample(job: &Plan, index: &mut Index, visits: &[Visit]) -> Vec<Wei
 
 fn weigh(job: &Plan, index: &mut Index, key: Key) -> Option<Weight> {
     let text = match key {
-        Key::Cell(cell) => cell_answer(cell, &index.places_of(cell).ok()?),
+        Key::Cell(cell) => {
+            let url = CellUrl { collection: COLLECTION.parse().ok()?, cell, category: None };
+            let found = index.places_of(cell).ok()?;
+            CellBody::new(&url, &found.hits, found.next.is_some()).json
+        }
         Key::Position(lat, lon) => {
             let origin = Position::new(f64::from_bits(lat), f64::from_bits(lon)).ok()?;
             let (radius, limit) = (job.radius, job.limit);
@@ -41,36 +43,6 @@ fn weigh(job: &Plan, index: &mut Index, key: Key) -> Option<Weight> {
             crate::routes::answer::write_collection(&index.nearby(query).ok()?.hits, &[])
         }
     };
-    Some(Weight { json_bytes: text.len(), brotli_bytes: compressed(&text)? })
-}
-
-/// The members that docs/EDGE.md gives a cell answer.
-fn cell_answer(cell: SnapCell, found: &NearbyAnswer) -> Vec<u8> {
-    let last = found.hits.last().and_then(Hit::distance);
-    let certified: Meters = certified_radius(cell, last, found.next.is_some());
-    let mut out = Vec::new();
-    // Writing to a vector cannot fail.
-    let _ = write!(
-        out,
-        r#"{{"type":"FeatureCollection","cell":"{cell}","certified_radius_m":{},"numberReturned":{},"features":["#,
-        certified.get(),
-        found.hits.len()
-    );
-    for (i, hit) in found.hits.iter().enumerate() {
-        out.extend_from_slice(if i > 0 { br#",{"type":"Feature","# } else { br#"{"type":"Feature","# });
-        out.extend_from_slice(hit.payload());
-    }
-    out.extend_from_slice(b"]}");
-    out
-}
-
-fn compressed(text: &[u8]) -> Option<usize> {
-    let params = brotli::enc::BrotliEncoderParams {
-        quality: QUALITY,
-        lgwin: WINDOW_LOG,
-        ..brotli::enc::BrotliEncoderParams::default()
-    };
-    let mut out = Vec::new();
-    brotli::BrotliCompress(&mut &*text, &mut out, &params).ok()?;
-    Some(out.len())
+    let brotli_bytes = Coding::Brotli.encode(&text).ok()?.len();
+    Some(Weight { json_bytes: text.len(), brotli_bytes })
 }

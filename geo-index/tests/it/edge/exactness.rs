@@ -205,5 +205,5 @@ fn counts_tell_dense_from_sparse() {
     };
     assert_eq!(Some(by(0.95, 128)), digit(quarter));
     assert!(by(0.0, 128) == 3 && by(0.5, 128) <= by(0.95, 128), "fewer to serve, coarser cells");
-    assert!(by(0.95, 1_024) < by(0.95, 32), "longer lists, coarser cells");
+    assert!(by(0.95, 4_096) < by(0.95, 32), "longer lists, coarser cells");
 }

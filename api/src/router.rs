@@ -1,11 +1,11 @@
 //! Paths and what answers them.
 
 use axum::Router;
-use axum::http::Uri;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get};
+use axum::handler::Handler;
+use axum::http::{StatusCode, Uri};
+use axum::routing::MethodRouter;
 
-use crate::middleware::observe;
+use crate::middleware::observe::{data, open};
 use crate::params::cell_url;
 use crate::problem::Problem;
 use crate::routes::{
@@ -15,31 +15,30 @@ use crate::state::AppState;
 
 /// The API.
 pub fn router(state: AppState) -> Router {
-    // One layer each: a layer costs every request a clone of all that is below it.
-    let limited =
-        collect(limited_routes()).layer(from_fn_with_state(state.clone(), observe::observe_admitted));
-    collect(open_routes())
-        .fallback(unknown_route)
-        .layer(from_fn_with_state(state.clone(), observe::observe))
-        .merge(limited)
-        .with_state(state)
+    let routes = data_routes().into_iter().chain(open_routes());
+    let router = routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    router.fallback(open(unknown_route)).with_state(state)
 }
 
 /// Every path of the router, for the test that compares them with the document.
 pub fn paths() -> Vec<&'static str> {
-    open_routes().into_iter().chain(limited_routes()).map(|(path, _)| path).collect()
+    open_routes().into_iter().chain(data_routes()).map(|(path, _)| path).collect()
 }
 
 /// Data: requests have a deadline, are shed under load, and writes take a token.
-fn limited_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+fn data_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+    let methods = || MethodRouter::new().fallback(data(unknown_method));
     vec![
-        ("/v1/collections", get(collections::list)),
-        ("/v1/collections/{collection}", get(collections::get).put(collections::put)),
-        ("/v1/collections/{collection}/nearby", get(nearby::nearby)),
-        ("/v1/collections/{collection}/cells/{cell}/nearby", get(cells::nearby)),
-        ("/v1/collections/{collection}/edge-map", get(edge_map::get)),
-        ("/v1/collections/{collection}/items", get(items::items).post(batch::post)),
-        ("/v1/collections/{collection}/items/{id}", get(item::get).put(item::put).delete(item::delete)),
+        ("/v1/collections", methods().get(data(collections::list))),
+        ("/v1/collections/{collection}", methods().get(data(collections::get)).put(data(collections::put))),
+        ("/v1/collections/{collection}/nearby", methods().get(data(nearby::nearby))),
+        ("/v1/collections/{collection}/cells/{cell}/nearby", methods().get(data(cells::nearby))),
+        ("/v1/collections/{collection}/edge-map", methods().get(data(edge_map::get))),
+        ("/v1/collections/{collection}/items", methods().get(data(items::items)).post(data(batch::post))),
+        (
+            "/v1/collections/{collection}/items/{id}",
+            methods().get(data(item::get)).put(data(item::put)).delete(data(item::delete)),
+        ),
     ]
 }
 
@@ -57,8 +56,17 @@ fn open_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
     ]
 }
 
-fn collect(routes: Vec<(&'static str, MethodRouter<AppState>)>) -> Router<AppState> {
-    routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+fn get<H, T>(handler: H) -> MethodRouter<AppState>
+where
+    H: Handler<T, AppState>,
+    T: 'static,
+{
+    MethodRouter::new().get(open(handler)).fallback(open(unknown_method))
+}
+
+/// The router adds which methods there are.
+async fn unknown_method() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
 }
 
 /// An empty segment is no route, but it is part of the path of a cell answer (docs/EDGE.md, P4 and P5).

@@ -1,7 +1,6 @@
 //! What a request for data passes on its way to its handler.
 
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 
 use super::{deadline, shed, write_guard};
@@ -9,8 +8,15 @@ use crate::problem::Problem;
 use crate::state::AppState;
 
 /// Takes a request in if there is room for it and it may do what it asks for, and gives it so much time.
-pub async fn admit(state: &AppState, request: Request, next: Next) -> Result<Response, Problem> {
+pub async fn admit<F>(
+    state: &AppState,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Result<Response, Problem>
+where
+    F: Future<Output = Response>,
+{
     let _permit = shed::permit(state)?;
     write_guard::check(&state.writes, &request)?;
-    deadline::limit(&state.config, request, next).await
+    deadline::limit(&state.config, request, answer).await
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
-use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::config::ApiConfig;
@@ -30,13 +29,20 @@ impl FromRequestParts<AppState> for Deadline {
 }
 
 /// Sets the deadline, and answers when it has passed without an answer.
-pub async fn limit(config: &ApiConfig, mut request: Request, next: Next) -> Result<Response, Problem> {
+pub async fn limit<F>(
+    config: &ApiConfig,
+    mut request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Result<Response, Problem>
+where
+    F: Future<Output = Response>,
+{
     let time_limit = match *request.method() {
         Method::GET | Method::HEAD => config.read_time_limit,
         _ => config.write_time_limit,
     };
     let deadline = Instant::now() + time_limit;
     request.extensions_mut().insert(Deadline(deadline));
-    let answer = tokio::time::timeout_at((deadline + GRACE).into(), next.run(request)).await;
+    let answer = tokio::time::timeout_at((deadline + GRACE).into(), answer(request)).await;
     answer.map_err(|_| Problem::out_of_time().internal("the handler overran its deadline"))
 }

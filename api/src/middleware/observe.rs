@@ -6,12 +6,13 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
+use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cellar_cache::status;
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use geo_index::tree::SearchWork;
 use tracing::Instrument as _;
 
@@ -35,14 +36,43 @@ pub struct SearchTiming {
     pub elapsed: Duration,
 }
 
-/// Observes a request.
-pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    observed(&state, request, |request| next.run(request)).await
+/// A handler whose requests are observed. Not a layer: a layer costs every request a clone of all that is below it, and
+/// some boxes.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<H> {
+    handler: H,
+    admits: bool,
 }
 
-/// Observes a request for data, which has to be admitted.
-pub async fn observe_admitted(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    observed(&state, request, |request| admit(&state, request, next).map(IntoResponse::into_response)).await
+/// Observes a handler that answers even when nothing else does.
+pub const fn open<H>(handler: H) -> Observed<H> {
+    Observed { handler, admits: false }
+}
+
+/// Observes a handler of data, whose requests have to be admitted.
+pub const fn data<H>(handler: H) -> Observed<H> {
+    Observed { handler, admits: true }
+}
+
+impl<H, T> Handler<T, AppState> for Observed<H>
+where
+    H: Handler<T, AppState>,
+    T: 'static,
+{
+    type Future = BoxFuture<'static, Response>;
+
+    fn call(self, request: Request, state: AppState) -> Self::Future {
+        let Self { handler, admits } = self;
+        Box::pin(async move {
+            let answer = |request| handler.call(request, state.clone());
+            if admits {
+                let answer = |request| admit(&state, request, answer).map(IntoResponse::into_response);
+                observed(&state, request, answer).await
+            } else {
+                observed(&state, request, answer).await
+            }
+        })
+    }
 }
 
 async fn observed<F>(state: &AppState, request: Request, answer: impl FnOnce(Request) -> F) -> Response
@@ -72,18 +102,24 @@ where
 fn add_headers(response: &mut Response, id: &str) {
     let timing = response.extensions().get::<SearchTiming>().copied();
     let used = response.extensions().get::<Use>().copied();
-    let status = cache_status(timing.as_ref(), used);
-    let timing = timing.as_ref().map(server_timing);
+    let status = match (&timing, used) {
+        (None, Some(Use::Hit { ttl_ms: None })) => Some(HeaderValue::from_static("cellar-rendered; hit")),
+        _ => value(cache_status(timing.as_ref(), used)),
+    };
+    let timing = value(timing.as_ref().map(server_timing));
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
-    for (name, value) in
-        [(request_id::HEADER, Some(id.to_owned())), (SERVER_TIMING, timing), (CACHE_STATUS, status)]
-    {
-        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+    let id = HeaderValue::from_str(id).ok();
+    for (name, value) in [(request_id::HEADER, id), (SERVER_TIMING, timing), (CACHE_STATUS, status)] {
+        if let Some(value) = value {
             headers.insert(name, value);
         }
     }
+}
+
+fn value(text: Option<String>) -> Option<HeaderValue> {
+    HeaderValue::from_str(&text?).ok()
 }
 
 fn server_timing(timing: &SearchTiming) -> String {

@@ -140,7 +140,8 @@ impl<T: Transport> NearbyClient<T> {
     }
 }
 
-/// What the exact endpoint refuses is refused although a cell could answer it: the same call means the same everywhere.
+/// Refuses what the exact endpoint of any server refuses, although a cell could answer it. The largest radius is the
+/// server's own.
 fn check(wanted: &Wanted) -> Result<(), ClientError> {
     if !(1..=MAX_LIMIT).contains(&wanted.limit) {
         return Err(ClientError::Invalid { parameter: "limit", allowed: "1 to 100" });

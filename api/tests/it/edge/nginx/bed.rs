@@ -11,8 +11,6 @@ use axum::http::{HeaderMap, StatusCode};
 use cellar_api::config::EdgeConfig;
 use tempfile::TempDir;
 
-use crate::edge::sites::http_client;
-
 /// nginx with njs, stopped when this goes.
 pub(super) struct Edge {
     script: Child,
@@ -79,7 +77,9 @@ impl Edge {
         let stderr = script.stderr.take().unwrap();
         std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).for_each(drop));
         let address = url.strip_prefix("http://").unwrap().parse().unwrap();
-        Self { script, directory, client: http_client(), url, address }
+        // nginx makes the next request of a connection wait for the update that the one before has set off.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        Self { script, directory, client, url, address }
     }
 
     pub(super) async fn get(&self, path: &str) -> Got {
@@ -87,7 +87,15 @@ impl Edge {
     }
 
     pub(super) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Got {
-        get(&self.client, &self.url, path, headers).await
+        let began = Instant::now();
+        let mut request = self.client.get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.bytes().await.unwrap();
+        Got { status, headers, body, during: (began, Instant::now()) }
     }
 
     /// Has it forget what bears a tag; how many files that were.
@@ -103,18 +111,6 @@ impl Edge {
         let files = std::fs::read_dir(self.directory.path().join("cache")).unwrap();
         files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_none()).collect()
     }
-}
-
-pub(super) async fn get(client: &reqwest::Client, url: &str, path: &str, headers: &[(&str, &str)]) -> Got {
-    let began = Instant::now();
-    let mut request = client.get(format!("{url}{path}"));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let answer = request.send().await.unwrap();
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let body = answer.bytes().await.unwrap();
-    Got { status, headers, body, during: (began, Instant::now()) }
 }
 
 impl Drop for Edge {

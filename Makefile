@@ -4,7 +4,7 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint unit deny edge bench demo cargo-deny curl nginx redis
+.PHONY: test format lint unit deny edge bench demo cargo-deny curl redis node nginx
 
 test: format lint unit deny edge
 
@@ -16,8 +16,8 @@ lint:
 	$(CARGO) check -p cellar-api --no-default-features --locked
 
 # A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server, the
-# client of cell answers through nginx.
-unit: curl nginx redis
+# edge against its function in node and in nginx.
+unit: curl redis node nginx
 	$(CARGO) test --workspace --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
@@ -32,9 +32,11 @@ curl:
 	@command -v curl >/dev/null || { apt-get update -q && apt-get install -q -y curl; }
 
 # The CDN's function, by itself and in nginx in front of a stub origin; node and nginx are from the system's packages.
-edge: nginx
-	@command -v node >/dev/null || { apt-get update -q && apt-get install -q -y nodejs; }
+edge: node nginx
 	infra/edge/test/run.sh
+
+node:
+	@command -v node >/dev/null || { apt-get update -q && apt-get install -q -y nodejs; }
 
 nginx:
 	@test -e /usr/lib/nginx/modules/ngx_http_js_module.so \

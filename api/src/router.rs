@@ -8,7 +8,9 @@ use axum::routing::{MethodRouter, get};
 use crate::middleware::observe;
 use crate::params::cell_url;
 use crate::problem::Problem;
-use crate::routes::{self, batch, cells, collections, health, item, items, nearby, openapi, problems};
+use crate::routes::{
+    self, batch, cells, collections, edge_map, health, item, items, nearby, openapi, problems,
+};
 use crate::state::AppState;
 
 /// The API.
@@ -35,6 +37,7 @@ fn limited_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/v1/collections/{collection}", get(collections::get).put(collections::put)),
         ("/v1/collections/{collection}/nearby", get(nearby::nearby)),
         ("/v1/collections/{collection}/cells/{cell}/nearby", get(cells::nearby)),
+        ("/v1/collections/{collection}/edge-map", get(edge_map::get)),
         ("/v1/collections/{collection}/items", get(items::items).post(batch::post)),
         ("/v1/collections/{collection}/items/{id}", get(item::get).put(item::put).delete(item::delete)),
     ]

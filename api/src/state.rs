@@ -12,8 +12,10 @@ use tokio::sync::Semaphore;
 use crate::cells::Cells;
 use crate::changes::Status;
 use crate::config::{ApiConfig, EdgeConfig, WriteConfig};
+use crate::edge_map::EdgeMaps;
 use crate::hot::HotCells;
 use crate::pages::PageCache;
+use crate::purge::EdgePurges;
 use crate::router;
 use crate::search::Search;
 use crate::store::{Store, StoreError};
@@ -40,6 +42,8 @@ pub struct Shared {
     pub cells: Arc<Cells>,
     /// Collections that are known to exist.
     pub collections: Arc<KnownCollections>,
+    /// Density maps at hand.
+    pub edge_maps: Arc<EdgeMaps>,
     /// Whether the store answers.
     pub readiness: Arc<Readiness>,
     /// Limits.
@@ -54,6 +58,8 @@ pub struct Shared {
     pub feed: Option<Status>,
     /// The cache of pages, if there is one.
     pub cache: Option<PageCache>,
+    /// What tells the edge of changes, if there is one.
+    pub purges: Option<EdgePurges>,
     /// What is counted.
     pub telemetry: Arc<Telemetry>,
     /// When the state was made.
@@ -77,6 +83,7 @@ impl AppState {
         let cells = Arc::new(Cells::new(search.clone(), EdgeConfig::default()));
         Self(Arc::new(Shared {
             collections: Arc::default(),
+            edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
             readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             config: Arc::new(config),
@@ -85,7 +92,8 @@ impl AppState {
             hot: None,
             feed: None,
             cache: None,
-            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None).with_cells(&cells)),
+            purges: None,
+            telemetry: Arc::new(Telemetry::new(&router::paths(), None, None, None).with_cells(&cells)),
             cells,
             store,
             search,
@@ -96,28 +104,33 @@ impl AppState {
     #[must_use]
     pub fn with_edge(self, config: EdgeConfig) -> Self {
         let cells = Arc::new(Cells::new(self.search.clone(), config));
-        let telemetry = Telemetry::new(&router::paths(), self.cache.as_ref(), self.feed.clone());
-        let telemetry = Arc::new(telemetry.with_cells(&cells));
-        Self(Arc::new(Shared { cells, telemetry, ..Arc::unwrap_or_clone(self.0) }))
+        Self::counting(Shared { cells, ..Arc::unwrap_or_clone(self.0) })
     }
 
     /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
-    pub fn precision_hint(&self, _: &Collection, _: GeohashCell) -> Option<u8> {
-        None
+    /// It never waits for the map, and names that are no collection's cost nothing.
+    pub fn precision_hint(&self, collection: &Collection, cell: GeohashCell) -> Option<u8> {
+        self.collections.knows(collection).then(|| self.edge_maps.hint(collection, cell))?
     }
 
     /// Says what the caches and the change feed do, too.
     #[must_use]
     pub fn with_tiers(self, tiers: &Tiers, feed: Option<Status>) -> Self {
-        let cache = tiers.pages.cache().clone();
-        let telemetry = Telemetry::new(&router::paths(), Some(&cache), feed.clone()).with_cells(&self.cells);
-        Self(Arc::new(Shared {
+        Self::counting(Shared {
             hot: Some(Arc::clone(&tiers.hot)),
-            cache: Some(cache),
-            telemetry: Arc::new(telemetry),
+            cache: Some(tiers.pages.cache().clone()),
+            purges: tiers.edge.clone(),
             feed,
             ..Arc::unwrap_or_clone(self.0)
-        }))
+        })
+    }
+
+    /// A state that counts what all of its parts do.
+    fn counting(shared: Shared) -> Self {
+        let (cache, feed) = (shared.cache.as_ref(), shared.feed.clone());
+        let telemetry = Telemetry::new(&router::paths(), cache, feed, shared.purges.as_ref());
+        let telemetry = Arc::new(telemetry.with_cells(&shared.cells));
+        Self(Arc::new(Shared { telemetry, ..shared }))
     }
 }
 
@@ -153,7 +166,7 @@ impl KnownCollections {
         name: &Collection,
         deadline: Instant,
     ) -> Result<bool, StoreError> {
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name) {
+        if self.knows(name) {
             return Ok(true);
         }
         let exists = bounded(deadline, store.collection(name)).await?.is_some();
@@ -161,6 +174,11 @@ impl KnownCollections {
             self.remember(name.clone());
         }
         Ok(exists)
+    }
+
+    /// Whether the store is known to have named a collection.
+    pub fn knows(&self, name: &Collection) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 
     /// Takes note that the store has named a collection.

@@ -21,6 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::cells::Cells;
 use crate::changes::{State, Status};
 use crate::pages::PageCache;
+use crate::purge::EdgePurges;
 use crate::search::Work;
 
 /// Media type of the text that Prometheus reads.
@@ -60,7 +61,12 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Counters for these routes, and whatever else is told of.
-    pub fn new(routes: &[&'static str], cache: Option<&PageCache>, feed: Option<Status>) -> Self {
+    pub fn new(
+        routes: &[&'static str],
+        cache: Option<&PageCache>,
+        feed: Option<Status>,
+        edge: Option<&EdgePurges>,
+    ) -> Self {
         let mut registry = Registry::with_prefix("cellar");
         let answers = Family::<Answered, Counter>::default();
         let buckets = || Histogram::new(exponential_buckets(1e-4, 2.0, 16));
@@ -92,6 +98,9 @@ impl Telemetry {
         }
         if let Some(status) = feed {
             registry.register_collector(Box::new(FeedGauges(status)));
+        }
+        if let Some(edge) = edge {
+            edge.register(&mut registry);
         }
         Self { registry, ..telemetry }
     }
@@ -229,7 +238,7 @@ mod tests {
 
     #[test]
     fn answers_are_counted_by_route_and_class() {
-        let telemetry = Telemetry::new(&["/a/{b}"], None, None);
+        let telemetry = Telemetry::new(&["/a/{b}"], None, None, None);
         let cost = ReadCost { queries: 2, read_units: 1.5 };
         let work = Work { cost, ..Work::default() };
         telemetry.answered("/a/{b}", StatusCode::OK, Duration::from_millis(3), Some(&work));

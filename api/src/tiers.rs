@@ -22,6 +22,7 @@ use crate::changes::{
 };
 use crate::hot::{FLUSH_EVERY, HotCells};
 use crate::pages::{CachedPages, PageCache, PageId};
+use crate::purge::{EdgeInvalidator, EdgePurges, PurgeSettings};
 use crate::store::Store;
 
 /// How long the role of the feed stays with a process that says nothing.
@@ -51,6 +52,8 @@ pub struct Tiers {
     pub hot: Arc<HotCells>,
     /// What processes share beside pages; none without Redis.
     pub board: Option<Arc<dyn Board>>,
+    /// The edge in front, if there is one that is told of changes.
+    pub edge: Option<EdgePurges>,
 }
 
 /// Where changes come from.
@@ -73,16 +76,20 @@ impl Tiers {
             pages: CachedPages::new(store, policy, remote, Arc::clone(&clock)),
             hot: Arc::new(HotCells::new(clock)),
             board: redis.map(|redis| redis as Arc<dyn Board>),
+            edge: None,
         }
+    }
+
+    /// Tells an edge of changes, too.
+    #[must_use]
+    pub fn with_edge(self, edge: Box<dyn EdgeInvalidator>, settings: PurgeSettings) -> Self {
+        let purges = EdgePurges::new(edge, settings, self.board.clone(), Arc::new(SystemClock));
+        Self { edge: Some(purges), ..self }
     }
 
     /// Starts what goes on beside requests: the feed, the bus, and counting hot cells.
     pub fn start(&self, feed: Feed) -> Upkeep {
-        let sink = Arc::new(CacheSink {
-            cache: self.pages.cache().clone(),
-            board: self.board.clone(),
-            caught_up: watch::channel(None).0,
-        });
+        let sink = self.sink();
         let (stop, stopped) = watch::channel(());
         let consumer = self.consumer(feed, sink.clone());
         let status = consumer.status();
@@ -94,10 +101,22 @@ impl Tiers {
         ];
         let cache = self.pages.cache().clone();
         tasks.push(tokio::spawn(until(stopped.clone(), async move { cache.run().await })));
+        if let Some(edge) = self.edge.clone() {
+            tasks.push(tokio::spawn(until(stopped.clone(), async move { edge.run().await })));
+        }
         if let Some(board) = self.board.clone() {
             tasks.push(tokio::spawn(until(stopped, flush(Arc::clone(&self.hot), board))));
         }
         Upkeep { tiers: self.clone(), status, stop, tasks }
+    }
+
+    fn sink(&self) -> Arc<CacheSink> {
+        Arc::new(CacheSink {
+            cache: self.pages.cache().clone(),
+            board: self.board.clone(),
+            edge: self.edge.clone(),
+            caught_up: watch::channel(None).0,
+        })
     }
 
     fn consumer(&self, feed: Feed, sink: Arc<CacheSink>) -> Consumer {
@@ -140,6 +159,9 @@ impl Upkeep {
         if tokio::time::timeout(STOP_LIMIT, last).await.is_err() {
             tracing::info!("not all was stored before the end");
         }
+        if let Some(edge) = &self.tiers.edge {
+            edge.finish().await;
+        }
     }
 }
 
@@ -170,6 +192,7 @@ async fn flush_once(hot: &HotCells, board: &dyn Board) {
 struct CacheSink {
     cache: PageCache,
     board: Option<Arc<dyn Board>>,
+    edge: Option<EdgePurges>,
     /// When the feed was last seen to have handed over everything.
     caught_up: watch::Sender<Option<Instant>>,
 }
@@ -222,6 +245,10 @@ impl Sink for CacheSink {
         for some in ids.chunks(PAGES_AT_ONCE) {
             self.cache.invalidate(some).await.map_err(|error| SinkError(error.to_string()))?;
         }
+        // Only now: what the edge fetches again comes from these tiers.
+        if let Some(edge) = &self.edge {
+            edge.tags(tags);
+        }
         Ok(())
     }
 
@@ -231,6 +258,9 @@ impl Sink for CacheSink {
         self.cache.distrust();
         if let Some(board) = self.board.clone() {
             tokio::spawn(remember(board, now));
+        }
+        if let Some(edge) = &self.edge {
+            edge.everything();
         }
     }
 
@@ -243,3 +273,6 @@ impl Sink for CacheSink {
         self.caught_up.send_replace(Some(at));
     }
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests;

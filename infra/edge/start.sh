@@ -3,12 +3,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-origin=http://127.0.0.1:8080 listen=127.0.0.1:8090 dir='' density='' timeout=10 workers=2
+origin=http://127.0.0.1:8080 listen=127.0.0.1:8090 dir='' density='' timeout=10 workers=2 while_stdin=''
 
 usage() {
     cat <<'TEXT'
 usage: infra/edge/start.sh [--origin URL] [--listen ADDRESS:PORT] [--dir DIR] [--density FILE]
-                           [--origin-timeout SECONDS] [--workers N]
+                           [--origin-timeout SECONDS] [--workers N] [--while-stdin]
 
   --origin URL         the API; default http://127.0.0.1:8080
   --listen ADDRESS     default 127.0.0.1:8090; port 0 takes a free one
@@ -17,6 +17,7 @@ usage: infra/edge/start.sh [--origin URL] [--listen ADDRESS:PORT] [--dir DIR] [-
                        as CloudFront imports it, or an object of keys and values; SIGHUP reads it again
   --origin-timeout S   how long to wait for the origin's answer; default 10
   --workers N          nginx processes; default 2
+  --while-stdin        ends when standard input does: with the process that started it, however that ended
 TEXT
 }
 
@@ -28,6 +29,7 @@ fail() {
 while [ $# -gt 0 ]; do
     case $1 in
         --help | -h) usage; exit 0 ;;
+        --while-stdin) while_stdin=yes; shift ;;
         --origin | --listen | --dir | --density | --origin-timeout | --workers)
             [ $# -ge 2 ] || fail "$1 needs a value" 2
             case $1 in
@@ -61,10 +63,11 @@ mkdir -p "$dir/cache" "$dir/tmp" "$dir/js"
 dir=$(cd "$dir" && pwd)
 [[ $dir =~ ^[A-Za-z0-9/._-]+$ ]] || fail "--dir may hold letters, digits and / . _ - only, not $dir" 2
 
-child=''
+child='' watcher=''
 finish() {
     trap '' INT TERM HUP
     trap - EXIT
+    [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || true
     if [ -n "$child" ]; then
         kill -TERM "$child" 2>/dev/null || true
         wait "$child" 2>/dev/null || true
@@ -76,6 +79,14 @@ trap finish EXIT
 # No `exit` here: a second signal would end the script in the middle of `finish`.
 stopping=''
 trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null || true' INT TERM
+
+if [ -n "$while_stdin" ]; then
+    # By another number: what runs in the background has no standard input.
+    exec 3<&0 </dev/null
+    { read -r -N 1 -u 3 _ || true; kill -TERM $$; } 2>/dev/null &
+    watcher=$!
+    exec 3<&-
+fi
 
 cp "$here/local/edge.js" "$dir/js/edge.js"
 cp "$here/local/cloudfront.js" "$dir/js/cloudfront"

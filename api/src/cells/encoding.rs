@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Of 0 to 11. On answers of 128 places 5 takes a tenth of the time of 9 for a few percent more bytes, and each answer is
-/// compressed once for all who get it.
+/// Of 0 to 11. 128 places of the demo's world, 24.7 KB, become 3,564 bytes; 9 takes seven times as long for 3,501. gzip makes
+/// 3,911 of them. Each answer is compressed once for all who get it.
 const BROTLI_QUALITY: i32 = 5;
 /// log2 of the window: 4 MB, more than an answer has.
 const BROTLI_WINDOW: i32 = 22;
@@ -63,7 +63,7 @@ impl Coding {
     }
 
     /// The bytes in this coding.
-    pub(super) fn encode(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn encode(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Self::Brotli => {
                 let out = Vec::with_capacity(bytes.len() / 4);

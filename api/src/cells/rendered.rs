@@ -65,10 +65,12 @@ impl Rendered {
 
     /// Whether it was made of just these pages.
     pub fn is_made_of(&self, pages: &[(H3Cell, Arc<Page>)]) -> bool {
-        let same = |((cell, page), (kept, weak)): (&(H3Cell, Arc<Page>), &(H3Cell, Weak<Page>))| {
-            cell == kept && std::ptr::eq(Arc::as_ptr(page), weak.as_ptr())
-        };
-        pages.len() == self.basis.pages.len() && pages.iter().zip(&self.basis.pages).all(same)
+        let kept = &self.basis.pages;
+        let mut both = pages.iter().zip(kept);
+        pages.len() == kept.len()
+            && both.all(|((cell, page), (kept, weak))| {
+                cell == kept && std::ptr::eq(Arc::as_ptr(page), weak.as_ptr())
+            })
     }
 
     /// Whether it still holds.

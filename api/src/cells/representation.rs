@@ -30,6 +30,8 @@ const HEADERS: usize = 16;
 #[derive(Debug)]
 pub struct Representation {
     hash: u128,
+    /// In the order of [`Coding::ALL`].
+    etags: [HeaderValue; Coding::ALL.len()],
     identity: Bytes,
     brotli: OnceCell<Bytes>,
     gzip: OnceCell<Bytes>,
@@ -44,6 +46,7 @@ impl Representation {
         let hash = xxh3_128(&body.json);
         Self {
             hash,
+            etags: Coding::ALL.map(|coding| value(&format!("\"{hash:032x}{}\"", coding.etag_suffix()))),
             location: value(&url.to_string()),
             tags: value(&tags(url, body.extent).join(", ")),
             lifetimes: Lifetimes::new(config, hash),
@@ -59,8 +62,8 @@ impl Representation {
     }
 
     /// Its entity tag in a coding.
-    pub fn etag(&self, coding: Coding) -> String {
-        format!("\"{:032x}{}\"", self.hash, coding.etag_suffix())
+    pub fn etag(&self, coding: Coding) -> &HeaderValue {
+        &self.etags[coding as usize]
     }
 
     /// Its headers in a coding; `brief` if it was made of pages that may be out of date.
@@ -69,7 +72,7 @@ impl Representation {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(GEOJSON));
         headers.insert(header::CONTENT_LOCATION, self.location.clone());
         headers.insert(header::CACHE_CONTROL, self.lifetimes.cache_control(brief));
-        headers.insert(header::ETAG, value(&self.etag(coding)));
+        headers.insert(header::ETAG, self.etag(coding).clone());
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         headers.insert(CACHE_TAG, self.tags.clone());
         if coding != Coding::Identity {
@@ -104,7 +107,8 @@ impl Representation {
     /// Bytes that it takes.
     pub fn weight(&self) -> usize {
         let encoded = |bytes: &OnceCell<Bytes>| bytes.get().map_or(0, Bytes::len);
-        let headers = self.location.len() + self.tags.len();
+        let headers =
+            self.location.len() + self.tags.len() + self.etags.iter().map(HeaderValue::len).sum::<usize>();
         size_of::<Self>() + self.identity.len() + encoded(&self.brotli) + encoded(&self.gzip) + headers
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use geo_index::Collection;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::serve::{Config, bind, stop_signal, until_stopped};
+use super::serve::{Around, Config, bind, stop_signal, until_stopped};
 use super::store_args::OpenStore;
 use super::{CliError, code};
 use crate::store::{CollectionInfo, Embedded, Store};
@@ -53,7 +53,7 @@ pub async fn run(args: DemoArgs) -> Result<u8, CliError> {
     fill(&*open.store, args.places as usize, args.seed).await?;
     let stop = stop_signal()?;
     print_commands(address);
-    let served = until_stopped(listener, &open, config, None, stop).await;
+    let served = until_stopped(listener, &open, config, Around::default(), stop).await;
     open.close().await;
     served.map(|()| code::OK)
 }

@@ -4,6 +4,10 @@
 
 pub mod cache_args;
 pub mod demo;
+pub mod edge;
+pub mod edge_map;
+pub mod edge_plan;
+pub mod edge_purge_args;
 pub mod export;
 pub mod get;
 pub mod import;

@@ -11,6 +11,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::cache_args::{self, CacheArgs};
+use super::edge_purge_args::{Edge, EdgePurgeArgs};
 use super::store_args::{OpenStore, StoreArgs};
 use super::{CliError, code};
 use crate::changes::Settings;
@@ -29,7 +30,7 @@ Examples:
   AWS_REGION=local cellar serve --table cellar --endpoint-url http://localhost:8000
 
 Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as \
-`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, the cache's sizes and lifetimes from CELLAR_L1_MB and others, \
+`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, the cache's sizes and lifetimes from CELLAR_L1_MB and others, those of cell answers from CELLAR_EDGE_MAX_AGE_S and others, \
 listed in the README.
 
 Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.";
@@ -50,29 +51,35 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     cache: CacheArgs,
+
+    #[command(flatten)]
+    edge: EdgePurgeArgs,
 }
 
 /// Serves until a signal to stop.
 pub async fn run(args: ServeArgs) -> Result<u8, CliError> {
     let config = Config::from_env(args.listen, args.store.is_embedded())?;
     let redis = args.cache.redis(&args.store)?;
+    let edge = args.edge.edge(config.cache.settle).await?;
     let open = args.store.open().await?;
-    let served = serve(args.listen, &open, config, redis).await;
+    let served = serve(args.listen, &open, config, Around { redis, edge }).await;
     open.close().await;
     served.map(|()| code::OK)
 }
 
-async fn serve(
-    listen: SocketAddr,
-    open: &OpenStore,
-    config: Config,
-    redis: Option<RedisRemote>,
-) -> Result<(), CliError> {
+async fn serve(listen: SocketAddr, open: &OpenStore, config: Config, around: Around) -> Result<(), CliError> {
     open.store.ping().await?;
     let (listener, address) = bind(listen).await?;
     let stop = stop_signal()?;
     println!("listening on http://{address}");
-    until_stopped(listener, open, config, redis, stop).await
+    until_stopped(listener, open, config, around, stop).await
+}
+
+/// The other tiers: the cache behind this process and the edge in front of it.
+#[derive(Default)]
+pub(super) struct Around {
+    redis: Option<RedisRemote>,
+    edge: Option<Edge>,
 }
 
 /// Everything that is read from the environment, before any socket is bound.
@@ -119,11 +126,14 @@ pub(super) async fn until_stopped(
     listener: TcpListener,
     open: &OpenStore,
     config: Config,
-    redis: Option<RedisRemote>,
+    around: Around,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CliError> {
     let store: Arc<dyn Store> = open.store.clone();
-    let tiers = Tiers::new(store.clone(), config.cache, redis);
+    let mut tiers = Tiers::new(store.clone(), config.cache, around.redis);
+    if let Some((edge, settings)) = around.edge {
+        tiers = tiers.with_edge(edge, settings);
+    }
     let table = open.store.table().to_owned();
     let upkeep = tiers.start(Feed { stream: open.store.changes(), table, settings: config.feed });
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());

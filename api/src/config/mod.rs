@@ -6,6 +6,7 @@
 mod api;
 mod cache;
 mod edge;
+mod purge;
 mod write;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use thiserror::Error;
 pub use self::api::ApiConfig;
 pub use self::cache::cache_policy;
 pub use self::edge::EdgeConfig;
+pub use self::purge::{EdgeKind, purge_settings};
 pub use self::write::{WriteConfig, WriteToken};
 
 /// Where variables come from.

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use geo_index::edge::CellUrl;
 
@@ -46,9 +47,9 @@ use crate::state::AppState;
 pub async fn nearby(
     State(state): State<AppState>,
     deadline: Deadline,
-    uri: Uri,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
+    let (Parts { uri, headers, .. }, _) = request.into_parts();
     // The edge asks for canonical URLs only: there is nothing to parse when one is at hand.
     if let Some(found) = uri.path_and_query().and_then(|asked| state.cells.at_hand(asked.as_str())) {
         return send(&state, &found, &headers).await;
@@ -87,7 +88,7 @@ async fn send(state: &AppState, found: &Answered, headers: &HeaderMap) -> Result
     let coding = Coding::negotiated(headers)
         .ok_or_else(|| Problem::new(Kind::EncodingUnacceptable, Kind::EncodingUnacceptable.meaning()))?;
     let mut send = rendered.representation.headers(coding, *brief);
-    let mut response = if matches(headers, &send[header::ETAG]) {
+    let mut response = if matches(headers, rendered.representation.etag(coding)) {
         send.remove(header::CONTENT_TYPE);
         send.remove(header::CONTENT_ENCODING);
         StatusCode::NOT_MODIFIED.into_response()

@@ -6,6 +6,7 @@ pub mod body;
 pub mod cells;
 pub mod collections;
 mod conditional;
+pub mod edge_map;
 pub mod health;
 pub mod item;
 pub mod items;

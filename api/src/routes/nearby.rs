@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use axum::Extension;
-use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use geo_index::Collection;
 
@@ -53,9 +53,9 @@ pub async fn nearby(
     State(state): State<AppState>,
     collection: Result<CollectionPath, Problem>,
     deadline: Deadline,
-    uri: Uri,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
+    let (Parts { uri, headers, .. }, _) = request.into_parts();
     if let Some(url) = cell_url(&uri, |collection, cell| state.precision_hint(collection, cell))? {
         return cells::answer(&state, &url, &headers, deadline).await;
     }

@@ -8,6 +8,8 @@ mod cli;
 mod edge;
 mod http;
 mod import;
+mod plan;
+mod purge;
 #[cfg(unix)]
 #[path = "../../../cache/tests/it/support/redis.rs"]
 mod redis;

@@ -1,5 +1,6 @@
 //! What tests of all modules use.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cellar_api::place::{Place, Properties};
@@ -72,6 +73,14 @@ async fn engine() -> &'static Embedded {
 /// A collection by name.
 pub(crate) fn collection(name: &str) -> Collection {
     name.parse().expect("a valid name")
+}
+
+/// A file of real data, if it is there: `CELLAR_TEST_DATA` names its directory, else it is looked for beside the
+/// workspace.
+pub(crate) fn data_file(name: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let directory = std::env::var_os("CELLAR_TEST_DATA").map_or_else(beside, PathBuf::from);
+    Some(directory.join(name)).filter(|path| path.exists())
 }
 
 /// A place with the properties of a JSON text.

@@ -8,11 +8,13 @@
 //! | [`mod@refine`] | a cell answer put in order for one user: exact, or not certified |
 //! | [`planner`] | which cell a client asks for next |
 //! | [`density`] | how coarse a cell may be, place by place |
+//! | [`crowd`] | generated people and places, for tests and plans |
 //!
 //! docs/EDGE.md tells the same for readers of other languages.
 
 pub mod canonical;
 pub mod certificate;
+pub mod crowd;
 pub mod density;
 pub mod ladder;
 pub mod planner;
@@ -20,7 +22,7 @@ pub mod refine;
 
 pub use canonical::{Canonical, CellUrl, Reject, RejectKind, canonical};
 pub use certificate::{CellAnswer, SLACK_M, SnapPlace, certified_radius};
-pub use density::{DensityCounts, DensityMap};
+pub use density::{DensityCounts, DensityMap, MapRules};
 pub use ladder::{DEFAULT_PRECISION, PRECISIONS, SNAP_PLACES, SnapCell, SnapCellError};
 pub use planner::{Planner, PlannerMemory, Step, Wanted};
 pub use refine::{Hit, NotCertified, Reason, Refined, refine};

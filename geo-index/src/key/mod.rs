@@ -153,6 +153,11 @@ pub mod registry {
         format!("#import#{collection}#{input}")
     }
 
+    /// Base key of a collection's density map.
+    pub fn edge_map_key(collection: &Collection) -> String {
+        format!("#edge-map#{collection}")
+    }
+
     /// The collection that a base key of [`base_key`] names.
     pub fn parse_base_key(key: &str) -> Result<Collection, KeyError> {
         key.strip_prefix("#collection#").ok_or(KeyError::Malformed { what: "collection" })?.parse()

@@ -8,6 +8,7 @@
 //! their distance computed. Invariant: a candidate is dropped only when `limit` others are nearer by more
 //! than rounding can blur.
 
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
@@ -136,7 +137,7 @@ impl NearbySearch {
                 break;
             }
             if let Some(page) = self.supplied.remove(&next.cell).or_else(|| local(next.cell)) {
-                self.look_at(&page)?;
+                self.look_at(page)?;
             } else if !next.may_hold(self.origin, self.reach) {
                 // Nothing of it lies within reach; within the radius it may.
                 self.passed_over |= self.reach < self.radius;
@@ -199,19 +200,19 @@ impl NearbySearch {
         if missing < 1 << self.work.rounds.min(8) { self.reach } else { start }
     }
 
-    fn look_at(&mut self, page: &Arc<Page>) -> Result<(), SearchError> {
+    fn look_at(&mut self, page: Arc<Page>) -> Result<(), SearchError> {
         self.work.pages += 1;
         if self.work.pages > self.limits.page_budget {
             return Err(SearchError::PageBudget { budget: self.limits.page_budget });
         }
-        match &**page {
+        match &*page {
             Page::Split(split) => self.descend(split),
             Page::Places(places) => {
                 let before = self.candidates.len();
                 self.collect(places);
                 if self.candidates.len() > before {
                     self.untightened = true;
-                    self.pages.push(Arc::clone(page));
+                    self.pages.push(page);
                 }
             }
         }
@@ -280,29 +281,51 @@ impl NearbySearch {
 
     /// The answer, once [`advance`](NearbySearch::advance) has said that it is done.
     pub fn finish(self) -> NearbyAnswer {
-        let radius = self.query.radius;
-        let measured = self.candidates.iter().filter_map(|candidate| {
-            let page = Arc::clone(&self.pages[candidate.page as usize]);
-            let hit = Hit { page, row: candidate.row as usize, distance: None };
-            let at = distance(self.query.origin, hit.position());
-            (at <= radius).then_some((at, hit))
-        });
-        let mut found: Vec<(Meters, Hit)> = measured.collect();
-        let by_key = |a: &(Meters, Hit), b: &(Meters, Hit)| {
-            a.0.get().total_cmp(&b.0.get()).then_with(|| a.1.id().cmp(b.1.id()))
-        };
-        let limit = self.query.limit;
+        let (radius, limit) = (self.query.radius, self.query.limit);
+        let mut found: Vec<Found<'_>> = Vec::with_capacity(self.candidates.len());
+        found.extend(self.candidates.iter().map(|candidate| self.measured(candidate)));
+        found.retain(|found| found.at <= radius);
         let cut = found.len() > limit;
         if cut {
-            found.select_nth_unstable_by(limit, by_key);
+            found.select_nth_unstable_by(limit, Found::by_key);
             found.truncate(limit);
         }
-        found.sort_unstable_by(by_key);
+        found.sort_unstable_by(Found::by_key);
         let more = cut || self.passed_over || !self.frontier.is_empty();
         let last = found.last().filter(|_| more && found.len() == limit);
-        let next = last.map(|(at, hit)| NearbyKey { distance: *at, id: hit.id().to_owned() });
-        let hits = found.into_iter().map(|(at, hit)| Hit { distance: Some(at), ..hit }).collect();
-        NearbyAnswer { hits, next, work: self.work }
+        let next = last.map(|last| NearbyKey { distance: last.at, id: last.id().to_owned() });
+        let hit = |found: &Found<'_>| Hit {
+            page: Arc::clone(&self.pages[found.page]),
+            row: found.row,
+            distance: Some(found.at),
+        };
+        NearbyAnswer { hits: found.iter().map(hit).collect(), next, work: self.work }
+    }
+
+    fn measured(&self, &Candidate { page, row, .. }: &Candidate) -> Found<'_> {
+        let (page, row) = (page as usize, row as usize);
+        let Page::Places(places) = &*self.pages[page] else {
+            unreachable!("candidates are rows of places pages")
+        };
+        Found { at: distance(self.query.origin, places.position(row)), places, page, row }
+    }
+}
+
+/// A candidate with its distance.
+struct Found<'a> {
+    at: Meters,
+    places: &'a PlacesPage,
+    page: usize,
+    row: usize,
+}
+
+impl Found<'_> {
+    fn id(&self) -> &str {
+        self.places.id(self.row)
+    }
+
+    fn by_key(a: &Self, b: &Self) -> Ordering {
+        a.at.get().total_cmp(&b.at.get()).then_with(|| a.id().cmp(b.id()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use geo_index::edge::crowd::offset;
 use geo_index::tree::{
     BoxAnswer, BoxQuery, BoxScan, LeafRead, NearbyAnswer, NearbyQuery, NearbySearch, PageLoad, Progress,
     SearchLimits,
@@ -187,16 +188,6 @@ pub(crate) fn nearby(lat: f64, lon: f64, radius_m: f64, limit: usize) -> NearbyQ
 
 pub(crate) fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
-}
-
-/// A position at a distance and bearing from another, good enough to place test data.
-pub(crate) fn offset(from: Position, distance_m: f64, bearing: f64) -> Position {
-    let (sin_lat, cos_lat) = from.lat().to_radians().sin_cos();
-    let (sin_d, cos_d) = (distance_m / geo_index::EARTH_RADIUS_M).sin_cos();
-    let lat = (sin_lat * cos_d + cos_lat * sin_d * bearing.cos()).clamp(-1.0, 1.0).asin();
-    let east = (bearing.sin() * sin_d * cos_lat).atan2(cos_d - sin_lat * lat.sin());
-    let lon = (from.lon() + east.to_degrees() + 540.0).rem_euclid(360.0) - 180.0;
-    Position::new(lat.to_degrees(), lon).unwrap()
 }
 
 /// Places in clusters of very different density over the whole sphere.

@@ -99,7 +99,8 @@ function readHead(file, bytes) {
     }
 }
 
-// Body: {"tags": ["wineries:831fb4fffffffff"], "uris": ["/v1/collections/…"], "all": true}, each of them optional.
+// Body: {"tags": ["wineries:831fb4fffffffff"], "collections": ["wineries"], "uris": ["/v1/collections/…"], "all": true},
+// each of them optional.
 function purge(r) {
     if (r.method !== 'POST' || !/^application\/json/.test(r.headersIn['Content-Type'] || '')) {
         r.return(405, 'POST application/json\n');
@@ -119,10 +120,12 @@ function purge(r) {
         });
     });
     const tags = wanted.tags || [];
-    if (wanted.all || tags.length > 0) {
+    const collections = wanted.collections || [];
+    if (wanted.all || tags.length > 0 || collections.length > 0) {
         const dir = r.variables.edge_cache_dir;
         fs.readdirSync(dir).forEach((name) => {
-            if (wanted.all || tagged(readHead(`${dir}/${name}`, HEAD_BYTES), tags)) {
+            const head = wanted.all ? undefined : readHead(`${dir}/${name}`, HEAD_BYTES);
+            if (wanted.all || tagged(head, tags) || within(head, collections)) {
                 purged += remove(`${dir}/${name}`);
             }
         });
@@ -134,6 +137,11 @@ function purge(r) {
 function tagged(head, tags) {
     const line = head && /\r\ncache-tag:([^\r]*)\r\n/i.exec(head.toString());
     return line && line[1].split(',').some((tag) => tags.indexOf(tag.trim()) >= 0);
+}
+
+function within(head, collections) {
+    const key = head && /\nKEY: \/v1\/collections\/([^\/]*)\//.exec(head.toString());
+    return key && collections.indexOf(key[1]) >= 0;
 }
 
 function remove(file) {

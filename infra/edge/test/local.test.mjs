@@ -262,7 +262,7 @@ describe('purge', () => {
         method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
     });
 
-    test('by tag, by URI, and all', async () => {
+    test('by tag, by URI, by collection, and all', async () => {
         answers('tagged', { ...shared(60), 'Cache-Tag': 'tagged:831fb4fffffffff, tagged:831fb0fffffffff' });
         answers('other', { ...shared(60), 'Cache-Tag': 'other:831fb4fffffffff' });
         const fill = async () => {
@@ -278,6 +278,8 @@ describe('purge', () => {
         assert.deepEqual(await fill(), [4, 2]);
         assert.ok(JSON.parse((await purge({ all: true })).body).purged >= 3);
         assert.deepEqual(await fill(), [6, 3]);
+        assert.equal((await purge({ collections: ['tagge', 'tagged'] })).body, '{"purged":2}');
+        assert.deepEqual(await fill(), [8, 3]);
     });
 
     test('takes JSON by POST only, so that no web page can send it unasked', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { canonicalize, load } from '../load.mjs';
+import { degrees, random, significant, step } from './decimals.mjs';
 import { startEdge, startOrigin } from './harness.mjs';
 import { vectors } from './vectors.mjs';
 
@@ -37,7 +38,42 @@ after(async () => {
     rmSync(dir, { recursive: true });
 });
 
+// `EDGE_FUZZ=50000` tries more.
+const DECIMALS = Number(process.env.EDGE_FUZZ ?? 1500);
+
 describe('njs', () => {
+    // Between two doubles, njs may take the wrong one: README.md.
+    test('reads decimals of up to 17 digits as node does, longer ones up to the last bit', async (t) => {
+        const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+        const handler = load({});
+        const at = async (lat, lon) => {
+            const url = `/v1/collections/c/nearby?mode=cell&precision=7&lat=${lat}&lon=${lon}`;
+            return { url, ...(await canonicalize(handler, url)) };
+        };
+        const next = random(DECIMALS);
+        const count = { short: 0, long: 0, misread: 0 };
+        let left = DECIMALS;
+        const worker = async () => {
+            while (left-- > 0) {
+                const [lat, lon] = [degrees(next, 90), degrees(next, 180)];
+                const { url, uri } = await at(lat, lon);
+                const got = await edge.get(url, { agent });
+                assert.equal(got.status, 200, url);
+                const short = significant(lat) <= 17 && significant(lon) <= 17;
+                count[short ? 'short' : 'long'] += 1;
+                if (got.body === uri) continue;
+                assert.ok(!short, `${url}: ${uri} in node, ${got.body} in njs`);
+                const near = [-1n, 0n, 1n].flatMap((a) => [-1n, 0n, 1n].map((b) => at(step(lat, a), step(lon, b))));
+                assert.ok((await Promise.all(near)).some((other) => other.uri === got.body), `${url}: ${got.body}`);
+                count.misread += 1;
+            }
+        };
+        await Promise.all(Array.from({ length: 8 }, worker));
+        agent.destroy();
+        t.diagnostic(JSON.stringify(count));
+        assert.ok(count.short > DECIMALS / 10 && count.long > DECIMALS / 2, JSON.stringify(count));
+    });
+
     test('agrees with node', async () => {
         const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
         const handler = load(SAMPLE);

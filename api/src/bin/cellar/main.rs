@@ -21,6 +21,7 @@ struct Cellar {
 enum Command {
     Demo(cli::demo::DemoArgs),
     Serve(cli::serve::ServeArgs),
+    Edge(cli::edge::EdgeArgs),
     Table(cli::table::TableArgs),
     Import(cli::import::ImportArgs),
     Export(cli::export::ExportArgs),
@@ -28,6 +29,8 @@ enum Command {
     Nearby(cli::nearby::NearbyArgs),
     Verify(cli::verify::VerifyArgs),
     Warm(Box<cli::warm::WarmArgs>),
+    EdgeMap(cli::edge_map::EdgeMapArgs),
+    EdgePlan(Box<cli::edge_plan::EdgePlanArgs>),
 }
 
 #[tokio::main]
@@ -47,6 +50,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
     match command {
         Command::Demo(args) => cli::demo::run(args).await,
         Command::Serve(args) => cli::serve::run(args).await,
+        Command::Edge(args) => cli::edge::run(args).await,
         Command::Table(args) => cli::table::run(args).await,
         Command::Import(args) => cli::import::run(args).await,
         Command::Export(args) => cli::export::run(args).await,
@@ -54,5 +58,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Nearby(args) => cli::nearby::run(args).await,
         Command::Verify(args) => cli::verify::run(args).await,
         Command::Warm(args) => cli::warm::run(*args).await,
+        Command::EdgeMap(args) => cli::edge_map::run(args).await,
+        Command::EdgePlan(args) => cli::edge_plan::run(*args).await,
     }
 }

@@ -27,6 +27,7 @@ mod rejects;
 mod source;
 mod summary;
 mod table;
+mod whole;
 mod window;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub use self::records::Reject;
 pub use self::source::Input;
 pub use self::summary::Summary;
 pub(crate) use self::summary::grouped;
+pub use self::whole::read_whole;
 use crate::store::StoreError;
 
 /// Records per chunk: what is written and checkpointed at a time.

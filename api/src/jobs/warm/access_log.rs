@@ -1,6 +1,6 @@
 //! Where searches came from, by an access log: common or combined log format, or an object of JSON in each line.
 //!
-//! Of a request only its target counts. Positions are turned into cells line by line and not kept.
+//! Of a request only its target counts. Warming turns positions into cells line by line and keeps none.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
@@ -41,22 +41,32 @@ const COLLECTIONS: &str = "/v1/collections/";
 
 /// Counts the searches of a collection.
 pub fn read_log(reader: impl BufRead, collection: &Collection) -> io::Result<LogCounts> {
+    let mut cells: HashMap<H3Cell, u64> = HashMap::new();
+    let counts = for_each_search(reader, collection, |position| {
+        let cell = H3Cell::at(position, HOT_RESOLUTION).expect("H3 has this resolution");
+        *cells.entry(cell).or_default() += 1;
+    })?;
+    Ok(LogCounts { cells, ..counts })
+}
+
+/// Calls `each` for every search of a collection, in the order of the log. The counts have no cells.
+pub(crate) fn for_each_search(
+    reader: impl BufRead,
+    collection: &Collection,
+    mut each: impl FnMut(Position),
+) -> io::Result<LogCounts> {
     let mut counts = LogCounts::default();
     for_each_line(reader, |_, line| {
         if line.is_empty() {
             return;
         }
-        let from = match parse(line, collection) {
-            Line::Search(position) => H3Cell::at(position, HOT_RESOLUTION).ok(),
-            Line::Other => return counts.other += 1,
-            Line::Bad => None,
-        };
-        match from {
-            Some(cell) => {
+        match parse(line, collection) {
+            Line::Search(position) => {
                 counts.searches += 1;
-                *counts.cells.entry(cell).or_default() += 1;
+                each(position);
             }
-            None => counts.bad += 1,
+            Line::Other => counts.other += 1,
+            Line::Bad => counts.bad += 1,
         }
     })?;
     Ok(counts)

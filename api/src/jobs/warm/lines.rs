@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 const MAX_LINE_BYTES: usize = 64 << 10;
 
 /// Calls `each` for every line, with its number from 1 on. What is not UTF-8 comes as replacement characters.
-pub(super) fn for_each_line(mut reader: impl BufRead, mut each: impl FnMut(u64, &str)) -> io::Result<()> {
+pub(crate) fn for_each_line(mut reader: impl BufRead, mut each: impl FnMut(u64, &str)) -> io::Result<()> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();

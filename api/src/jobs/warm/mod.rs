@@ -22,9 +22,11 @@ mod predict;
 mod report;
 mod walk;
 
+pub(crate) use access_log::for_each_search;
 pub use access_log::{LogCounts, read_log};
 pub use cells::{BadLine, CellList, parse_cell, read_cells};
 pub use front::{Front, FrontReport};
+pub(crate) use lines::for_each_line;
 pub use polygons::{AreaError, PolygonArea, read_polygons};
 pub use predict::{Prediction, predict};
 pub use report::Report;

@@ -25,7 +25,7 @@ pub use self::schemas::{
     CellCollection, CollectionDocument, CollectionList, Feature, FeatureBatch, FeatureCollection,
     FeatureInput, Landing, Mode, NearbyCollection,
 };
-use super::{batch, cells, collections, health, item, items, nearby, problems as kinds};
+use super::{batch, cells, collections, edge_map, health, item, items, nearby, problems as kinds};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -48,6 +48,7 @@ use super::{batch, cells, collections, health, item, items, nearby, problems as 
         collections::put,
         nearby::nearby,
         cells::nearby,
+        edge_map::get,
         items::items,
         batch::post,
         item::get,

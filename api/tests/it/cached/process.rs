@@ -59,7 +59,7 @@ impl Process {
         let watched = Watched::new(Arc::new(store.clone()));
         let remote = redis.map(|redis| Arc::new(redis) as Arc<dyn Remote>);
         let pages = CachedPages::new(watched.clone(), policy, remote, Arc::clone(&clock));
-        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock)), board: None };
+        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock)), board: None, edge: None };
         Self::over(watched, tiers, None)
     }
 

@@ -2,9 +2,10 @@
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 10] = [
+const SUBCOMMANDS: [&[&str]; 13] = [
     &["demo"],
     &["serve"],
+    &["edge"],
     &["table"],
     &["table", "create"],
     &["import"],
@@ -13,6 +14,8 @@ const SUBCOMMANDS: [&[&str]; 10] = [
     &["nearby"],
     &["verify"],
     &["warm"],
+    &["edge-map"],
+    &["edge-plan"],
 ];
 
 /// The flags of a help text, each with what is said of it.

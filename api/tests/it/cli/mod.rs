@@ -2,9 +2,10 @@
 
 mod cached;
 mod demo;
+mod edge;
 mod help;
 mod import;
-mod process;
+pub(crate) mod process;
 mod read;
 mod stop;
 mod table;

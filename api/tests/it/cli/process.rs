@@ -10,36 +10,36 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longest that anything here may take; a machine that is busy is no failure.
-pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where commands run: a directory that goes with it, and an environment without settings of whoever runs the
 /// tests.
-pub(super) struct Desk {
+pub(crate) struct Desk {
     directory: TempDir,
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // In memory if that can be had: it is processes that die here, not machines, and a busy disk takes
         // milliseconds to sync each place.
         let in_memory = tempfile::tempdir_in("/dev/shm").ok();
         Self { directory: in_memory.unwrap_or_else(|| tempfile::tempdir().unwrap()) }
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    pub(super) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    pub(super) fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
     /// A command in the directory, whose embedded engine is below it, too.
-    pub(super) fn command(&self, program: impl AsRef<Path>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.current_dir(self.directory.path()).env_clear().stdin(Stdio::null());
         command.env("HOME", self.directory.path()).env("AWS_EC2_METADATA_DISABLED", "true");
@@ -49,26 +49,26 @@ impl Desk {
         command
     }
 
-    pub(super) fn cellar(&self, args: &[&str]) -> Command {
+    pub(crate) fn cellar(&self, args: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_cellar"));
         command.args(args);
         command
     }
 
     /// Runs `cellar` to its end.
-    pub(super) fn run(&self, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
         Ended::of(&mut self.cellar(args))
     }
 
     /// The same, which has to end well; what it printed.
-    pub(super) fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let ended = self.run(args);
         assert_eq!(ended.code, Some(0), "{args:?}: {ended:?}");
         ended.stdout
     }
 
     /// Starts `cellar serve` on a free port.
-    pub(super) fn serve(&self, args: &[&str]) -> Running {
+    pub(crate) fn serve(&self, args: &[&str]) -> Running {
         let all = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
         Running::start(&mut self.cellar(&all))
     }
@@ -76,14 +76,14 @@ impl Desk {
 
 /// How a command ended.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) code: Option<i32>,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
-    pub(super) fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let Output { status, stdout, stderr } = command.output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
@@ -91,7 +91,7 @@ impl Ended {
 }
 
 /// A process that is killed when this goes.
-pub(super) struct Process(pub(super) Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -103,26 +103,26 @@ impl Drop for Process {
 
 impl Process {
     /// Sends a signal by its name.
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -s {name} {}", self.0.id())]).status();
         assert!(sent.unwrap().success());
     }
 
-    pub(super) fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         until("the process to end", || self.0.try_wait().unwrap())
     }
 }
 
 /// A server that listens.
-pub(super) struct Running {
-    pub(super) process: Process,
+pub(crate) struct Running {
+    pub(crate) process: Process,
     /// `http://127.0.0.1:<port>`.
-    pub(super) url: String,
+    pub(crate) url: String,
     lines: Receiver<String>,
 }
 
 impl Running {
-    pub(super) fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let process = Process(child);
@@ -135,7 +135,7 @@ impl Running {
     }
 
     /// What it prints after the address, up to the line that begins so.
-    pub(super) fn lines_until(&self, last: &str) -> Vec<String> {
+    pub(crate) fn lines_until(&self, last: &str) -> Vec<String> {
         let mut lines = Vec::new();
         while !lines.last().is_some_and(|line: &String| line.starts_with(last)) {
             lines.push(self.lines.recv_timeout(PATIENCE).expect("more lines"));
@@ -143,12 +143,12 @@ impl Running {
         lines
     }
 
-    pub(super) fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         get(&format!("{}{path}", self.url))
     }
 
     /// Asks it to stop, which it does at once and well.
-    pub(super) fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let asked = Instant::now();
         self.process.signal("TERM");
         assert_eq!(self.process.wait().code(), Some(0));
@@ -157,7 +157,7 @@ impl Running {
 }
 
 /// Polls until there is something.
-pub(super) fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = poll() {

@@ -13,6 +13,8 @@ fn desk() -> Desk {
     std::fs::create_dir(desk.path("broken")).unwrap();
     desk.write("broken/cellar.db", "not a database, ".repeat(1_000));
     desk.ok(&["import", "a.csv", "-c", "places"]);
+    desk.write("empty.csv", "id,lat,lon\n");
+    desk.ok(&["import", "empty.csv", "-c", "empty"]);
     desk
 }
 
@@ -69,6 +71,20 @@ fn arguments_that_make_no_sense_are_named() {
         (vec!["export", "-c", "places"], &["<FILE>"]),
         (vec!["export", "b", "-c", "places", "--format", "csv"], &["--format", "ndjson"]),
         (vec!["verify", "-c", "places", "--searches", "0"], &["--searches"]),
+        (vec!["edge-map"], &["--collection <NAME>"]),
+        (vec!["edge-map", "-c", "Places"], &["'Places'", "--collection", "a-z"]),
+        (vec!["edge-map", "-c", "places", "--certify", "0.2"], &["--certify", "0.5 to 1"]),
+        (vec!["edge-plan"], &["--collection <NAME>", "--places <FILE>", "--generate <COUNT>"]),
+        (vec!["edge-plan", "-c", "places", "--generate", "5"], &["--generate"]),
+        (vec!["edge-plan", "-c", "places", "--radius", "0"], &["--radius", "1 to 200000 metres"]),
+        (vec!["edge-plan", "-c", "places", "--ttl", "60,0"], &["--ttl", "1..=604800"]),
+        (vec!["edge-plan", "-c", "places", "--only", "s2 4"], &["--only", "geohash 4", "density map"]),
+        (vec!["edge-plan", "-c", "places", "--country", "US"], &["--users <FILE>"]),
+        (vec!["edge-plan", "-c", "places", "--listed", "5000"], &["--listed", "8..=1024"]),
+        (
+            vec!["edge-plan", "-c", "places", "--rps", "100000", "--duration", "86400"],
+            &["8,640,000,000 searches; at most 2,000,000"],
+        ),
         (vec!["serve", "--listen", "8080"], &["--listen", "'8080'"]),
         (vec!["demo", "--places", "0"], &["--places", "1..=1000000"]),
         (vec!["table"], &["Usage: cellar table <COMMAND>"]),
@@ -98,6 +114,22 @@ fn what_is_not_there_is_named() {
         (&["export", "b.geojson", "-c", "nope"], &[no_collection]),
         (&["export", "no/b.geojson", "-c", "places"], &["no/b.geojson", "a file in a directory that exists"]),
         (&["export", "directory", "-c", "places"], &["cannot write directory", "has to be a file"]),
+        (&["edge-map", "-c", "nope"], &[no_collection]),
+        (
+            &["edge-map", "-c", "places", "-o", "no/map.json"],
+            &["cannot write no/map.json", "a file in a directory"],
+        ),
+        (&["edge-plan", "-c", "nope"], &[no_collection]),
+        (&["edge-plan", "--places", "no.csv"], &["cannot read no.csv", "name a file"]),
+        (&["edge-plan", "--places", "directory"], &["cannot read directory", "name a file"]),
+        (&["edge-plan", "--places", "file"], &["file: ", "mend the file"]),
+        (&["edge-plan", "-c", "places", "--positions", "no.csv"], &["cannot read no.csv", "name a file"]),
+        (&["edge-plan", "-c", "places", "--positions", "file"], &["file holds no search", "lat,lon"]),
+        (
+            &["edge-plan", "-c", "places", "--users", "a.csv"],
+            &["a.csv has no places with a population", "`population`"],
+        ),
+        (&["edge-plan", "-c", "empty"], &["there are no places", "import some"]),
         (&["import", "no.csv", "-c", "places"], &["cannot open no.csv", "name a file"]),
         (&["import", "directory", "-c", "places"], &["directory is a directory", "name the file"]),
         (&["import", "file", "-c", "places", "--format", "csv"], &["file: ", "--id-column NAME"]),
@@ -135,6 +167,8 @@ fn a_table_out_of_reach_is_explained() {
         &["get", "a", "-c", "places"],
         &["export", "-", "-c", "places"],
         &["verify", "-c", "places"],
+        &["edge-map", "-c", "places"],
+        &["edge-plan", "-c", "places"],
     ];
     for args in subcommands {
         let args = [args, &["--table", "t", "--endpoint-url", closed][..]].concat();

@@ -32,6 +32,8 @@ pub(crate) struct FakeStore {
     fault: Mutex<Option<Fault>>,
     places: Mutex<BTreeMap<(Collection, String), Place>>,
     collections: Mutex<BTreeMap<String, CollectionInfo>>,
+    notes: Mutex<BTreeMap<String, String>>,
+    pub(crate) note_reads: AtomicU32,
     pub(crate) collection_reads: AtomicU32,
     pub(crate) pings: AtomicU32,
     /// Told of each call that stalls.
@@ -144,11 +146,19 @@ impl Store for FakeStore {
         Ok(self.collections.lock().unwrap().insert(key, info.clone()).is_some())
     }
 
-    async fn note(&self, _: &str) -> Result<Option<String>, StoreError> {
-        Ok(None)
+    async fn note(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.note_reads.fetch_add(1, Ordering::Relaxed);
+        self.answer().await?;
+        Ok(self.notes.lock().unwrap().get(key).cloned())
     }
 
-    async fn put_note(&self, _: &str, _: Option<&str>) -> Result<(), StoreError> {
+    async fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError> {
+        self.answer().await?;
+        let mut notes = self.notes.lock().unwrap();
+        match text {
+            Some(text) => notes.insert(key.to_owned(), text.to_owned()),
+            None => notes.remove(key),
+        };
         Ok(())
     }
 

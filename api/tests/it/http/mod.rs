@@ -3,6 +3,7 @@
 mod bad_input;
 mod cells;
 mod document;
+mod edge_map;
 mod failures;
 pub(crate) mod fake;
 mod live;

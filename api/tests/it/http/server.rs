@@ -26,6 +26,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     /// Of a server that has one.
     pub(crate) cache: Option<PageCache>,
+    pub(crate) state: AppState,
 }
 
 pub(crate) struct Answer {
@@ -83,7 +84,7 @@ impl Server {
         let clock = Arc::new(ManualClock::default());
         let search = Search::new(Arc::new(StorePages::new(store.clone())), limits);
         let state = AppState::with_clock(store.clone(), search, config, writes, clock.clone());
-        Self { router: router(state), store, clock, cache: None }
+        Self { router: router(state.clone()), store, clock, cache: None, state }
     }
 
     /// With pages in memory, by the server's clock. Nobody tells it of changes but its own writers.
@@ -91,13 +92,13 @@ impl Server {
         let store = Arc::new(FakeStore::default());
         let clock = Arc::new(ManualClock::default());
         let pages = CachedPages::new(store.clone(), policy, None, clock.clone());
-        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock.clone())), board: None };
+        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock.clone())), board: None, edge: None };
         let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
         let writes = WriteConfig { token: None, open: true };
         let state = AppState::with_clock(store.clone(), search, ApiConfig::default(), writes, clock.clone());
         let cache = Some(tiers.pages.cache().clone());
         let state = state.with_edge(edge).with_tiers(&tiers, None);
-        Self { router: router(state), store, clock, cache }
+        Self { router: router(state.clone()), store, clock, cache, state }
     }
 
     pub(crate) fn with_time_limit(limit: Duration) -> Self {

@@ -1,20 +1,15 @@
-//! Real data, if it is there: `CELLAR_TEST_DATA` names its directory, else it is looked for beside the workspace.
+//! Real data, if it is there.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use cellar_api::jobs::import::{Import, Input, Silent, import};
 
 use super::memory::MemoryStore;
 use super::{COLLECTION, read_rejects};
-
-fn data_file(name: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let directory = std::env::var_os("CELLAR_TEST_DATA").map_or_else(beside, PathBuf::from);
-    Some(directory.join(name)).filter(|path| path.exists())
-}
+use crate::support::data_file;
 
 /// Rows to import where the real ones are missing.
 fn generated(path: &Path, rows: u64) {

@@ -18,8 +18,22 @@ const RADIUS_M: f64 = 10_000.0;
 /// Users tried in each geohash-3 cell, spread over its places.
 const SAMPLES: u64 = 40;
 
-/// Users that may be left uncertified at the first try: one in twenty.
-const MISSES: u64 = 2;
+/// What a map is made for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MapRules {
+    /// Share of the users of a geohash-3 cell whom the first answer should serve, from 0 to 1. Less makes for coarser
+    /// cells, which are more often at the edge already.
+    pub certified: f64,
+    /// Places in an answer: [`SNAP_PLACES`], but for planning.
+    pub listed: usize,
+}
+
+impl Default for MapRules {
+    /// 19 of 20 users.
+    fn default() -> Self {
+        Self { certified: 0.95, listed: SNAP_PLACES }
+    }
+}
 
 /// Radii at which the distance of the twentieth place is looked for, in metres.
 const RUNGS_M: [f64; 7] = [300.0, 600.0, 1_200.0, 2_500.0, 4_000.0, 6_000.0, 8_000.0];
@@ -64,8 +78,18 @@ impl DensityCounts {
     /// 10 km for 19 of 20 users who are where the places are; in an empty cell beside such ones, the coarsest
     /// precision of all if that certifies everywhere in it.
     pub fn map(&self) -> DensityMap {
-        let levels =
-            Levels { fine: self.bins.coarser(7), middle: self.bins.coarser(6), coarse: self.bins.coarser(5) };
+        self.map_by(MapRules::default())
+    }
+
+    /// The map by other rules.
+    pub fn map_by(&self, rules: MapRules) -> DensityMap {
+        let levels = Levels {
+            fine: self.bins.coarser(7),
+            middle: self.bins.coarser(6),
+            coarse: self.bins.coarser(5),
+            listed: rules.listed as u64,
+            misses: ((1.0 - rules.certified) * SAMPLES as f64 + 1e-6).max(0.0) as u64,
+        };
         let groups = self.bins.by_coarse_cell();
         let keys: FxHashSet<GeohashCell> = groups.keys().filter_map(|cell| cell.parent()).collect();
         let mut map = DensityMap::default();
@@ -87,6 +111,10 @@ struct Levels {
     fine: Bins,
     middle: Bins,
     coarse: Bins,
+    /// Places in an answer, at most.
+    listed: u64,
+    /// Sampled users who may be left uncertified at the first try.
+    misses: u64,
 }
 
 impl Levels {
@@ -99,7 +127,7 @@ impl Levels {
             sample(places).map(|bin| self.fine.centre(bin)).map(|user| (user, self.need_m(user))).collect();
         let certifies = |&precision: &u8| {
             let missed = users.iter().filter(|&&(user, need_m)| !self.serves(precision, user, need_m));
-            missed.take(MISSES as usize + 1).count() as u64 <= MISSES
+            missed.take(self.misses as usize + 1).count() as u64 <= self.misses
         };
         PRECISIONS.take(4).find(certifies).unwrap_or(*PRECISIONS.end())
     }
@@ -117,7 +145,7 @@ impl Levels {
 
     /// Whether fewer than M places lie within a distance of a cell's centre.
     fn is_certified(&self, cell: Cell, radius_m: f64) -> bool {
-        self.bins_for(radius_m).within(cell.centre(), radius_m, Rim::In) < SNAP_PLACES as u64
+        self.bins_for(radius_m).within(cell.centre(), radius_m, Rim::In) < self.listed
     }
 
     /// How far an answer must reach around a user: to the twentieth place, at most to the radius.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::edge::ladder::PRECISIONS;
 use crate::grid::{GridCell, geohash::GeohashCell};
 use crate::key::Collection;
+use crate::point::Position;
 
 /// Digits under one key: the children of a geohash cell.
 const DIGITS: usize = 32;
@@ -43,6 +44,24 @@ impl DensityMap {
         let (key, index) = place_of(cell)?;
         let digit = self.digits.get(&key)?[index];
         (digit != UNKNOWN).then(|| digit - b'0')
+    }
+
+    /// The precision noted for where a position is.
+    pub fn precision_at(&self, position: Position) -> Option<u8> {
+        self.precision(GeohashCell::at(position, *PRECISIONS.start()).ok()?)
+    }
+
+    /// The geohash-3 cells of which something is known, each with its precision.
+    pub fn cells(&self) -> impl Iterator<Item = (GeohashCell, u8)> {
+        let known = |(cell, &digit): (GeohashCell, &u8)| (digit != UNKNOWN).then(|| (cell, digit - b'0'));
+        self.digits
+            .iter()
+            .flat_map(move |(key, digits)| key.children().into_iter().zip(digits).filter_map(known))
+    }
+
+    /// Whether nothing is known of any cell.
+    pub fn is_empty(&self) -> bool {
+        self.cells().next().is_none()
     }
 
     /// Geohash-2 texts and their digits, in base-32 order of the children: `0` where nothing is known.
@@ -103,7 +122,12 @@ mod tests {
         assert_eq!(read, map);
         for (i, &cell) in cells.iter().enumerate() {
             assert_eq!(read.precision(cell), Some(3 + (i % 5) as u8));
+            assert_eq!(read.precision_at(cell.centre()), read.precision(cell));
         }
+        let known: Vec<_> = read.cells().collect();
+        assert_eq!(known.len(), cells.len());
+        assert!(known.iter().all(|&(cell, precision)| map.precision(cell) == Some(precision)));
+        assert!(!map.is_empty() && DensityMap::default().is_empty());
     }
 
     #[test]

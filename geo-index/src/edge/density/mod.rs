@@ -7,5 +7,5 @@ mod bins;
 mod counts;
 mod map;
 
-pub use counts::DensityCounts;
+pub use counts::{DensityCounts, MapRules};
 pub use map::DensityMap;

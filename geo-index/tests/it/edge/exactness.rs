@@ -1,12 +1,14 @@
 //! What is called exact equals brute force: set, order and distances, on data of every kind.
 
-use geo_index::edge::{DensityCounts, DensityMap, PlannerMemory, Reason, Refined, SnapCell, Wanted, refine};
+use geo_index::edge::{
+    DensityCounts, DensityMap, MapRules, PlannerMemory, Reason, Refined, SnapCell, Wanted, refine,
+};
 use geo_index::tree::NearbyQuery;
-use geo_index::{Grid, Meters, Position};
+use geo_index::{Grid, GridCell as _, Meters, Position};
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
 
-use super::world::{cell_answer, follow};
+use super::world::{cell_answer, follow, follow_hint};
 use crate::support::{Point, anywhere, brute_force, offset, rng};
 
 /// Places around a position, spread in one of the ways that data is spread.
@@ -98,18 +100,19 @@ proptest! {
         }
     }
 
-    /// A plan ends within its tries, whatever the hints; what it returns is exact.
+    /// A plan ends within its tries, whatever the map says; what it returns is exact.
     #[test]
     fn plans_end_and_are_exact(
         around in origin(), seed in any::<u64>(), away in -1.0..5.0_f64, radius in 0.0..5.3_f64,
-        limit in prop_oneof![1..=100_usize, Just(20)], category in category(), hint in 2..9_u8,
+        limit in prop_oneof![1..=100_usize, Just(20)], category in category(), entries in entries(),
+        hint in any::<Option<u8>>(), by_map in any::<bool>(),
     ) {
         let points = places(around, seed);
         let user = near(around, 10f64.powf(away), &mut rng(seed ^ 1));
         let query = query(user, 10f64.powf(radius), limit, category);
         let truth = brute_force(&points, &query);
-        let mut map = DensityMap::default();
-        map.set(SnapCell::at(Grid::Geohash, user, 3).unwrap().geohash().unwrap(), hint);
+        let map = DensityMap::from_entries(rows_at(user, entries));
+        let hint = if by_map { map.precision_at(user) } else { hint };
         let memory = PlannerMemory::default();
         let wanted = Wanted {
             collection: "bars".parse().unwrap(),
@@ -120,13 +123,26 @@ proptest! {
         };
         for turn in 0..2 {
             let server = |cell| cell_answer(&points, cell, category);
-            let outcome = follow(wanted.clone(), &map, &memory, server);
+            let outcome = follow_hint(wanted.clone(), hint, &memory, server);
             if let Some(results) = outcome.results {
                 prop_assert_eq!(results, truth.clone());
                 prop_assert!(turn == 0 || outcome.tries == 1, "what worked was forgotten");
             }
         }
     }
+}
+
+/// Rows of a map that anybody may have written: none, digits at random, anything.
+fn entries() -> impl Strategy<Value = Vec<String>> {
+    let row = prop_oneof![4 => "[03-7]{32}", 1 => "[0-9]{32}", 1 => ".{0,40}"];
+    prop::collection::vec(row, 0..3)
+}
+
+/// The rows under the user's own key, under one beside it, and under what is no key.
+fn rows_at(user: Position, rows: Vec<String>) -> impl Iterator<Item = (String, String)> {
+    let coarse = SnapCell::at(Grid::Geohash, user, 3).unwrap().geohash().unwrap();
+    let own = coarse.parent().unwrap().to_string();
+    rows.into_iter().zip([own, "s0".into(), "\u{0}é".into()]).map(|(row, key)| (key, row))
 }
 
 #[test]
@@ -183,4 +199,11 @@ fn counts_tell_dense_from_sparse() {
     assert!(digit(quarter) >= Some(6), "{:?}", digit(quarter));
     assert!((Some(4)..=Some(5)).contains(&digit(county)), "{:?}", digit(county));
     assert!(map.entries().count() <= counts.occupied());
+    let by = |certified, listed| {
+        let map = counts.map_by(MapRules { certified, listed });
+        map.precision(SnapCell::at(Grid::Geohash, quarter, 3).unwrap().geohash().unwrap()).unwrap()
+    };
+    assert_eq!(Some(by(0.95, 128)), digit(quarter));
+    assert!(by(0.0, 128) == 3 && by(0.5, 128) <= by(0.95, 128), "fewer to serve, coarser cells");
+    assert!(by(0.95, 4_096) < by(0.95, 32), "longer lists, coarser cells");
 }

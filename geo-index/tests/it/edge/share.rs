@@ -2,40 +2,22 @@
 
 use std::collections::HashMap;
 
+use geo_index::edge::crowd::{self, Home};
 use geo_index::edge::{CellAnswer, DensityCounts, DensityMap, PlannerMemory, SnapCell, Wanted};
 use geo_index::{Meters, Position};
 use rand::RngExt;
 
 use super::world::{follow, indexed_answer};
-use crate::support::{Index, Point, have_real_data, offset, real_or_generated, rng};
+use crate::support::{Index, Point, have_real_data, real_or_generated, rng};
 
 const USERS: usize = 4_000;
 
-/// Users of the reference stream of the design: as likely as a place's population, normally distributed around it
-/// with σ = √(population / (2π · 2,000)) km.
+/// Users of the reference stream of the design.
 fn people(points: &[Point], count: usize) -> Vec<Position> {
     let mut rng = rng(11);
-    let mut sum = 0.0;
-    let sums: Vec<f64> = points
-        .iter()
-        .map(|point| {
-            sum += point.weight;
-            sum
-        })
-        .collect();
-    let mut normal = || {
-        let (u, v): (f64, f64) = (rng.random(), rng.random());
-        (-2.0 * u.max(1e-12).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
-    };
-    let mut away: Vec<(f64, f64)> = (0..count).map(|_| (normal(), normal())).collect();
-    away.drain(..)
-        .map(|(north, east)| {
-            let at = rng.random::<f64>() * sum;
-            let home = &points[sums.partition_point(|s| *s < at).min(points.len() - 1)];
-            let sigma_m = (home.weight / (std::f64::consts::TAU * 2_000.0)).sqrt() * 1_000.0;
-            offset(home.position, sigma_m * north.hypot(east), north.atan2(east))
-        })
-        .collect()
+    let home = |point: &Point| Home { position: point.position, population: point.weight };
+    let homes: Vec<Home> = points.iter().map(home).collect();
+    crowd::people(&homes, count, &mut || rng.random())
 }
 
 /// The contiguous United States, roughly.
@@ -89,20 +71,15 @@ fn map_of(points: &[Point]) -> DensityMap {
     counts.map()
 }
 
-/// Restaurants of twenty metropolitan areas: 8,000 in each, at exponential distances from the centre, 8 km in the
-/// mean.
+/// Restaurants of twenty metropolitan areas: 8,000 in each.
 fn restaurants(cities: &[Point]) -> Vec<Point> {
     let mut rng = rng(12);
     let mut metros: Vec<&Point> = cities.iter().collect();
     metros.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    metros.truncate(20);
-    (0..160_000)
-        .map(|i| {
-            let away_m = -8_000.0 * rng.random::<f64>().max(1e-9).ln();
-            let at = offset(metros[i % 20].position, away_m, rng.random_range(0.0..std::f64::consts::TAU));
-            Point::new(format!("r{i}"), at.lat(), at.lon())
-        })
-        .collect()
+    let centres: Vec<Position> = metros.iter().take(20).map(|metro| metro.position).collect();
+    let places = crowd::places_around(&centres, 160_000, &mut || rng.random());
+    let point = |(i, at): (usize, &Position)| Point::new(format!("r{i}"), at.lat(), at.lon());
+    places.iter().enumerate().map(point).collect()
 }
 
 fn report(name: &str, points: &[Point], streams: &[(&str, Vec<Position>)], must_hold: bool) {

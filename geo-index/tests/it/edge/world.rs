@@ -57,10 +57,19 @@ pub(super) fn follow(
     wanted: Wanted,
     map: &DensityMap,
     memory: &PlannerMemory,
+    server: impl FnMut(SnapCell) -> CellAnswer<()>,
+) -> Outcome {
+    let hint = map.precision_at(wanted.position);
+    follow_hint(wanted, hint, memory, server)
+}
+
+/// The same with a hint of whatever origin.
+pub(super) fn follow_hint(
+    wanted: Wanted,
+    hint: Option<u8>,
+    memory: &PlannerMemory,
     mut server: impl FnMut(SnapCell) -> CellAnswer<()>,
 ) -> Outcome {
-    let coarse = SnapCell::at(geo_index::Grid::Geohash, wanted.position, 3).unwrap();
-    let hint = map.precision(coarse.geohash().unwrap());
     let (mut planner, mut cell) = Planner::new(wanted, hint, memory);
     loop {
         let answer = server(cell);

@@ -43,6 +43,7 @@ pub(super) const QUERIES: &[&str] = &[
     "mode=cell%20", "mode=cells", "Mode=cell", "lat=48.8566&lon=2.3522", "lat=48.8566&lon=2.3522&mode=exact",
     "lat=48.8566&lon=2.3522&mode=cell", "mode=cell&lon=2.3522&lat=48.8566",
     "&&lat=48.8566&&lon=2.3522&mode=cell&", "lat=48.8566&lon=2.3522&m%6Fde=c%65ll",
+    "lat=48.8566&lon=2.3522&%6D%6F%64%65=%63%65%6C%6C",
     "lat=48.8566&lon=2.3522&mode=cell&mode=cell", "lat=48.8566&lon=2.3522&mode=exact&mode=cell",
     "lat=48.8566&lon=2.3522&mode=cell&mode=exact", "mode=%&mode=cell&lat=1&lon=2", "mode=%zz", "mode=%FF",
     "%=1&mode=cell", "mode=cell&%=1", "mode=cell&%FF=1", "mode=cell&lat=%&lon=1", "mode=cell&lat=%FF&lon=1",

@@ -175,7 +175,9 @@ async fn fill(store: &DynamoStore) -> Vec<Position> {
 
 fn density(places: &[Position]) -> DensityMap {
     let mut counts = DensityCounts::default();
-    places.iter().for_each(|&place| counts.add(place));
+    for &place in places {
+        counts.add(place);
+    }
     counts.map()
 }
 

@@ -38,8 +38,8 @@ impl Got {
 
     /// The edge's own member of `Cache-Status`, which is the last one.
     pub(super) fn edge_status(&self) -> &str {
-        let members = self.headers.get_all("cache-status").iter().filter_map(|value| value.to_str().ok());
-        members.last().and_then(|line| line.split(", ").last()).unwrap_or_default()
+        let mut members = self.headers.get_all("cache-status").iter().filter_map(|value| value.to_str().ok());
+        members.next_back().and_then(|line| line.rsplit(", ").next()).unwrap_or_default()
     }
 
     pub(super) fn text(&self) -> &str {
@@ -61,7 +61,8 @@ impl Edge {
             .args(["--origin", origin, "--listen", "127.0.0.1:0", "--workers", "1", "--origin-timeout", "60"])
             .arg("--dir")
             .arg(directory.path())
-            .stdin(Stdio::null())
+            .arg("--while-stdin")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -114,9 +115,9 @@ impl Edge {
 }
 
 impl Drop for Edge {
-    /// The script stops nginx when it is told to stop; it must not be killed before that.
+    /// The script stops nginx when its standard input ends; it must not be killed before that.
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.script.id().to_string()).status();
+        drop(self.script.stdin.take());
         let end = Instant::now() + Duration::from_secs(20);
         while Instant::now() < end {
             if !matches!(self.script.try_wait(), Ok(None)) {

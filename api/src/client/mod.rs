@@ -85,7 +85,7 @@ const KEPT_BYTES: usize = 4 << 20;
 /// };
 /// let found = client.nearby(wanted, Duration::from_secs(2)).await?;
 /// assert_eq!(found.hits[0].place.id.as_str(), "w-1");
-/// assert_eq!(found.hits[0].distance.get().round(), 686.0);
+/// assert_eq!(found.hits[0].distance.get().round(), 685.0);
 /// assert_eq!(found.by, By::Cell("gh:u09t".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;

@@ -25,7 +25,8 @@ impl Edge {
         let mut script = Command::new(super::script())
             .args(["--origin", origin, "--listen", "127.0.0.1:0", "--density"])
             .arg(file.path())
-            .stdin(Stdio::null())
+            .arg("--while-stdin")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("start.sh starts");
@@ -38,9 +39,9 @@ impl Edge {
 }
 
 impl Drop for Edge {
-    /// The script stops nginx when it is told to stop.
+    /// The script stops nginx when its standard input ends.
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.script.id().to_string()).status();
+        drop(self.script.stdin.take());
         for _ in 0..500 {
             if !matches!(self.script.try_wait(), Ok(None)) {
                 return;

@@ -50,7 +50,7 @@ struct Tally {
 async fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let seconds = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(4_u64);
-    let most = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(30_000_usize);
+    let most = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(5_000_usize);
     let end = Duration::from_secs(seconds);
 
     let engine = Embedded::memory().await.expect("an engine in memory");
@@ -175,7 +175,9 @@ async fn fill(store: &DynamoStore) -> Vec<Position> {
 
 fn density(places: &[Position]) -> DensityMap {
     let mut counts = DensityCounts::default();
-    places.iter().for_each(|&place| counts.add(place));
+    for &place in places {
+        counts.add(place);
+    }
     counts.map()
 }
 

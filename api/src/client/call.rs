@@ -15,6 +15,7 @@ use super::fresh::{age, fresh_for, texts};
 use super::read::{self, Cell};
 use super::transport::{Response, Transport};
 use super::{NearbyClient, hints};
+use crate::params::escape_segment;
 use crate::place::{Place, Properties};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -39,7 +40,7 @@ impl<'c, T: Transport> Call<'c, T> {
             match planner.answered(&answer) {
                 Step::Ask(next) => cell = next,
                 Step::Done(hits) => {
-                    let hits = hits.into_iter().map(own).collect::<Option<Vec<_>>>();
+                    let hits = hits.iter().map(own).collect::<Option<Vec<_>>>();
                     let Some(hits) = hits else { break };
                     return Ok(Found { hits, by: By::Cell(cell), requests: self.requests });
                 }
@@ -112,7 +113,7 @@ impl<'c, T: Transport> Call<'c, T> {
 }
 
 /// A hit that outlives the answer; its id was an id before.
-fn own(hit: geo_index::edge::Hit<'_, Properties>) -> Option<Hit> {
+fn own(hit: &geo_index::edge::Hit<'_, Properties>) -> Option<Hit> {
     let id: PlaceId = hit.place.id.parse().ok()?;
     let place = Place { id, position: hit.place.position, properties: hit.place.payload.clone() };
     Some(Hit { place, distance: hit.distance })
@@ -122,14 +123,11 @@ fn own(hit: geo_index::edge::Hit<'_, Properties>) -> Option<Hit> {
 fn exact_path(wanted: &Wanted) -> String {
     let Wanted { collection, position, radius, limit, .. } = wanted;
     let (lat, lon, radius_m) = (position.lat(), position.lon(), radius.get());
-    let category = wanted.category.as_deref().map(category_part).unwrap_or_default();
+    let category = wanted.category.as_deref().map(|name| format!("&category={}", escape_segment(name)));
+    let category = category.unwrap_or_default();
     format!(
         "/v1/collections/{collection}/nearby?lat={lat}&lon={lon}&radius={radius_m}&limit={limit}{category}&mode=exact"
     )
-}
-
-fn category_part(category: &str) -> String {
-    form_urlencoded::Serializer::new(String::from("&")).append_pair("category", category).finish()
 }
 
 fn refused(response: &Response) -> ClientError {

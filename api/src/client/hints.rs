@@ -7,16 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use geo_index::edge::{DensityMap, PRECISIONS};
-use geo_index::{Collection, GeohashCell, GridCell as _, Position};
-use serde::Deserialize;
-use serde_json::Value;
+use geo_index::edge::DensityMap;
+use geo_index::{Collection, Position};
 
 use super::fresh::fresh_for;
 use super::transport::Response;
+use crate::edge_map::parse;
 
-/// Longest document that is read: a map of all the world takes some 50 KB.
-const MAX_DOCUMENT_BYTES: usize = 256 << 10;
 /// Maps that are kept.
 const MAX_MAPS: usize = 64;
 /// When to ask again if the server does not say, or has no map.
@@ -37,7 +34,7 @@ impl Hints {
     /// What the map says of a position.
     pub(super) fn precision(&self, collection: &Collection, position: Position) -> Option<u8> {
         let map = Arc::clone(&self.lock().get(collection)?.map);
-        map.precision(GeohashCell::at(position, *PRECISIONS.start()).ok()?)
+        map.precision_at(position)
     }
 
     /// Whether the map is to be asked for now. Whoever is told so is the only one for a while, and need not say what
@@ -60,7 +57,10 @@ impl Hints {
     pub(super) fn learn(&self, collection: &Collection, answer: &Response, now: Instant) {
         let lifetime = fresh_for(&answer.headers).unwrap_or(USUAL).max(SOON);
         let known = match answer.status {
-            StatusCode::OK => Known { map: Arc::new(read(&answer.body)), ask_again: now + lifetime },
+            StatusCode::OK => Known {
+                map: Arc::new(parse(&String::from_utf8_lossy(&answer.body))),
+                ask_again: now + lifetime,
+            },
             StatusCode::NOT_FOUND => Known { map: Arc::default(), ask_again: now + USUAL },
             _ => return,
         };
@@ -77,19 +77,6 @@ impl Hints {
 /// Where a server has the map of a collection.
 pub(super) fn path(collection: &Collection) -> String {
     format!("/v1/collections/{collection}/edge-map")
-}
-
-/// The rows of a document that are some; none if it is no document.
-fn read(document: &[u8]) -> DensityMap {
-    #[derive(Default, Deserialize)]
-    struct Document {
-        rows: HashMap<String, Value>,
-    }
-    if document.len() > MAX_DOCUMENT_BYTES {
-        return DensityMap::default();
-    }
-    let Document { rows } = serde_json::from_slice(document).unwrap_or_default();
-    DensityMap::from_entries(rows.iter().filter_map(|(key, digits)| Some((key, digits.as_str()?))))
 }
 
 #[cfg(test)]
@@ -116,16 +103,6 @@ mod tests {
         assert!(hints.is_due(&bars, now + USUAL + SOON));
         hints.learn(&bars, &answer(StatusCode::NOT_FOUND, ""), now);
         assert_eq!(hints.precision(&bars, paris), None);
-    }
-
-    #[test]
-    fn broken_maps_are_empty() {
-        let long = format!(r#"{{"rows":{{"u0":"{}"}}}}"#, "5".repeat(MAX_DOCUMENT_BYTES));
-        for text in
-            ["", "[]", "{}", r#"{"rows":7}"#, r#"{"rows":{"u0":7,"x":"y"}}"#, &long, &"[".repeat(9_000)]
-        {
-            assert_eq!(read(text.as_bytes()), DensityMap::default());
-        }
     }
 
     #[test]

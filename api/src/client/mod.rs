@@ -85,7 +85,7 @@ const KEPT_BYTES: usize = 4 << 20;
 /// };
 /// let found = client.nearby(wanted, Duration::from_secs(2)).await?;
 /// assert_eq!(found.hits[0].place.id.as_str(), "w-1");
-/// assert_eq!(found.hits[0].distance.get().round(), 686.0);
+/// assert_eq!(found.hits[0].distance.get().round(), 685.0);
 /// assert_eq!(found.by, By::Cell("gh:u09t".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
@@ -140,7 +140,8 @@ impl<T: Transport> NearbyClient<T> {
     }
 }
 
-/// What the exact endpoint refuses is refused although a cell could answer it: the same call means the same everywhere.
+/// Refuses what the exact endpoint of any server refuses, although a cell could answer it. The largest radius is the
+/// server's own.
 fn check(wanted: &Wanted) -> Result<(), ClientError> {
     if !(1..=MAX_LIMIT).contains(&wanted.limit) {
         return Err(ClientError::Invalid { parameter: "limit", allowed: "1 to 100" });

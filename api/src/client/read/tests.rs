@@ -2,6 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+type Spoil = fn(&mut Value);
+
 fn url(category: Option<&str>) -> CellUrl {
     let category = category.map(str::to_owned);
     CellUrl { collection: "bars".parse().unwrap(), cell: "gh:u09t".parse().unwrap(), category }
@@ -61,7 +63,7 @@ fn a_cut_list_is_certified_to_its_end() {
 
 #[test]
 fn what_no_server_sends_is_refused() {
-    let faults: Vec<(&str, fn(&mut Value))> = vec![
+    let faults: [(&str, Spoil); 26] = [
         ("no such document", |document| document["type"] = json!("Feature")),
         ("no such document", |document| *document = json!([document])),
         ("no such document", |document| document["features"] = json!(null)),
@@ -70,7 +72,7 @@ fn what_no_server_sends_is_refused() {
         ("no such document", |document| document["features"][1]["geometry"]["coordinates"] = json!([2.0])),
         ("no such document", |document| document["features"][1]["geometry"]["coordinates"] = json!([2, 91])),
         ("no such document", |document| {
-            document["features"][1]["geometry"]["coordinates"] = json!([null, 2])
+            document["features"][1]["geometry"]["coordinates"] = json!([null, 2]);
         }),
         ("no such document", |document| document["features"][1]["properties"] = json!([])),
         ("no such document", |document| document["features"][1]["id"] = json!(7)),
@@ -152,7 +154,7 @@ fn exact_answers_are_for_the_position_that_was_asked_for() {
     assert_eq!(hits.iter().map(|hit| hit.place.id.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
     assert_eq!(read_exact(&exact(), 2).unwrap_err(), Fault::Count { stated: 2, found: 3 });
     assert!(read_exact(&good(), 3).is_err(), "it states no distances");
-    let spoilt: Vec<fn(&mut Value)> = vec![
+    let spoilt: [Spoil; 5] = [
         |document| document["features"][1]["distance_m"] = json!(1_111.9),
         |document| document["features"].as_array_mut().unwrap().reverse(),
         |document| document["features"][2] = document["features"][1].clone(),

@@ -88,7 +88,7 @@ fn nearby_asks_a_server_and_says_who_vouches() {
         assert_eq!(printed["features"], local["features"], "{mode}");
     }
     let (by_cell, by_exact) = (ask(&[]), ask(&["--mode", "exact"]));
-    assert!(by_cell.contains("certified by the answer of gh:s"), "{by_cell}");
+    assert!(by_cell.contains("certified by the answer of gh:ebpf;"), "{by_cell}");
     assert!(by_exact.contains("by the exact endpoint; asked: exact"), "{by_exact}");
     let rows =
         |text: &str| text.lines().filter(|line| line.contains(" km ")).map(str::to_owned).collect::<Vec<_>>();

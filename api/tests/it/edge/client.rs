@@ -118,7 +118,9 @@ async fn calls_that_the_exact_endpoint_refuses_are_refused() {
     assert_eq!(refused.to_string(), "`radius` must be more than 0 metres");
     assert_eq!(origin.seen(), 0);
 
-    let far = geo_index::edge::Wanted { radius: Meters::new(300_000.0).unwrap(), ..wanted.clone() };
+    // Nothing is near, so that no cell vouches for it.
+    let far = usual("town", at(40.0, 100.0));
+    let far = geo_index::edge::Wanted { radius: Meters::new(300_000.0).unwrap(), ..far };
     let Err(ClientError::Refused { status: 400, detail: Some(detail) }) = client.nearby(far, PATIENCE).await
     else {
         panic!("a radius beyond the server's")

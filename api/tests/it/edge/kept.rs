@@ -86,7 +86,7 @@ async fn the_density_map_picks_the_first_cell_and_is_asked_for_once_in_a_while()
             assert_eq!(results(&found), site.brute_force(&wanted));
             if step == 10 {
                 assert_eq!(found.requests[0].cell.unwrap().level(), level, "{status}");
-                clock.advance(Duration::from_secs(60));
+                clock.advance(Duration::from_mins(1));
             }
         }
         assert_eq!(*mapped.asked.lock().unwrap(), asks, "{status}");

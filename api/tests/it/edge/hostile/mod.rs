@@ -28,7 +28,7 @@ fn twins() -> Vec<Site> {
 
 fn client(origin: &Origin, trick: Trick, exact_too: bool) -> (NearbyClient<Arc<Spoilt>>, Arc<Spoilt>) {
     let honest = transport(&origin.url);
-    let spoilt = Arc::new(Spoilt { honest, trick, exact_too, spoilt: AtomicU32::new(0) });
+    let spoilt = Arc::new(Spoilt { honest, trick, exact_too, played: AtomicU32::new(0) });
     (NearbyClient::new(Arc::clone(&spoilt)), spoilt)
 }
 
@@ -47,17 +47,17 @@ async fn spoilt_cell_answers_are_refused_and_the_exact_endpoint_is_asked() {
     for trick in TRICKS {
         let (client, transport) = client(&origin, trick, false);
         for seed in 0..6 {
-            let (wanted, before) = (users(seed), transport.spoilt.load(Ordering::Relaxed));
+            let (wanted, before) = (users(seed), transport.played.load(Ordering::Relaxed));
             let truth = sites[0].brute_force(&wanted);
             let found = client.nearby(wanted.clone(), PATIENCE).await.unwrap();
             assert_eq!(results(&found), truth, "{trick:?}: {wanted:?}");
-            if transport.spoilt.load(Ordering::Relaxed) > before {
+            if transport.played.load(Ordering::Relaxed) > before {
                 assert_eq!(found.by, By::Exact, "{trick:?}: {:?}", found.requests);
                 let first = &found.requests[0];
                 assert!(matches!(first.outcome, Outcome::Failed(_)), "{trick:?}: {first:?}");
             }
         }
-        assert!(transport.spoilt.load(Ordering::Relaxed) >= 5, "{trick:?} was hardly played");
+        assert!(transport.played.load(Ordering::Relaxed) >= 5, "{trick:?} was hardly played");
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) struct Spoilt {
     pub(super) honest: HttpTransport,
     pub(super) trick: Trick,
     pub(super) exact_too: bool,
-    pub(super) spoilt: AtomicU32,
+    pub(super) played: AtomicU32,
 }
 
 impl Spoilt {
@@ -120,7 +120,7 @@ impl Transport for Spoilt {
         if !(spoils && many) {
             return Ok(answer);
         }
-        self.spoilt.fetch_add(1, Ordering::Relaxed);
+        self.played.fetch_add(1, Ordering::Relaxed);
         self.spoil(path, answer).await
     }
 }

@@ -11,8 +11,6 @@ use axum::http::{HeaderMap, StatusCode};
 use cellar_api::config::EdgeConfig;
 use tempfile::TempDir;
 
-use crate::edge::sites::http_client;
-
 /// nginx with njs, stopped when this goes.
 pub(super) struct Edge {
     script: Child,
@@ -40,8 +38,8 @@ impl Got {
 
     /// The edge's own member of `Cache-Status`, which is the last one.
     pub(super) fn edge_status(&self) -> &str {
-        let members = self.headers.get_all("cache-status").iter().filter_map(|value| value.to_str().ok());
-        members.last().and_then(|line| line.split(", ").last()).unwrap_or_default()
+        let mut members = self.headers.get_all("cache-status").iter().filter_map(|value| value.to_str().ok());
+        members.next_back().and_then(|line| line.rsplit(", ").next()).unwrap_or_default()
     }
 
     pub(super) fn text(&self) -> &str {
@@ -63,7 +61,8 @@ impl Edge {
             .args(["--origin", origin, "--listen", "127.0.0.1:0", "--workers", "1", "--origin-timeout", "60"])
             .arg("--dir")
             .arg(directory.path())
-            .stdin(Stdio::null())
+            .arg("--while-stdin")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -79,7 +78,9 @@ impl Edge {
         let stderr = script.stderr.take().unwrap();
         std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).for_each(drop));
         let address = url.strip_prefix("http://").unwrap().parse().unwrap();
-        Self { script, directory, client: http_client(), url, address }
+        // nginx makes the next request of a connection wait for the update that the one before has set off.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        Self { script, directory, client, url, address }
     }
 
     pub(super) async fn get(&self, path: &str) -> Got {
@@ -87,7 +88,15 @@ impl Edge {
     }
 
     pub(super) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Got {
-        get(&self.client, &self.url, path, headers).await
+        let began = Instant::now();
+        let mut request = self.client.get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.bytes().await.unwrap();
+        Got { status, headers, body, during: (began, Instant::now()) }
     }
 
     /// Has it forget what bears a tag; how many files that were.
@@ -105,22 +114,10 @@ impl Edge {
     }
 }
 
-pub(super) async fn get(client: &reqwest::Client, url: &str, path: &str, headers: &[(&str, &str)]) -> Got {
-    let began = Instant::now();
-    let mut request = client.get(format!("{url}{path}"));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let answer = request.send().await.unwrap();
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let body = answer.bytes().await.unwrap();
-    Got { status, headers, body, during: (began, Instant::now()) }
-}
-
 impl Drop for Edge {
-    /// The script stops nginx when it is told to stop; it must not be killed before that.
+    /// The script stops nginx when its standard input ends; it must not be killed before that.
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.script.id().to_string()).status();
+        drop(self.script.stdin.take());
         let end = Instant::now() + Duration::from_secs(20);
         while Instant::now() < end {
             if !matches!(self.script.try_wait(), Ok(None)) {

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use cellar_api::client::{By, NearbyClient};
 use futures::future::join_all;
 use geo_index::Position;
+use geo_index::edge::SnapCell;
 
 use super::bed::{Edge, lifetimes};
 use crate::edge::origin::{Gate, Origin, until};
@@ -20,10 +21,10 @@ async fn town() -> (Site, Origin, Edge) {
     (site, origin, edge)
 }
 
-/// Users in the cell u09t, which is 0.35° wide and 0.18° high.
+/// Users in the cell, which is 0.35° wide and 0.18° high.
 fn users(count: usize) -> Vec<Position> {
-    let mut rng = rng(1);
-    (0..count).map(|_| near(at(48.8566, 2.3522), 6_000.0, &mut rng)).collect()
+    let (mut rng, cell) = (rng(1), "gh:u09t".parse::<SnapCell>().unwrap());
+    (0..count).map(|_| near(cell.centre(), 9_000.0, &mut rng)).collect()
 }
 
 #[tokio::test]

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use cellar_cache::clock::{Clock, SystemClock};
 use geo_index::{Collection, GeohashCell};
-use tokio::sync::Semaphore;
 
 use crate::cells::Cells;
 use crate::changes::Status;
 use crate::config::{ApiConfig, EdgeConfig, WriteConfig};
 use crate::edge_map::EdgeMaps;
 use crate::hot::HotCells;
+use crate::middleware::shed::InFlight;
 use crate::pages::PageCache;
 use crate::purge::EdgePurges;
 use crate::router;
@@ -50,8 +50,8 @@ pub struct Shared {
     pub config: Arc<ApiConfig>,
     /// Who may write.
     pub writes: Arc<WriteConfig>,
-    /// One permit for each request that may be worked on at a time.
-    pub in_flight: Arc<Semaphore>,
+    /// Room for requests.
+    pub in_flight: Arc<InFlight>,
     /// Where searches come from; nobody asks without a cache.
     pub hot: Option<Arc<HotCells>>,
     /// How the change feed is doing, if there is one.
@@ -85,7 +85,7 @@ impl AppState {
             collections: Arc::default(),
             edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
             readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
-            in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
+            in_flight: Arc::new(InFlight::new(config.max_in_flight)),
             config: Arc::new(config),
             writes: Arc::new(writes),
             started: Instant::now(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use cellar_cache::BreakerState;
+use cellar_cache::striped::BusyCounter;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
@@ -43,7 +44,7 @@ struct Route {
 
 /// Counters of one route, found by its template.
 struct RouteCounters {
-    answers: [Counter; CLASSES.len()],
+    answers: [BusyCounter; CLASSES.len()],
     seconds: Histogram,
 }
 
@@ -52,10 +53,10 @@ pub struct Telemetry {
     registry: Registry,
     routes: FxHashMap<&'static str, RouteCounters>,
     other: RouteCounters,
-    searches: Counter,
-    rounds: Counter,
-    pages: Counter,
-    queries: Counter,
+    searches: BusyCounter,
+    rounds: BusyCounter,
+    pages: BusyCounter,
+    queries: BusyCounter,
     read_units: Counter<f64, std::sync::atomic::AtomicU64>,
 }
 
@@ -68,7 +69,7 @@ impl Telemetry {
         edge: Option<&EdgePurges>,
     ) -> Self {
         let mut registry = Registry::with_prefix("cellar");
-        let answers = Family::<Answered, Counter>::default();
+        let answers = Family::<Answered, BusyCounter>::default();
         let buckets = || Histogram::new(exponential_buckets(1e-4, 2.0, 16));
         let seconds = Family::<Route, Histogram>::new_with_constructor(buckets as fn() -> Histogram);
         let counters = |route| RouteCounters {
@@ -78,10 +79,10 @@ impl Telemetry {
         let telemetry = Self {
             routes: routes.iter().map(|route| (*route, counters(route))).collect(),
             other: counters("-"),
-            searches: Counter::default(),
-            rounds: Counter::default(),
-            pages: Counter::default(),
-            queries: Counter::default(),
+            searches: BusyCounter::default(),
+            rounds: BusyCounter::default(),
+            pages: BusyCounter::default(),
+            queries: BusyCounter::default(),
             read_units: Counter::default(),
             registry: Registry::default(),
         };

@@ -13,7 +13,7 @@
 //! | `shared`, `breaker`, `envelope` | the remote tier within limits, and the form of its values |
 //! | [`remote`] | the remote tier itself: Redis, and a fake |
 //! | [`policy`], [`clock`], `watch` | lifetimes, clocks, and the cache's own time |
-//! | [`metrics`], [`trace`], [`status`] | counters, and the account of a request |
+//! | [`metrics`], [`striped`], [`trace`], [`status`] | counters, and the account of a request |
 
 mod breaker;
 mod bus;
@@ -33,6 +33,7 @@ pub mod remote;
 mod shared;
 pub mod status;
 mod store;
+pub mod striped;
 pub mod tiered;
 pub mod trace;
 mod wait;

@@ -12,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::striped::BusyCounter;
+
 /// One lookup in memory out of so many is timed.
 pub const SAMPLE: u32 = 64;
 
@@ -110,11 +112,11 @@ struct Invalidated {
 /// Everything that a cache counts.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    lookups: Family<Lookup, Counter>,
+    lookups: Family<Lookup, BusyCounter>,
     seconds: Family<Lookup, Histogram>,
     rejects: Family<Rejected, Counter>,
     invalidations: Family<Invalidated, Counter>,
-    memory_hits: Counter,
+    memory_hits: BusyCounter,
     /// Loads that a request waited for though another had begun them.
     pub collapsed: Counter,
     /// Refreshes in the background.
@@ -129,7 +131,7 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let lookups = Family::<Lookup, Counter>::default();
+        let lookups = Family::<Lookup, BusyCounter>::default();
         let memory_hits =
             lookups.get_or_create(&Lookup { tier: Tier::Memory, outcome: Outcome::Hit }).clone();
         Self {

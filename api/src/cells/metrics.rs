@@ -1,5 +1,6 @@
 //! What is counted of cell answers.
 
+use cellar_cache::striped::BusyCounter;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,17 +16,17 @@ struct Outcome {
 /// Counters of cell answers, and how each came about.
 #[derive(Clone, Debug)]
 pub struct CellMetrics {
-    answers: Family<Outcome, Counter>,
-    hits: Counter,
-    misses: Counter,
-    outdated: Counter,
+    answers: Family<Outcome, BusyCounter>,
+    hits: BusyCounter,
+    misses: BusyCounter,
+    outdated: BusyCounter,
     /// Times that an answer was compressed.
     pub encoded: Counter,
 }
 
 impl Default for CellMetrics {
     fn default() -> Self {
-        let answers = Family::<Outcome, Counter>::default();
+        let answers = Family::<Outcome, BusyCounter>::default();
         let of = |outcome| answers.get_or_create(&Outcome { outcome }).clone();
         Self {
             hits: of("hit"),

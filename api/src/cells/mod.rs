@@ -60,7 +60,7 @@ pub struct Answered {
     /// How it came about.
     pub used: Use,
     /// The search, if there was one.
-    pub work: Option<Work>,
+    pub work: Option<Box<Work>>,
 }
 
 impl Cells {
@@ -109,7 +109,12 @@ impl Cells {
         let (found, pages) = self.search.nearby_in_pages(&url.collection, query(url), deadline).await?;
         let (rendered, used) = self.render(url, &found, &pages);
         self.metrics.count(used);
-        Ok(Answered { rendered, brief: may_be_old(&found.work.trace), used, work: Some(found.work) })
+        Ok(Answered {
+            rendered,
+            brief: may_be_old(&found.work.trace),
+            used,
+            work: Some(Box::new(found.work)),
+        })
     }
 
     /// The bytes of an answer in a coding.

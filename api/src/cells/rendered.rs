@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use cellar_cache::Moment;
 use cellar_cache::trace::Trace;
 use geo_index::edge::CellUrl;
-use geo_index::{Collection, H3Cell, Page};
+use geo_index::{Collection, H3Cell, Page, Position};
 
 use super::representation::Representation;
 use crate::pages::PageSource;
@@ -38,6 +38,8 @@ pub enum Use {
 pub struct Rendered {
     /// What it is the answer of.
     pub url: CellUrl,
+    /// Centre of its cell.
+    pub centre: Position,
     /// As it is sent.
     pub representation: Arc<Representation>,
     basis: Basis,
@@ -60,7 +62,7 @@ pub enum Standing {
 impl Rendered {
     /// An answer made of pages.
     pub fn new(url: CellUrl, representation: Arc<Representation>, pages: &[(H3Cell, Arc<Page>)]) -> Self {
-        Self { basis: Basis::new(pages), url, representation }
+        Self { basis: Basis::new(pages), centre: url.cell.centre(), url, representation }
     }
 
     /// Whether it was made of just these pages.

@@ -24,7 +24,8 @@ use crate::search::Work;
 use crate::state::AppState;
 use crate::store::ReadCost;
 
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// What caches had (RFC 9211). A handler may set it itself.
+pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// What a search cost; a handler leaves it in the response's extensions.
@@ -84,10 +85,11 @@ where
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    let span = tracing::info_span!("request", %method, route, request_id = %id);
+    let text = id.to_str().unwrap_or_default();
+    let span = tracing::info_span!("request", %method, route, request_id = %text);
     async {
         let response = panics::caught(answer(request)).await;
-        let mut response = problem::complete(response, &method, &id);
+        let mut response = problem::complete(response, &method, text);
         add_headers(&mut response, &id);
         let took = started.elapsed();
         let work = response.extensions().get::<SearchTiming>().map(|timing| timing.work);
@@ -99,19 +101,16 @@ where
     .await
 }
 
-fn add_headers(response: &mut Response, id: &str) {
+fn add_headers(response: &mut Response, id: &HeaderValue) {
     let timing = response.extensions().get::<SearchTiming>().copied();
     let used = response.extensions().get::<Use>().copied();
-    let status = match (&timing, used) {
-        (None, Some(Use::Hit { ttl_ms: None })) => Some(HeaderValue::from_static("cellar-rendered; hit")),
-        _ => value(cache_status(timing.as_ref(), used)),
-    };
+    let status = value(cache_status(timing.as_ref(), used));
     let timing = value(timing.as_ref().map(server_timing));
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
-    let id = HeaderValue::from_str(id).ok();
-    for (name, value) in [(request_id::HEADER, id), (SERVER_TIMING, timing), (CACHE_STATUS, status)] {
+    headers.insert(request_id::HEADER, id.clone());
+    for (name, value) in [(SERVER_TIMING, timing), (CACHE_STATUS, status)] {
         if let Some(value) = value {
             headers.insert(name, value);
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use geo_index::edge::CellUrl;
 
@@ -13,8 +13,9 @@ use super::openapi::{CategoryParameter, CellCollection, CellParameter, CellProbl
 use super::{require_collection, unknown_route};
 use crate::cells::Answered;
 use crate::cells::encoding::Coding;
+use crate::cells::rendered::Use;
 use crate::middleware::deadline::Deadline;
-use crate::middleware::observe::SearchTiming;
+use crate::middleware::observe::{CACHE_STATUS, SearchTiming};
 use crate::params::cell_url;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -71,7 +72,8 @@ pub(super) async fn answer(
     require_collection(state, &url.collection, deadline).await?;
     let started = Instant::now();
     let found = state.cells.find(url, deadline.0).await?;
-    let timing = found.work.map(|work| SearchTiming { work, elapsed: started.elapsed() });
+    let elapsed = started.elapsed();
+    let timing = found.work.as_deref().map(|&work| SearchTiming { work, elapsed });
     let mut response = send(state, &found, headers).await?;
     if let Some(timing) = timing {
         response.extensions_mut().insert(timing);
@@ -83,7 +85,7 @@ pub(super) async fn answer(
 async fn send(state: &AppState, found: &Answered, headers: &HeaderMap) -> Result<Response, Problem> {
     let Answered { rendered, brief, used, .. } = found;
     if let Some(hot) = &state.hot {
-        hot.offer(&rendered.url.collection, rendered.url.cell.centre());
+        hot.offer(&rendered.url.collection, rendered.centre);
     }
     let coding = Coding::negotiated(headers)
         .ok_or_else(|| Problem::new(Kind::EncodingUnacceptable, Kind::EncodingUnacceptable.meaning()))?;
@@ -99,6 +101,10 @@ async fn send(state: &AppState, found: &Answered, headers: &HeaderMap) -> Result
         Response::new(bytes.into())
     };
     *response.headers_mut() = send;
-    response.extensions_mut().insert(*used);
+    if *used == (Use::Hit { ttl_ms: None }) {
+        response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static("cellar-rendered; hit"));
+    } else {
+        response.extensions_mut().insert(*used);
+    }
     Ok(response)
 }

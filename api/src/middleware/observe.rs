@@ -92,8 +92,8 @@ where
         let mut response = problem::complete(response, &method, text);
         add_headers(&mut response, &id);
         let took = started.elapsed();
-        let work = response.extensions().get::<SearchTiming>().map(|timing| timing.work);
-        state.telemetry.answered(route, response.status(), took, work.as_ref());
+        let work = response.extensions().get::<SearchTiming>().map(|timing| &timing.work);
+        state.telemetry.answered(route, response.status(), took, work);
         log(&response, took);
         response
     }
@@ -102,10 +102,10 @@ where
 }
 
 fn add_headers(response: &mut Response, id: &HeaderValue) {
-    let timing = response.extensions().get::<SearchTiming>().copied();
+    let timing = response.extensions().get::<SearchTiming>();
     let used = response.extensions().get::<Use>().copied();
-    let status = value(cache_status(timing.as_ref(), used));
-    let timing = value(timing.as_ref().map(server_timing));
+    let status = value(cache_status(timing, used));
+    let timing = value(timing.map(server_timing));
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
@@ -161,7 +161,7 @@ fn cache_status(timing: Option<&SearchTiming>, used: Option<Use>) -> Option<Stri
 fn log(response: &Response, elapsed: Duration) {
     let status = response.status().as_u16();
     let duration_ms = elapsed.as_secs_f64() * 1_000.0;
-    let work = response.extensions().get::<SearchTiming>().map(|timing| timing.work);
+    let work = response.extensions().get::<SearchTiming>().map(|timing| &timing.work);
     let problem = response.extensions().get::<Problem>();
     let kind = problem.map(|problem| problem.kind().slug());
     let cause = problem.and_then(Problem::internal_text);

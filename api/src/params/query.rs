@@ -26,6 +26,8 @@ const LINK_BYTES: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub struct QueryText {
     pairs: Vec<(&'static str, String)>,
+    /// As it was sent, if encoding the pairs would yield the same.
+    plain: Option<String>,
 }
 
 impl QueryText {
@@ -44,7 +46,8 @@ impl QueryText {
             }
             pairs.push((name, decode(value, Some(name))?.into_owned()));
         }
-        Ok(Self { pairs })
+        let plain = raw.filter(|raw| raw.split('&').all(is_plain)).map(str::to_owned);
+        Ok(Self { pairs, plain })
     }
 
     /// A parameter that may be left out but not left empty. What is allowed is written only into an error.
@@ -84,6 +87,12 @@ impl QueryText {
         link.push_str(path);
         link.push('?');
         let start = link.len();
+        if let Some(plain) = self.plain.as_ref().filter(|_| !self.pairs.iter().any(|(name, _)| dropped(name)))
+        {
+            link.push_str(plain);
+            let Some(cursor) = cursor else { return link };
+            return Serializer::for_suffix(link, start).append_pair("cursor", cursor).finish();
+        }
         let mut query = Serializer::for_suffix(link, start);
         query.extend_pairs(self.pairs.iter().filter(|(name, _)| !dropped(name)));
         query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
@@ -93,6 +102,12 @@ impl QueryText {
         }
         link
     }
+}
+
+/// Whether a name with its value is as the form encoding writes it.
+fn is_plain(part: &str) -> bool {
+    let as_it_is = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
+    part.split_once('=').is_some_and(|(name, value)| name.bytes().chain(value.bytes()).all(as_it_is))
 }
 
 /// A value as an error repeats it.
@@ -174,5 +189,20 @@ mod tests {
         assert_eq!(query.link("/p"), "/p?a=x+y&cursor=1");
         assert_eq!(query.next_link("/p", "2"), "/p?a=x+y&cursor=2");
         assert_eq!(QueryText::default().link("/p"), "/p");
+    }
+
+    #[test]
+    fn a_link_is_the_same_whether_it_is_encoded_or_copied() {
+        for raw in
+            ["a=1.5", "a=-7&cursor=x", "a=x=y", "&a=1", "a=1&", "a", "a=%41", "a=x+y", "a=*", "a=~", "a=é"]
+        {
+            let query =
+                QueryText::parse(Some(raw), &["a", "cursor"]).or_else(|_| QueryText::parse(None, &[]));
+            let query = query.unwrap();
+            let encoded = QueryText { plain: None, ..query.clone() };
+            assert_eq!(query.link("/p"), encoded.link("/p"), "{raw}");
+            assert_eq!(query.next_link("/p", "c_-1"), encoded.next_link("/p", "c_-1"), "{raw}");
+        }
+        assert!(QueryText::parse(Some("a=1.5&cursor=x"), &["a", "cursor"]).unwrap().plain.is_some());
     }
 }

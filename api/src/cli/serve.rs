@@ -30,8 +30,9 @@ Examples:
   AWS_REGION=local cellar serve --table cellar --endpoint-url http://localhost:8000
 
 Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as \
-`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, the cache's sizes and lifetimes from CELLAR_L1_MB and others, those of cell answers from CELLAR_EDGE_MAX_AGE_S and others, \
-listed in the README.
+`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, which the README \
+lists; the cache's sizes and lifetimes from CELLAR_L1_MB and others, in docs/CACHING.md; those of cell \
+answers from CELLAR_EDGE_MAX_AGE_S and others, in docs/EDGE.md.
 
 Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.";
 

@@ -2,6 +2,10 @@
 
 use std::sync::Mutex;
 
+use cellar_cache::remote::RemoteError;
+use cellar_cache::remote::fake::{FakeRemote, Fault, Operation};
+use geo_index::{H3Cell, Position};
+
 use super::*;
 use crate::purge::{Purge, PurgeError};
 use crate::store::{Embedded, StoreConfig};
@@ -33,4 +37,32 @@ async fn the_edge_hears_of_changes_and_of_missed_ones() {
     while edge.step().await.is_some() {}
     let tags = Purge { tags: ["a:1".to_owned()].into(), ..Purge::default() };
     assert_eq!(*told.0.lock().unwrap(), [tags, Purge::everything()]);
+}
+
+/// What the edge fetches again comes from the tiers below: while they may still have what is old, it must not be told.
+#[tokio::test]
+async fn the_edge_hears_nothing_before_the_tiers_below_have_forgotten() {
+    let engine = Embedded::memory().await.unwrap();
+    let store = Arc::new(engine.store(&StoreConfig::new("tiers")).await.unwrap());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let remote = Arc::new(FakeRemote::new(Arc::clone(&clock)));
+    let pages = CachedPages::new(store, Policy::default(), Some(remote.clone()), Arc::clone(&clock));
+    let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock)), board: None, edge: None };
+    let (none, day) = (Duration::ZERO, Duration::from_hours(24));
+    let settings = PurgeSettings { window: none, settle: none, give_up: day, rate: 1_000, budget: 1_000 };
+    let told = Told::default();
+    let tiers = tiers.with_edge(Box::new(told.clone()), settings);
+    let (sink, edge) = (tiers.sink(), tiers.edge.clone().unwrap());
+    let root = H3Cell::leaf(Position::new(48.0, 11.0).unwrap()).ancestor(3).unwrap();
+    let (pages, tags) = ([PageKey::new("a".parse().unwrap(), root).unwrap()], ["a:1".to_owned()]);
+
+    remote.set_fault_on(Operation::Invalidate, Fault::Fail(RemoteError::TimedOut));
+    assert!(sink.invalidate(&pages, &tags).await.is_err());
+    while edge.step().await.is_some() {}
+    assert_eq!(*told.0.lock().unwrap(), []);
+
+    remote.clear_faults();
+    sink.invalidate(&pages, &tags).await.unwrap();
+    while edge.step().await.is_some() {}
+    assert_eq!(*told.0.lock().unwrap(), [Purge { tags: tags.into(), ..Purge::default() }]);
 }

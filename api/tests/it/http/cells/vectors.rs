@@ -1,7 +1,11 @@
 //! What the edge makes of a request, the origin makes of it, too: the vectors that the edge function is tested with.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::http::{Method, Request, Uri};
+use cellar_api::edge_map::StoredMap;
+use geo_index::edge::DensityMap;
 use serde::Deserialize;
 
 use crate::http::server::{Answer, Server};
@@ -11,6 +15,8 @@ const VECTORS: &str = include_str!("../../../../../infra/edge/vectors.json");
 
 #[derive(Deserialize)]
 struct Vectors {
+    /// What the KeyValueStore holds, by name.
+    stores: BTreeMap<String, BTreeMap<String, String>>,
     cases: Vec<Case>,
 }
 
@@ -44,11 +50,6 @@ impl Case {
         Request::builder().method(Method::GET).uri(uri).body(Body::empty()).ok()
     }
 
-    /// Its path names the cell, so that no density map has a say.
-    fn names_cell(&self) -> bool {
-        self.path.contains("/cells/") || self.query.contains("precision=")
-    }
-
     fn canonical(&self) -> Option<String> {
         let uri = self.uri.as_ref()?;
         let query = &self.canonical_query;
@@ -76,28 +77,43 @@ fn check(case: &Case, answer: &Answer) {
     }
 }
 
-#[tokio::test]
-async fn the_origin_does_as_the_edge() {
+/// A server whose table holds the density maps that the edge's KeyValueStore has.
+async fn server_with(rows: &BTreeMap<String, String>) -> Server {
     let server = Server::with_wineries(3).await;
-    let Vectors { cases } = serde_json::from_str(VECTORS).unwrap();
-    for name in ["w", "0-_z"] {
+    for name in ["w", "0-_z", "bars"] {
         server.put(&format!("/v1/collections/{name}"), "").await;
     }
-    let (mut asked, mut unsendable) = (0, Vec::new());
-    for case in &cases {
-        if case.store != "none" && case.reject.is_none() && !case.names_cell() {
-            continue;
-        }
-        match case.request() {
-            Some(request) => {
-                check(case, &server.send(request).await);
-                asked += 1;
+    for name in ["wineries", "bars"] {
+        let of_it =
+            rows.iter().filter_map(|(key, row)| Some((key.strip_prefix(name)?.strip_prefix(':')?, row)));
+        let map = StoredMap { map: DensityMap::from_entries(of_it), made_unix_ms: 1, places: 3 };
+        map.write(&*server.store, &name.parse().unwrap()).await.unwrap();
+        // From now on it is at hand.
+        assert_eq!(server.get(&format!("/v1/collections/{name}/edge-map")).await.status, 200);
+    }
+    server
+}
+
+#[tokio::test]
+async fn the_origin_does_as_the_edge() {
+    let Vectors { stores, cases } = serde_json::from_str(VECTORS).unwrap();
+    let (mut asked, mut by_map, mut unsendable) = (0, 0, Vec::new());
+    for (name, rows) in &stores {
+        let server = server_with(rows).await;
+        for case in cases.iter().filter(|case| case.store == *name) {
+            match case.request() {
+                Some(request) => {
+                    check(case, &server.send(request).await);
+                    asked += 1;
+                    by_map += usize::from(!rows.is_empty());
+                }
+                None => unsendable.push(format!("{}?{}", case.path, case.query)),
             }
-            None => unsendable.push(format!("{}?{}", case.path, case.query)),
         }
     }
+    assert_eq!(asked + unsendable.len(), cases.len());
     let not_http = [' ', '"', '#', '<', '>', '\\', '^', '`', '{', '|', '}', '\u{7f}'];
     unsendable.retain(|text| text.starts_with('/') && !text.contains(not_http));
     assert_eq!(unsendable, Vec::<String>::new());
-    assert!(asked > 1_700, "{asked} of {} were asked", cases.len());
+    assert!(asked > 1_950 && by_map > 250, "{asked} of {} were asked, {by_map} with a map", cases.len());
 }

@@ -15,7 +15,7 @@ const VECTORS: &str = include_str!("../../../../../infra/edge/vectors.json");
 
 #[derive(Deserialize)]
 struct Vectors {
-    /// What the KeyValueStore holds, by name.
+    /// What the `KeyValueStore` holds, by name.
     stores: BTreeMap<String, BTreeMap<String, String>>,
     cases: Vec<Case>,
 }
@@ -77,7 +77,7 @@ fn check(case: &Case, answer: &Answer) {
     }
 }
 
-/// A server whose table holds the density maps that the edge's KeyValueStore has.
+/// A server whose table holds the density maps that the edge's `KeyValueStore` has.
 async fn server_with(rows: &BTreeMap<String, String>) -> Server {
     let server = Server::with_wineries(3).await;
     for name in ["w", "0-_z", "bars"] {

@@ -1,4 +1,6 @@
-//! Open-model load test of a nearby-search API.
+//! Open-model load test of a nearby-search API: what cells, cache tiers and cold starts do to latency, throughput and
+//! cost.
 //!
-//! Not written yet. What will live here: schedules free of coordinated omission, users around real
-//! metropolitan areas, hit ratios per cache tier, cold starts and dollars per million requests.
+//! The tree is the data flow: [`plan`] says what is asked and when.
+
+pub mod plan;

@@ -112,15 +112,22 @@ fn warm(mode: Mode, places: &Places, cellar: &Server) -> (Vec<Vec<u8>>, usize) {
         Mode::Cell => cells(places, "identity"),
         Mode::CellBrotli => cells(places, "br"),
     };
-    // What the import wrote may still be on its way through the change feed, which takes pages out of memory.
-    for _ in 0..100 {
-        let tally = drive(cellar.address, &searches, searches.len(), 1);
-        if tally.warm == tally.answers {
-            return (searches, tally.body_bytes / tally.answers);
+    // What the import wrote is on its way through the change feed, which takes pages out of memory.
+    for _ in 0..600 {
+        if feed_is_through(cellar) {
+            let tally = drive(cellar.address, &searches, searches.len(), 1);
+            if tally.warm == tally.answers {
+                return (searches, tally.body_bytes / tally.answers);
+            }
         }
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
     panic!("pages do not stay in memory");
+}
+
+fn feed_is_through(cellar: &Server) -> bool {
+    let lag = cellar.metric("cellar_feed_lag_seconds");
+    lag.and_then(|lag| lag.parse().ok()).is_some_and(|lag: f64| lag < 1.0)
 }
 
 /// Searches that find 20 places within 10 km.

@@ -27,8 +27,14 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// For the embedded engine, which limits nobody.
+    /// For the embedded engine, which limits nobody. Its stream has one shard for good, and to describe a table it
+    /// counts all places; a stream that goes away is looked for at once anyway.
     pub fn embedded() -> Self {
-        Self { poll: Duration::from_millis(200), poll_behind: Duration::from_millis(5), ..Self::default() }
+        Self {
+            poll: Duration::from_millis(200),
+            poll_behind: Duration::from_millis(5),
+            list: Duration::from_mins(5),
+            ..Self::default()
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! A page in memory is the page that search uses: columns for the filter, and the ready-made bytes of each Feature. A
 //! hit parses nothing and writes no JSON.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use cellar_cache::remote::Remote;
 use cellar_cache::trace::Trace;
 use cellar_cache::{Cache, CacheError, Look, Moment, Policy};
 use geo_index::{Collection, H3Cell, Page, PageKey};
+use rustc_hash::FxHashSet;
 
 use super::{Fetched, PageError, PageSource, StorePages};
 use crate::store::{ReadCost, Store, StoreError};
@@ -82,6 +83,8 @@ impl Loader<PageId, Page> for StoreLoader {
 #[derive(Clone)]
 pub struct CachedPages {
     cache: PageCache,
+    /// One text for each name, which all keys in memory share: a look-up compares it, and finds it at hand.
+    names: Arc<Mutex<FxHashSet<Collection>>>,
 }
 
 impl CachedPages {
@@ -93,12 +96,26 @@ impl CachedPages {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let loader = StoreLoader(StorePages::new(store));
-        Self { cache: Cache::new(policy, loader, remote, clock) }
+        Self { cache: Cache::new(policy, loader, remote, clock), names: Arc::default() }
     }
 
     /// The cache behind them.
     pub const fn cache(&self) -> &PageCache {
         &self.cache
+    }
+
+    fn ids(&self, collection: &Collection, cells: &[H3Cell]) -> Vec<PageId> {
+        let name = self.shared(collection);
+        cells.iter().filter_map(|cell| PageKey::new(name.clone(), *cell).map(PageId)).collect()
+    }
+
+    fn shared(&self, collection: &Collection) -> Collection {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = names.get(collection) {
+            return name.clone();
+        }
+        names.insert(collection.clone());
+        collection.clone()
     }
 }
 
@@ -123,13 +140,13 @@ impl PageSource for CachedPages {
         deadline: Instant,
         trace: &mut Trace,
     ) -> Result<Fetched, PageError> {
-        let fetched = self.cache.get_many_or_load(&ids(collection, cells), deadline, trace).await?;
+        let fetched = self.cache.get_many_or_load(&self.ids(collection, cells), deadline, trace).await?;
         let pages = fetched.values.into_iter().map(|(PageId(key), page)| (key.cell(), page));
         Ok(Fetched { pages: pages.collect(), cost: fetched.cost })
     }
 
     async fn look_around(&self, collection: &Collection, cells: &[H3Cell]) -> usize {
-        self.cache.look_around(&ids(collection, cells)).await
+        self.cache.look_around(&self.ids(collection, cells)).await
     }
 
     async fn changed(&self, collection: &Collection, leaves: &[H3Cell]) {
@@ -141,10 +158,6 @@ impl PageSource for CachedPages {
             tracing::warn!(%error, pages = ids.len(), "an invalidation is pending");
         }
     }
-}
-
-fn ids(collection: &Collection, cells: &[H3Cell]) -> Vec<PageId> {
-    cells.iter().filter_map(|cell| PageKey::new(collection.clone(), *cell).map(PageId)).collect()
 }
 
 impl From<CacheError<PageError>> for PageError {

@@ -91,6 +91,11 @@ impl QueryText {
         {
             link.push_str(plain);
             let Some(cursor) = cursor else { return link };
+            if cursor.bytes().all(as_it_is) {
+                link.push_str("&cursor=");
+                link.push_str(cursor);
+                return link;
+            }
             return Serializer::for_suffix(link, start).append_pair("cursor", cursor).finish();
         }
         let mut query = Serializer::for_suffix(link, start);
@@ -106,8 +111,11 @@ impl QueryText {
 
 /// Whether a name with its value is as the form encoding writes it.
 fn is_plain(part: &str) -> bool {
-    let as_it_is = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
     part.split_once('=').is_some_and(|(name, value)| name.bytes().chain(value.bytes()).all(as_it_is))
+}
+
+fn as_it_is(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
 }
 
 /// A value as an error repeats it.
@@ -127,7 +135,7 @@ fn unknown(name: String, known: &[&'static str]) -> Problem {
 }
 
 fn decode<'a>(text: &'a str, name: Option<&'static str>) -> Result<Cow<'a, str>, Problem> {
-    if !text.contains(['%', '+']) {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Ok(text.into());
     }
     let malformed = |what: &str| {
@@ -201,7 +209,9 @@ mod tests {
             let query = query.unwrap();
             let encoded = QueryText { plain: None, ..query.clone() };
             assert_eq!(query.link("/p"), encoded.link("/p"), "{raw}");
-            assert_eq!(query.next_link("/p", "c_-1"), encoded.next_link("/p", "c_-1"), "{raw}");
+            for cursor in ["c_-1", "c/1="] {
+                assert_eq!(query.next_link("/p", cursor), encoded.next_link("/p", cursor), "{raw}");
+            }
         }
         assert!(QueryText::parse(Some("a=1.5&cursor=x"), &["a", "cursor"]).unwrap().plain.is_some());
     }

@@ -12,9 +12,12 @@ pub(super) fn asks_for_a_cell(raw: &str) -> bool {
     parts(raw).any(|(name, value)| says(name, "mode") && says(value, "cell"))
 }
 
-/// Whether a text decodes to a word. Most texts have nothing to decode.
+/// Whether a text decodes to a word without spaces. What is not longer has no escape to decode, for escapes shrink.
 fn says(text: &str, word: &str) -> bool {
-    if text.contains(['%', '+']) { decode(text).is_ok_and(|decoded| decoded == word) } else { text == word }
+    if text.len() <= word.len() {
+        return text == word;
+    }
+    text.bytes().any(|byte| byte == b'%') && decode(text).is_ok_and(|decoded| decoded == word)
 }
 
 impl Query {

@@ -14,6 +14,7 @@ format:
 lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check -p cellar-api --no-default-features --locked
+	$(CARGO) clippy -p cellar-api --lib --bin bootstrap --no-default-features --features lambda --locked -- -D warnings
 
 # A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server, the
 # edge against its function in node and in nginx.

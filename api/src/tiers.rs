@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use cellar_cache::Policy;
 use cellar_cache::clock::{Clock, SystemClock};
 use cellar_cache::remote::redis::RedisRemote;
-use cellar_cache::remote::{Board, Remote};
+use cellar_cache::remote::{Board, Remote, RemoteError};
 use futures::future::join_all;
 use geo_index::PageKey;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use crate::changes::Settings;
 use crate::changes::{
@@ -42,6 +43,11 @@ const PAGES_AT_ONCE: usize = 4_000;
 
 /// How long a flush of the hot cells may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// What everything of a store begins with in Redis: the pages of two stores must not meet.
+pub fn namespace(store: &str) -> String {
+    format!("cellar:1:{store}:")
+}
 
 /// The tiers.
 #[derive(Clone)]
@@ -110,8 +116,10 @@ impl Tiers {
         Upkeep { tiers: self.clone(), status, stop, tasks }
     }
 
-    fn sink(&self) -> Arc<CacheSink> {
+    /// What takes changes, for who has no feed that brings them.
+    pub(crate) fn sink(&self) -> Arc<CacheSink> {
         Arc::new(CacheSink {
+            tasks: TaskTracker::new(),
             cache: self.pages.cache().clone(),
             board: self.board.clone(),
             edge: self.edge.clone(),
@@ -173,6 +181,14 @@ async fn until(mut stopped: watch::Receiver<()>, work: impl Future<Output = ()>)
     }
 }
 
+/// Adds the counts of hot cells to those that processes share.
+#[cfg(feature = "lambda")]
+pub(crate) async fn flush_now(tiers: &Tiers) {
+    if let Some(board) = &tiers.board {
+        flush_once(&tiers.hot, &**board).await;
+    }
+}
+
 async fn flush(hot: Arc<HotCells>, board: Arc<dyn Board>) {
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
@@ -189,7 +205,9 @@ async fn flush_once(hot: &HotCells, board: &dyn Board) {
 }
 
 /// What the feed feeds: every tier of the page cache.
-struct CacheSink {
+pub(crate) struct CacheSink {
+    /// What goes on beside its callers.
+    tasks: TaskTracker,
     cache: PageCache,
     board: Option<Arc<dyn Board>>,
     edge: Option<EdgePurges>,
@@ -211,20 +229,31 @@ impl CacheSink {
 
     /// Reads, once it can, what an earlier process found out about changes that were missed.
     async fn learn(self: Arc<Self>) {
-        let Some(board) = &self.board else { return };
-        loop {
-            match board.read(DOUBT.0).await {
-                Ok(fields) => {
-                    let found = fields.iter().find(|(field, _)| field == DOUBT.1);
-                    if let Some(before) = found.and_then(|(_, text)| text.parse().ok()) {
-                        self.cache.doubt(before);
-                    }
-                    return;
-                }
-                Err(error) => tracing::debug!(%error, "the board cannot be read"),
-            }
+        while let Err(error) = self.learn_now().await {
+            tracing::debug!(%error, "the board cannot be read");
             tokio::time::sleep(DOUBT_PAUSE).await;
         }
+    }
+
+    /// The same, in one try; it may be repeated.
+    pub(crate) async fn learn_now(&self) -> Result<(), RemoteError> {
+        let Some(board) = &self.board else { return Ok(()) };
+        let fields = board.read(DOUBT.0).await?;
+        let found = fields.iter().find(|(field, _)| field == DOUBT.1);
+        if let Some(before) = found.and_then(|(_, text)| text.parse().ok()) {
+            self.cache.doubt(before);
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is stored that is on its way to Redis: for a process that is about to end or to stand
+    /// still.
+    #[cfg(feature = "lambda")]
+    pub(crate) async fn drain(&self) {
+        self.cache.drain().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.tasks.reopen();
     }
 }
 
@@ -257,7 +286,7 @@ impl Sink for CacheSink {
         self.cache.doubt(now);
         self.cache.distrust();
         if let Some(board) = self.board.clone() {
-            tokio::spawn(remember(board, now));
+            self.tasks.spawn(remember(board, now));
         }
         if let Some(edge) = &self.edge {
             edge.everything();

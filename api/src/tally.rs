@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 
 use crate::search::Work;
 
-/// Durations that are kept for one route; beyond them only the counts go on. CloudWatch takes arrays of 100 values
+/// Durations that are kept for one route; beyond them only the counts go on. `CloudWatch` takes arrays of 100 values
 /// (Embedded Metric Format, "Target members").
 pub const MOST_DURATIONS: usize = 100;
 

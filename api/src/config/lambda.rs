@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
 use axum::http::Uri;
 use cellar_cache::Policy;
 use cellar_cache::remote::redis::{RedisUrl, RedisUrlError};
@@ -21,6 +22,8 @@ const CELLS_PART: u64 = 16;
 /// Everything that the function is told.
 #[derive(Clone, Debug)]
 pub struct LambdaConfig {
+    /// Of the function's role. They cannot be printed.
+    pub credentials: Credentials,
     /// Name of the table.
     pub table: String,
     /// Endpoint other than the region's own.
@@ -37,7 +40,7 @@ pub struct LambdaConfig {
     pub init_limit: Duration,
     /// Time before the invocation's deadline at which the answer is on its way.
     pub deadline_margin: Duration,
-    /// Whether metrics are written to the log, as CloudWatch reads them.
+    /// Whether metrics are written to the log, as `CloudWatch` reads them.
     pub metrics: bool,
     /// Which lines are logged, as `tracing` takes it: a level, or `target=level` with commas.
     pub log: String,
@@ -74,10 +77,8 @@ impl LambdaConfig {
     pub fn from_env(env: &dyn Env) -> Result<Self, ConfigError> {
         let env = &Sized { env, memory_mb: number(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0, 0..=1 << 20)? };
         required(env, "AWS_REGION", "the name of an AWS region; Lambda sets it")?;
-        for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-            required(env, variable, "credentials of the function's role; Lambda sets them")?;
-        }
         Ok(Self {
+            credentials: credentials(env)?,
             table: required(env, "CELLAR_TABLE", "the name of the DynamoDB table")?,
             endpoint_url: endpoint(env)?,
             ca_bundle: non_empty(env, "AWS_CA_BUNDLE").map(PathBuf::from),
@@ -100,6 +101,14 @@ impl LambdaConfig {
 fn required(env: &dyn Env, variable: &'static str, allowed: &str) -> Result<String, ConfigError> {
     let error = || ConfigError { variable, problem: "is not set".into(), allowed: allowed.into() };
     non_empty(env, variable).filter(|text| !text.trim().is_empty()).ok_or_else(error)
+}
+
+/// An environment ends before its credentials do: Lambda makes a new one with new ones.
+fn credentials(env: &dyn Env) -> Result<Credentials, ConfigError> {
+    let allowed = "credentials of the function's role; Lambda sets them";
+    let id = required(env, "AWS_ACCESS_KEY_ID", allowed)?;
+    let secret = required(env, "AWS_SECRET_ACCESS_KEY", allowed)?;
+    Ok(Credentials::new(id, secret, non_empty(env, "AWS_SESSION_TOKEN"), None, "environment"))
 }
 
 fn millis(
@@ -179,6 +188,13 @@ mod tests {
         let elsewhere = LambdaConfig::from_env(&env(&[])).unwrap();
         assert_eq!(elsewhere.cache, Policy { settle: TABLE_SETTLES, ..Policy::default() });
         assert_eq!(elsewhere.edge, EdgeConfig::default());
+    }
+
+    #[test]
+    fn credentials_are_not_printed() {
+        let config = LambdaConfig::from_env(&env(&[("AWS_SESSION_TOKEN", "hunter3")])).unwrap();
+        assert_eq!(config.credentials.session_token(), Some("hunter3"));
+        assert!(!format!("{config:?}").contains("hunter"));
     }
 
     #[test]

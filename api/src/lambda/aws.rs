@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -30,7 +29,7 @@ pub(super) fn settings(config: &LambdaConfig) -> Result<SdkConfig, StartError> {
     Ok(SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(config.api.region.clone()))
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .credentials_provider(SharedCredentialsProvider::new(config.credentials.clone()))
         .http_client(client)
         .build())
 }

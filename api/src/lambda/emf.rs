@@ -1,4 +1,4 @@
-//! Metrics in the log, in CloudWatch's Embedded Metric Format: one line for each route that answered.
+//! Metrics in the log, in `CloudWatch`'s Embedded Metric Format: one line for each route that answered.
 //!
 //! Invariant: dimensions are the region and the route's template; nothing that has many values is one.
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::state::AppState;
 use crate::tally::Answers;
 
-/// Namespace of the metrics in CloudWatch.
+/// Namespace of the metrics in `CloudWatch`.
 pub const NAMESPACE: &str = "Cellar";
 
 /// Writes what was answered since the last time to standard output, which becomes the function's log.

@@ -1,6 +1,6 @@
 //! Between events of HTTP APIs and function URLs (payload format 2.0) and the requests and responses of the router.
 //!
-//! Not lambda_http's own conversion: it makes the path anew, so that `..` and empty segments are lost, panics on a
+//! Not `lambda_http`'s own conversion: it makes the path anew, so that `..` and empty segments are lost, panics on a
 //! `Host` or a query that is no part of a URL, and drops all but the first of several response headers of one name.
 //!
 //! Invariant: what the router sees is what was sent, byte for byte: the query always; the path as far as the event

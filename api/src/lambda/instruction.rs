@@ -103,13 +103,13 @@ impl Instruction {
             serde_json::from_str(text).map_err(|error| Refusal::new(format!("instruction: {error}")))?;
         match written {
             Written::Warmer {} => Ok(Self::Warmer),
-            Written::Warm(warm) => order(warm).map(|order| Self::Warm(Box::new(order))),
+            Written::Warm(warm) => order(&warm).map(|order| Self::Warm(Box::new(order))),
         }
     }
 }
 
-fn order(written: WrittenWarm) -> Result<WarmOrder, Refusal> {
-    let target = target(&written)?;
+fn order(written: &WrittenWarm) -> Result<WarmOrder, Refusal> {
+    let target = target(written)?;
     let margin = Meters::new(written.margin_m).filter(|margin| margin.get() <= MAX_MARGIN_M);
     Ok(WarmOrder {
         collection: written
@@ -156,7 +156,12 @@ fn bbox_of([west, south, east, north]: [f64; 4]) -> Result<BBox, Refusal> {
     BBox::new(west, south, east, north).map_err(|error| Refusal::new(format!("`bbox`: {error}")))
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: T, least: T, most: T) -> Result<T, Refusal> {
+fn within<T: PartialOrd + Copy + std::fmt::Display>(
+    name: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<T, Refusal> {
     if (&least..=&most).contains(&&value) {
         Ok(value)
     } else {

@@ -6,7 +6,7 @@
 //! | [`run`](run()), `start` | the process: configuration, connections, the loop |
 //! | [`event`], `instruction`, [`stream`] | what events are |
 //! | [`http`] | between events and the router |
-//! | [`function`] | what is done about an event |
+//! | [`function`], `warming` | what is done about an event |
 //! | `budget` | the time that an invocation has |
 //! | `aws`, `roots` | the SDK without whatever takes time to find out |
 //! | [`emf`] | metrics in the log |
@@ -25,6 +25,7 @@ mod roots;
 mod run;
 mod start;
 pub mod stream;
+mod warming;
 
 use lambda_http::lambda_runtime::Diagnostic;
 

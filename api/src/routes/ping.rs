@@ -5,7 +5,7 @@
 //! share is deep.
 
 use axum::extract::{RawQuery, State as Shared};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -92,7 +92,7 @@ fn is_deep(state: &AppState, query: Option<&str>, headers: &HeaderMap) -> Result
     let query = QueryText::parse(query, &["depth", CHECKER_ID])?;
     let depth = query.optional("depth", DEPTHS)?;
     let in_query = query.optional(CHECKER_ID, "the server's health secret")?.map(str::as_bytes);
-    let presented = in_query.or_else(|| headers.get(CHECK_HEADER).map(|value| value.as_bytes()));
+    let presented = in_query.or_else(|| headers.get(CHECK_HEADER).map(HeaderValue::as_bytes));
     match (depth, presented) {
         (None | Some("shallow" | "deep"), Some(secret)) => {
             authorize(state, secret)?;

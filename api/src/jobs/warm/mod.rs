@@ -23,11 +23,13 @@ mod predict;
 mod report;
 mod walk;
 
+#[cfg(feature = "cli")]
 pub(crate) use access_log::for_each_search;
 pub use access_log::{LogCounts, read_log};
 pub use cells::{BadLine, CellList, parse_cell, read_cells};
 #[cfg(feature = "cli")]
 pub use front::{Front, FrontReport};
+#[cfg(feature = "cli")]
 pub(crate) use lines::for_each_line;
 pub use polygons::{AreaError, PolygonArea, read_polygons};
 pub use predict::{Prediction, predict};

@@ -45,7 +45,12 @@ impl Instance {
     /// Takes note that something is asked, and tells whether it is the first thing.
     pub fn use_now(&self) -> bool {
         // Reading first keeps the cache line shared.
-        !self.used.load(Ordering::Relaxed) && !self.used.swap(true, Ordering::Relaxed)
+        self.is_unused() && !self.used.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether nothing was asked yet.
+    pub fn is_unused(&self) -> bool {
+        !self.used.load(Ordering::Relaxed)
     }
 
     /// The headers of an answer.

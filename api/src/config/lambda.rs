@@ -75,7 +75,8 @@ impl LambdaConfig {
     /// # Ok::<(), cellar_api::config::ConfigError>(())
     /// ```
     pub fn from_env(env: &dyn Env) -> Result<Self, ConfigError> {
-        let env = &Sized { env, memory_mb: number(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0, 0..=1 << 20)? };
+        let env =
+            &InMemory { env, memory_mb: number(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0, 0..=1 << 20)? };
         required(env, "AWS_REGION", "the name of an AWS region; Lambda sets it")?;
         Ok(Self {
             credentials: credentials(env)?,
@@ -146,12 +147,12 @@ fn redis(env: &dyn Env) -> Result<Option<RedisUrl>, ConfigError> {
 }
 
 /// An environment whose caches are as large as the function's memory allows, unless it says how large they are.
-struct Sized<'a> {
+struct InMemory<'a> {
     env: &'a dyn Env,
     memory_mb: u64,
 }
 
-impl Env for Sized<'_> {
+impl Env for InMemory<'_> {
     fn var(&self, name: &str) -> Option<String> {
         let part = match name {
             "CELLAR_L1_MB" => PAGES_PART,

@@ -105,6 +105,7 @@ impl Function {
             Ok(request) => request,
             Err(problem) => return self.refuse(problem, context).await,
         };
+        let cold = self.state.instance.is_unused();
         request.extensions_mut().insert(AnswerBy(budget.by));
         let (method, id) = (request.method().clone(), request_id::of(request.headers()));
         let answered = async {
@@ -117,17 +118,17 @@ impl Function {
             Err(_) => Problem::out_of_time().internal("the invocation ended before the answer was ready"),
         };
         tell(&problem);
-        plain(self.completed(&problem, &method, id.to_str().unwrap_or_default())).await
+        plain(self.completed(&problem, &method, id.to_str().unwrap_or_default(), cold)).await
     }
 
     /// Answers a request that never gets to the router.
     async fn refuse(&self, problem: Problem, context: &Context) -> HttpReply {
         tell(&problem);
-        plain(self.completed(&problem, &Method::GET, &context.request_id)).await
+        let cold = self.state.instance.use_now();
+        plain(self.completed(&problem, &Method::GET, &context.request_id, cold)).await
     }
 
-    fn completed(&self, problem: &Problem, method: &Method, id: &str) -> Response {
-        let cold = self.state.instance.use_now();
+    fn completed(&self, problem: &Problem, method: &Method, id: &str, cold: bool) -> Response {
         let mut response = problem::complete(problem.clone().into_response(), method, id);
         let headers: HeaderMap = self.state.instance.headers(cold).into_iter().collect();
         response.headers_mut().extend(headers);

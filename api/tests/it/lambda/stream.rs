@@ -1,9 +1,10 @@
 //! Batches of the table's stream.
 
+use cellar_api::store::Store as _;
 use geo_index::key::IndexKey;
 use serde_json::{Value, json};
 
-use super::bed::{Bed, answer};
+use super::bed::{Bed, answer, settled};
 use crate::redis::RedisServer;
 use crate::support::{collection, place};
 
@@ -35,8 +36,8 @@ async fn what_has_changed_is_forgotten_where_all_environments_look() {
     bed.put("wineries", "w-1", 0.0, 0.0).await;
     let warm = bed.another(&shared).await;
     assert_eq!(answer(&warm, "GET", NEARBY, "").await.json()["numberReturned"], 1);
+    settled(&warm).await;
     // Somebody else writes, of whom only the stream tells.
-    use cellar_api::store::Store as _;
     bed.store.put(&collection("wineries"), &place("w-1", 40.0, 40.0, "{}")).await.unwrap();
     let cold = bed.another(&shared).await;
     let stale = answer(&cold, "GET", NEARBY, "").await;
@@ -69,7 +70,7 @@ async fn a_batch_that_cannot_be_read_makes_everything_doubtful_once() {
     bed.put("wineries", "w-1", 0.0, 0.0).await;
     let warm = bed.another(&shared).await;
     answer(&warm, "GET", NEARBY, "").await;
-    use cellar_api::store::Store as _;
+    settled(&warm).await;
     bed.store.put(&collection("wineries"), &place("w-1", 40.0, 40.0, "{}")).await.unwrap();
     let report = bed.invoke(&batch(&json!({}), &json!({}))).await.unwrap();
     assert_eq!(report, json!({ "batchItemFailures": [] }), "it would not get better");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, answer, within};
+use super::bed::{Bed, answer, settled, within};
 use super::transport::{self, PLENTY};
 use crate::redis::RedisServer;
 
@@ -42,6 +42,7 @@ async fn a_warm_up_leaves_nothing_to_be_loaded() {
         (&json!(true), &json!(0), &json!(0))
     );
     assert!(report["pages"].as_u64().unwrap() > 0 && report["places"] == 1, "{report}");
+    settled(&fresh).await;
     // What was loaded is in Redis by now, for environments that have not seen the job.
     let third = bed.another(&shared).await;
     let found = answer(&third, "GET", NEARBY, "").await;

@@ -2,9 +2,13 @@
 
 mod alike;
 mod bed;
+#[cfg(unix)]
 mod binary;
+#[cfg(unix)]
 mod faults;
+#[cfg(unix)]
 mod stream;
 pub(crate) mod transport;
 mod variables;
+#[cfg(unix)]
 mod warming;

@@ -28,6 +28,9 @@ const MAX_ANSWER_BYTES: usize = 6_291_556 - (64 << 10);
 /// The stage of an HTTP API that is no part of the path.
 const DEFAULT_STAGE: &str = "$default";
 
+/// Part of the domain of every function URL, whose paths are not decoded.
+const FUNCTION_URL_DOMAIN: &str = ".lambda-url.";
+
 /// X-Ray's header, which Lambda gives beside the event.
 const TRACE: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
@@ -109,7 +112,9 @@ fn add_cookies(headers: &mut HeaderMap, cookies: Option<&[String]>) {
 
 fn uri(event: &ApiGatewayV2httpRequest) -> Result<Uri, Problem> {
     let raw = event.raw_path.as_deref().unwrap_or("/");
-    let path = escaped(without_stage(raw, event.request_context.stage.as_deref()));
+    let context = &event.request_context;
+    let is_raw = context.domain_name.as_deref().is_some_and(|domain| domain.contains(FUNCTION_URL_DOMAIN));
+    let path = escaped(without_stage(raw, context.stage.as_deref()), is_raw);
     let query = event.raw_query_string.as_deref().filter(|query| !query.is_empty());
     let text = match query {
         Some(query) => format!("{path}?{query}"),
@@ -130,15 +135,16 @@ fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
     }
 }
 
-/// A path with what cannot stand in one escaped. Escapes that are there stay; a `%` that begins none is one itself.
-fn escaped(path: &str) -> String {
+/// A path with what cannot stand in one escaped. Escapes that are there stay; a `%` that begins none was an escape
+/// itself, unless the path is as it was sent.
+fn escaped(path: &str, is_raw: bool) -> String {
     let mut text = String::with_capacity(path.len());
     let mut parts = path.split('%');
     text.extend(parts.next().map(|part| utf8_percent_encode(part, NOT_IN_PATHS)).into_iter().flatten());
     for part in parts {
         let digits = part.as_bytes();
         let is_escape = digits.len() >= 2 && digits[..2].iter().all(u8::is_ascii_hexdigit);
-        text.push_str(if is_escape { "%" } else { "%25" });
+        text.push_str(if is_raw || is_escape { "%" } else { "%25" });
         text.extend(utf8_percent_encode(part, NOT_IN_PATHS));
     }
     text

@@ -93,9 +93,7 @@ fn what_no_url_may_hold_is_a_problem_and_no_panic() {
     for host in ["a b", "[", "..", "user@host:port"] {
         assert!(with("abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-west-1.on.aws", host).is_ok(), "{host}");
     }
-    for (path, seen) in
-        [("", "/"), ("//", "//"), ("/%", "/%25"), ("/%zz\\t", "/%25zz%09"), ("/?#", "/%3F%23")]
-    {
+    for (path, seen) in [("", "/"), ("//", "//"), ("/%", "/%"), ("/%zz\\t", "/%zz%09"), ("/?#", "/%3F%23")] {
         let read =
             with(r#""rawPath": "/v1/collections/wineries/nearby""#, &format!(r#""rawPath": "{path}""#));
         match read {

@@ -14,11 +14,13 @@ format:
 lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check -p cellar-api --no-default-features --locked
+	$(CARGO) clippy -p cellar-api --lib --bin bootstrap --no-default-features --features lambda --locked -- -D warnings
 
 # A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server, the
-# edge against its function in node and in nginx.
+# edge against its function in node and in nginx. The tests of the HTTP API run once more through the Lambda function.
 unit: curl redis node nginx
 	$(CARGO) test --workspace --locked
+	CELLAR_TEST_TRANSPORT=lambda $(CARGO) test -p cellar-api --test it http:: --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
 # Licences, sources and duplicates. Advisories need their database from the network: `cargo deny check advisories`.

@@ -11,8 +11,12 @@ pub mod client;
 pub mod config;
 pub mod edge_map;
 pub mod geojson;
+pub mod health;
 pub mod hot;
+pub mod instance;
 pub mod jobs;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod middleware;
 pub mod pages;
 pub mod params;
@@ -25,6 +29,7 @@ pub mod search;
 pub mod serve;
 pub mod state;
 pub mod store;
+pub mod tally;
 pub mod telemetry;
 pub mod tiers;
 #[cfg(feature = "cli")]

@@ -9,7 +9,7 @@ use crate::middleware::observe::{data, open};
 use crate::params::cell_url;
 use crate::problem::Problem;
 use crate::routes::{
-    self, batch, cells, collections, edge_map, health, item, items, nearby, openapi, problems,
+    self, batch, cells, collections, edge_map, health, item, items, nearby, openapi, ping, problems,
 };
 use crate::state::AppState;
 
@@ -48,7 +48,7 @@ fn open_routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/", get(health::landing)),
         ("/live", get(health::live)),
         ("/ready", get(health::ready)),
-        ("/health", get(health::health)),
+        ("/health", get(ping::health)),
         ("/metrics", get(health::metrics)),
         ("/openapi.json", get(openapi::openapi_json)),
         ("/problems", get(problems::list)),

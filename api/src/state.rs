@@ -5,27 +5,27 @@ use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use cellar_cache::clock::{Clock, SystemClock};
+use cellar_cache::remote::Board;
 use geo_index::{Collection, GeohashCell};
 
 use crate::cells::Cells;
 use crate::changes::Status;
-use crate::config::{ApiConfig, EdgeConfig, WriteConfig};
+use crate::config::{ApiConfig, EdgeConfig, HealthConfig, WriteConfig};
 use crate::edge_map::EdgeMaps;
+use crate::health::{Health, Readiness};
 use crate::hot::HotCells;
+use crate::instance::Instance;
 use crate::middleware::shed::InFlight;
 use crate::pages::PageCache;
 use crate::purge::EdgePurges;
 use crate::router;
-use crate::search::Search;
+use crate::search::{Search, Work};
 use crate::store::{Store, StoreError};
+use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 use crate::tiers::Tiers;
-
-/// How long one ping speaks for the store.
-const PING_TTL: Duration = Duration::from_secs(1);
-/// How long a ping may take.
-const PING_TIME_LIMIT: Duration = Duration::from_millis(800);
 
 /// State of the router. Clones are the same state: every layer of the router takes one for every request.
 #[derive(Clone)]
@@ -48,6 +48,10 @@ pub struct Shared {
     pub readiness: Arc<Readiness>,
     /// Limits.
     pub config: Arc<ApiConfig>,
+    /// What health checks may ask for, and what the last found.
+    pub health: Arc<Health>,
+    /// Which process this is.
+    pub instance: Arc<Instance>,
     /// Who may write.
     pub writes: Arc<WriteConfig>,
     /// Room for requests.
@@ -58,10 +62,14 @@ pub struct Shared {
     pub feed: Option<Status>,
     /// The cache of pages, if there is one.
     pub cache: Option<PageCache>,
+    /// What processes share beside pages, if there is a shared cache.
+    pub board: Option<Arc<dyn Board>>,
     /// What tells the edge of changes, if there is one.
     pub purges: Option<EdgePurges>,
     /// What is counted.
     pub telemetry: Arc<Telemetry>,
+    /// What is counted for who takes it, if somebody does.
+    pub tally: Option<Arc<Tally>>,
     /// When the state was made.
     pub started: Instant,
 }
@@ -81,10 +89,13 @@ impl AppState {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let cells = Arc::new(Cells::new(search.clone(), EdgeConfig::default()));
+        let health = Health::new(HealthConfig::default(), Arc::clone(&clock));
         Self(Arc::new(Shared {
             collections: Arc::default(),
             edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
-            readiness: Arc::new(Readiness { clock, last: tokio::sync::Mutex::new(None) }),
+            readiness: Arc::new(Readiness::new(clock)),
+            health: Arc::new(health),
+            instance: Arc::new(Instance::new(&config.region)),
             in_flight: Arc::new(InFlight::new(config.max_in_flight)),
             config: Arc::new(config),
             writes: Arc::new(writes),
@@ -92,7 +103,9 @@ impl AppState {
             hot: None,
             feed: None,
             cache: None,
+            board: None,
             purges: None,
+            tally: None,
             telemetry: Arc::new(Telemetry::new(&router::paths(), None, None, None).with_cells(&cells)),
             cells,
             store,
@@ -107,6 +120,13 @@ impl AppState {
         Self::counting(Shared { cells, ..Arc::unwrap_or_clone(self.0) })
     }
 
+    /// Answers health checks as a configuration says.
+    #[must_use]
+    pub fn with_health(self, config: HealthConfig) -> Self {
+        let health = Arc::new(Health::new(config, self.readiness.clock()));
+        Self(Arc::new(Shared { health, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
     /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
     /// It never waits for the map, and names that are no collection's cost nothing.
     pub fn precision_hint(&self, collection: &Collection, cell: GeohashCell) -> Option<u8> {
@@ -119,10 +139,25 @@ impl AppState {
         Self::counting(Shared {
             hot: Some(Arc::clone(&tiers.hot)),
             cache: Some(tiers.pages.cache().clone()),
+            board: tiers.board.clone(),
             purges: tiers.edge.clone(),
             feed,
             ..Arc::unwrap_or_clone(self.0)
         })
+    }
+
+    /// Counts answers for somebody who takes them.
+    #[must_use]
+    pub fn with_tally(self) -> Self {
+        Self(Arc::new(Shared { tally: Some(Arc::default()), ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// Takes note of an answer.
+    pub(crate) fn answered(&self, route: &str, status: StatusCode, took: Duration, work: Option<&Work>) {
+        self.telemetry.answered(route, status, took, work);
+        if let Some(tally) = &self.tally {
+            tally.answered(route, status, took, work);
+        }
     }
 
     /// A state that counts what all of its parts do.
@@ -184,34 +219,5 @@ impl KnownCollections {
     /// Takes note that the store has named a collection.
     pub fn remember(&self, name: Collection) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name);
-    }
-}
-
-/// Whether the store answers, asked at most once a second however many probes come in.
-pub struct Readiness {
-    clock: Arc<dyn Clock>,
-    last: tokio::sync::Mutex<Option<Ping>>,
-}
-
-#[derive(Clone, Debug)]
-struct Ping {
-    at: Instant,
-    failure: Option<String>,
-}
-
-impl Readiness {
-    /// Pings the store. The error's text is for the log.
-    pub async fn check(&self, store: &dyn Store) -> Result<(), String> {
-        let mut last = self.last.lock().await;
-        let now = self.clock.now();
-        let fresh = last.as_ref().filter(|ping| now.saturating_duration_since(ping.at) < PING_TTL);
-        let ping = if let Some(ping) = fresh {
-            ping.clone()
-        } else {
-            let pinged = bounded(Instant::now() + PING_TIME_LIMIT, store.ping()).await;
-            let ping = Ping { at: now, failure: pinged.err().map(|error| error.to_string()) };
-            last.insert(ping).clone()
-        };
-        ping.failure.map_or(Ok(()), Err)
     }
 }

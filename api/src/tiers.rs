@@ -3,27 +3,26 @@
 //! Invariant: memory counts as attended only while the feed, here or in the process that has its role, says that it
 //! has handed over every change.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod sink;
 
-use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+
 use cellar_cache::Policy;
 use cellar_cache::clock::{Clock, SystemClock};
 use cellar_cache::remote::redis::RedisRemote;
 use cellar_cache::remote::{Board, Remote};
 use futures::future::join_all;
-use geo_index::PageKey;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::changes::Settings;
-use crate::changes::{
-    BoardCheckpoints, Consumer, MemoryCheckpoints, Role, Sink, SinkError, Status, TableStream,
-};
+use crate::changes::{BoardCheckpoints, Consumer, MemoryCheckpoints, Role, Settings, Status, TableStream};
 use crate::hot::{FLUSH_EVERY, HotCells};
-use crate::pages::{CachedPages, PageCache, PageId};
+use crate::pages::CachedPages;
 use crate::purge::{EdgeInvalidator, EdgePurges, PurgeSettings};
 use crate::store::Store;
+
+pub(crate) use self::sink::CacheSink;
 
 /// How long the role of the feed stays with a process that says nothing.
 const ROLE_TTL: Duration = Duration::from_secs(6);
@@ -31,17 +30,13 @@ const ROLE_TTL: Duration = Duration::from_secs(6);
 /// How long the last things may take when the process stops.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
-/// Where the board keeps the time, in milliseconds since 1970, before which nothing that was loaded can be trusted.
-const DOUBT: (&str, &str) = ("doubt", "before_unix_ms");
-
-/// Pause between two tries to read or write it.
-const DOUBT_PAUSE: Duration = Duration::from_secs(1);
-
-/// Pages that are invalidated at a time: a page of stream records may concern 26,000.
-const PAGES_AT_ONCE: usize = 4_000;
-
 /// How long a flush of the hot cells may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// What everything of a store begins with in Redis: the pages of two stores must not meet.
+pub fn namespace(store: &str) -> String {
+    format!("cellar:1:{store}:")
+}
 
 /// The tiers.
 #[derive(Clone)]
@@ -110,13 +105,9 @@ impl Tiers {
         Upkeep { tiers: self.clone(), status, stop, tasks }
     }
 
-    fn sink(&self) -> Arc<CacheSink> {
-        Arc::new(CacheSink {
-            cache: self.pages.cache().clone(),
-            board: self.board.clone(),
-            edge: self.edge.clone(),
-            caught_up: watch::channel(None).0,
-        })
+    /// What takes changes, for who has no feed that brings them.
+    pub(crate) fn sink(&self) -> Arc<CacheSink> {
+        Arc::new(CacheSink::new(self.pages.cache().clone(), self.board.clone(), self.edge.clone()))
     }
 
     fn consumer(&self, feed: Feed, sink: Arc<CacheSink>) -> Consumer {
@@ -173,6 +164,14 @@ async fn until(mut stopped: watch::Receiver<()>, work: impl Future<Output = ()>)
     }
 }
 
+/// Adds the counts of hot cells to those that processes share.
+#[cfg(feature = "lambda")]
+pub(crate) async fn flush_now(tiers: &Tiers) {
+    if let Some(board) = &tiers.board {
+        flush_once(&tiers.hot, &**board).await;
+    }
+}
+
 async fn flush(hot: Arc<HotCells>, board: Arc<dyn Board>) {
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
@@ -185,92 +184,6 @@ async fn flush_once(hot: &HotCells, board: &dyn Board) {
         Ok(Ok(cells)) => tracing::debug!(cells, "hot cells"),
         Ok(Err(error)) => tracing::info!(%error, "hot cells are lost"),
         Err(_) => tracing::info!("hot cells are lost: no answer in time"),
-    }
-}
-
-/// What the feed feeds: every tier of the page cache.
-struct CacheSink {
-    cache: PageCache,
-    board: Option<Arc<dyn Board>>,
-    edge: Option<EdgePurges>,
-    /// When the feed was last seen to have handed over everything.
-    caught_up: watch::Sender<Option<Instant>>,
-}
-
-impl CacheSink {
-    /// Passes on that everything is handed over, for as long as it is polled.
-    async fn beats(self: Arc<Self>) {
-        let mut caught_up = self.caught_up.subscribe();
-        while caught_up.changed().await.is_ok() {
-            let Some(at) = *caught_up.borrow_and_update() else { continue };
-            if let Err(error) = self.cache.beat(at.elapsed()).await {
-                tracing::debug!(%error, "other processes do not hear that all is handed over");
-            }
-        }
-    }
-
-    /// Reads, once it can, what an earlier process found out about changes that were missed.
-    async fn learn(self: Arc<Self>) {
-        let Some(board) = &self.board else { return };
-        loop {
-            match board.read(DOUBT.0).await {
-                Ok(fields) => {
-                    let found = fields.iter().find(|(field, _)| field == DOUBT.1);
-                    if let Some(before) = found.and_then(|(_, text)| text.parse().ok()) {
-                        self.cache.doubt(before);
-                    }
-                    return;
-                }
-                Err(error) => tracing::debug!(%error, "the board cannot be read"),
-            }
-            tokio::time::sleep(DOUBT_PAUSE).await;
-        }
-    }
-}
-
-/// Leaves a doubt where processes find it that start later.
-async fn remember(board: Arc<dyn Board>, before_unix_ms: u64) {
-    let fields = [(DOUBT.1.to_owned(), before_unix_ms.to_string())];
-    while let Err(error) = board.write(DOUBT.0, &fields).await {
-        tracing::warn!(%error, "processes that start later do not hear that changes were missed");
-        tokio::time::sleep(DOUBT_PAUSE).await;
-    }
-}
-
-#[async_trait]
-impl Sink for CacheSink {
-    async fn invalidate(&self, pages: &[PageKey], tags: &[String]) -> Result<(), SinkError> {
-        let ids: Vec<_> = pages.iter().cloned().map(PageId).collect();
-        tracing::debug!(pages = ids.len(), ?tags, "changed");
-        for some in ids.chunks(PAGES_AT_ONCE) {
-            self.cache.invalidate(some).await.map_err(|error| SinkError(error.to_string()))?;
-        }
-        // Only now: what the edge fetches again comes from these tiers.
-        if let Some(edge) = &self.edge {
-            edge.tags(tags);
-        }
-        Ok(())
-    }
-
-    fn distrust(&self) {
-        let now = SystemClock.unix_ms();
-        self.cache.doubt(now);
-        self.cache.distrust();
-        if let Some(board) = self.board.clone() {
-            tokio::spawn(remember(board, now));
-        }
-        if let Some(edge) = &self.edge {
-            edge.everything();
-        }
-    }
-
-    fn caught_up(&self, at: Instant) {
-        if !self.cache.is_attended() {
-            // What was kept while nobody attended may be from before what the feed has seen.
-            self.cache.distrust();
-        }
-        self.cache.attend(at.elapsed());
-        self.caught_up.send_replace(Some(at));
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use rustc_hash::FxHashMap;
+use tracing::Instrument as _;
 
 use crate::envelope::{Opened, Stamp, open};
 use crate::fence::Begun;
@@ -368,6 +369,7 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
     ) -> Result<Loaded<K, V, L::Cost>, CacheError<L::Error>> {
         let limit = self.policy.load_limit;
         let load = AssertUnwindSafe(self.loader.load(key, Instant::now() + limit)).catch_unwind();
+        let load = load.instrument(tracing::debug_span!("source"));
         let mut load = std::pin::pin!(tokio::time::timeout(limit, load));
         let mut done = None;
         if let Some(kept) = fallback {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::Mutex;
+use tracing::Instrument as _;
 
 use crate::breaker::{Breaker, BreakerState};
 use crate::clock::Clock;
@@ -61,7 +62,8 @@ impl Shared {
 
     pub(crate) async fn get(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, RemoteError> {
         let started = Instant::now();
-        let answer = self.noted(within(self.policy.read_limit, self.remote.get(keys)).await);
+        let asked = self.remote.get(keys).instrument(tracing::debug_span!("remote", keys = keys.len()));
+        let answer = self.noted(within(self.policy.read_limit, asked).await);
         let outcome = if answer.is_ok() { Outcome::Hit } else { Outcome::Error };
         self.metrics.time(Tier::Remote, outcome, started.elapsed());
         answer.and_then(|values| {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::breaker::BreakerState;
 use crate::clock::Clock;
@@ -206,7 +207,7 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
         }
         if !leads.is_empty() {
             let errand = Errand { refresh: false, spare_remote: trace.remote_gave_up };
-            inner.tasks.spawn(Arc::clone(inner).carry_out(leads, errand));
+            inner.tasks.spawn(Arc::clone(inner).carry_out(leads, errand).in_current_span());
         }
         let before = *trace;
         for wait in waits {

@@ -9,16 +9,13 @@ use clap::Args;
 
 use super::CliError;
 use super::store_args::StoreArgs;
-use crate::config::{ProcessEnv, cache_policy};
+use crate::config::{ProcessEnv, TABLE_SETTLES, cache_policy};
+use crate::tiers;
 
-/// What everything of a store begins with in Redis: the pages of two stores must not meet.
+/// What everything of a store begins with in Redis.
 pub fn namespace(store: &StoreArgs) -> String {
-    format!("cellar:1:{}:", store.identity())
+    tiers::namespace(&store.identity())
 }
-
-/// How far DynamoDB's index may lag behind its stream. AWS says "a fraction of a second, under normal conditions"
-/// (Developer Guide, "Eventual consistency in Global Secondary Indexes"); the embedded engine's does not lag.
-const TABLE_SETTLES: Duration = Duration::from_secs(2);
 
 /// A cache in memory, always; with a URL, Redis or Valkey behind it
 #[derive(Args, Clone, Debug)]

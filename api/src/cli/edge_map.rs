@@ -14,7 +14,7 @@ use super::store_args::StoreArgs;
 use super::{CliError, code, say};
 use crate::edge_map::StoredMap;
 use crate::jobs::edge_map::{Summary, key_value_store, make};
-use crate::jobs::import::grouped;
+use crate::jobs::grouped;
 use crate::store::Store;
 
 const EXAMPLES: &str = "\

@@ -15,7 +15,7 @@ use super::edge_purge_args::{Edge, EdgePurgeArgs};
 use super::store_args::{OpenStore, StoreArgs};
 use super::{CliError, code};
 use crate::changes::Settings;
-use crate::config::{ApiConfig, ConfigError, EdgeConfig, ProcessEnv, WriteConfig};
+use crate::config::{ApiConfig, ConfigError, EdgeConfig, HealthConfig, ProcessEnv, WriteConfig};
 use crate::search::{Limits, Search};
 use crate::state::AppState;
 use crate::store::Store;
@@ -32,7 +32,8 @@ Examples:
 Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as \
 `Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, which the README \
 lists; the cache's sizes and lifetimes from CELLAR_L1_MB and others, in docs/CACHING.md; those of cell \
-answers from CELLAR_EDGE_MAX_AGE_S and others, in docs/EDGE.md.
+answers from CELLAR_EDGE_MAX_AGE_S and others, in docs/EDGE.md; those of health checks from \
+CELLAR_DEEP_PING_PERCENT and others, in docs/LAMBDA.md.
 
 Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.";
 
@@ -89,6 +90,7 @@ pub(super) struct Config {
     write: WriteConfig,
     cache: Policy,
     edge: EdgeConfig,
+    health: HealthConfig,
     feed: Settings,
 }
 
@@ -99,7 +101,8 @@ impl Config {
         write.open |= listen.ip().is_loopback();
         let feed = if embedded { Settings::embedded() } else { Settings::default() };
         let edge = EdgeConfig::from_env(&ProcessEnv)?;
-        Ok(Self { api, write, cache: cache_args::policy(embedded)?, edge, feed })
+        let health = HealthConfig::from_env(&ProcessEnv)?;
+        Ok(Self { api, write, cache: cache_args::policy(embedded)?, edge, health, feed })
     }
 }
 
@@ -138,7 +141,9 @@ pub(super) async fn until_stopped(
     let table = open.store.table().to_owned();
     let upkeep = tiers.start(Feed { stream: open.store.changes(), table, settings: config.feed });
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
-    let state = AppState::new(store, search, config.api, config.write).with_edge(config.edge);
+    let state = AppState::new(store, search, config.api, config.write)
+        .with_edge(config.edge)
+        .with_health(config.health);
     let router = crate::router::router(state.with_tiers(&tiers, Some(upkeep.status.clone())));
     let served = crate::serve::run(listener, router, stop, DRAIN).await;
     upkeep.stop().await;

@@ -7,7 +7,7 @@ use axum::http::Uri;
 use clap::Args;
 
 use super::CliError;
-use crate::store::config::connect;
+use crate::store::config::{connect, short_hash};
 use crate::store::{DynamoStore, Embedded, EmbeddedError, SetupError, StoreConfig, StoreError};
 
 /// The embedded engine in a directory, unless a DynamoDB table is named
@@ -48,26 +48,25 @@ impl StoreArgs {
         self.table.is_none()
     }
 
-    /// A name for the store among others: the table, and where it is unless that is the region.
+    /// A name for the store among others.
     pub(super) fn identity(&self) -> String {
-        let hash = |text: &[u8]| format!("{:08x}", xxhash_rust::xxh3::xxh3_64(text) as u32);
-        match (&self.table, &self.endpoint_url) {
-            (Some(table), None) => table.clone(),
-            (Some(table), Some(url)) => format!("{table}@{}", hash(url.as_bytes())),
-            (None, _) => {
-                let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
-                format!("embedded@{}", hash(data.as_os_str().as_encoded_bytes()))
-            }
+        if self.table.is_some() {
+            return self.config().identity();
+        }
+        let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+        format!("embedded@{}", short_hash(data.as_os_str().as_encoded_bytes()))
+    }
+
+    fn config(&self) -> StoreConfig {
+        StoreConfig {
+            endpoint_url: self.endpoint_url.clone(),
+            ..self.table.as_ref().map_or_else(StoreConfig::default, StoreConfig::new)
         }
     }
 
     /// Settings of the table that the flags name.
     pub async fn connect(&self) -> Result<DynamoStore, CliError> {
-        let config = StoreConfig {
-            endpoint_url: self.endpoint_url.clone(),
-            ..self.table.as_ref().map_or_else(StoreConfig::default, StoreConfig::new)
-        };
-        Ok(connect(&config).await?)
+        Ok(connect(&self.config()).await?)
     }
 
     /// Opens the store. A DynamoDB table has to exist; the embedded one is created.

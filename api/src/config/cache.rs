@@ -14,6 +14,10 @@ const DAY_S: u64 = 86_400;
 /// only concern values that are gone.
 const LONGEST_LIFE: Duration = Duration::from_secs(DAY_S);
 
+/// How far DynamoDB's index may lag behind its stream. AWS says "a fraction of a second, under normal conditions"
+/// (Developer Guide, "Eventual consistency in Global Secondary Indexes"); the embedded engine's does not lag.
+pub const TABLE_SETTLES: Duration = Duration::from_secs(2);
+
 /// The policy that the environment asks for. `settle` is the default time that the store's index may lag behind.
 ///
 /// ```

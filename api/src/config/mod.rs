@@ -6,7 +6,11 @@
 mod api;
 mod cache;
 mod edge;
+mod health;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod purge;
+mod secret;
 mod write;
 
 use std::collections::HashMap;
@@ -18,9 +22,13 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use self::api::ApiConfig;
-pub use self::cache::cache_policy;
+pub use self::cache::{TABLE_SETTLES, cache_policy};
 pub use self::edge::EdgeConfig;
+pub use self::health::HealthConfig;
+#[cfg(feature = "lambda")]
+pub use self::lambda::LambdaConfig;
 pub use self::purge::{EdgeKind, purge_settings};
+pub use self::secret::Secret;
 pub use self::write::{WriteConfig, WriteToken};
 
 /// Where variables come from.

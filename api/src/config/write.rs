@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
-
-use super::{ConfigError, Env, flag, non_empty};
+use super::{ConfigError, Env, Secret, flag};
 
 const TOKEN_VARIABLE: &str = "CELLAR_WRITE_TOKEN";
-const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=512;
 
 /// Protection of everything that changes data.
 #[derive(Clone, Debug, Default)]
@@ -32,35 +29,24 @@ impl WriteConfig {
     /// # Ok::<(), cellar_api::config::ConfigError>(())
     /// ```
     pub fn from_env(env: &dyn Env) -> Result<Self, ConfigError> {
-        let token = non_empty(env, TOKEN_VARIABLE).map(|text| WriteToken::new(&text)).transpose()?;
+        let token = Secret::from_env(env, TOKEN_VARIABLE)?.map(WriteToken);
         Ok(Self { token, open: flag(env, "CELLAR_WRITES_OPEN", false)? })
     }
 }
 
 /// The secret that writers present as a bearer token. It cannot be printed.
 #[derive(Clone)]
-pub struct WriteToken(Box<str>);
+pub struct WriteToken(Secret);
 
 impl WriteToken {
     /// Takes a token of 16 to 512 visible ASCII characters.
     pub fn new(text: &str) -> Result<Self, ConfigError> {
-        let error = |problem: String| ConfigError {
-            variable: TOKEN_VARIABLE,
-            problem,
-            allowed: format!("{} to {} visible ASCII characters", TOKEN_CHARS.start(), TOKEN_CHARS.end()),
-        };
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(error("holds a space, a control character or a non-ASCII character".into()));
-        }
-        if !TOKEN_CHARS.contains(&text.len()) {
-            return Err(error(format!("has {} characters", text.len())));
-        }
-        Ok(Self(text.into()))
+        Secret::new(TOKEN_VARIABLE, text).map(Self)
     }
 
     /// Whether a presented token is this one, in time that does not tell how much of it is right.
     pub fn matches(&self, presented: &str) -> bool {
-        self.0.as_bytes().ct_eq(presented.as_bytes()).into()
+        self.0.matches(presented.as_bytes())
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::edge_map::StoredMap;
-use crate::jobs::import::grouped;
+use crate::jobs::grouped;
 use crate::store::{Store, StoreError};
 
 /// What the job found.

@@ -8,7 +8,12 @@ pub mod edge_plan;
 pub mod export;
 #[cfg(feature = "cli")]
 pub mod import;
+#[cfg(any(feature = "cli", feature = "lambda"))]
+mod numbers;
 #[cfg(feature = "cli")]
 pub mod verify;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "lambda"))]
 pub mod warm;
+
+#[cfg(any(feature = "cli", feature = "lambda"))]
+pub(crate) use numbers::grouped;

@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`observe`] | request id, span, one log line, `Server-Timing`, problems made complete, default headers |
+//! | [`observe`] | request id, trace, span, one log line, `Server-Timing`, problems made complete, default headers |
 //! | [`panics`] | a panic becomes a problem |
 //! | [`admit`] | the following three, in one layer |
 //! | [`shed`] | more requests than the process can work on are turned away at once |
@@ -17,4 +17,5 @@ pub mod observe;
 pub mod panics;
 pub mod request_id;
 pub mod shed;
+pub mod trace_id;
 pub mod write_guard;

@@ -17,7 +17,7 @@ use geo_index::tree::SearchWork;
 use tracing::Instrument as _;
 
 use super::admit::admit;
-use super::{panics, request_id};
+use super::{panics, request_id, trace_id};
 use crate::cells::rendered::Use;
 use crate::problem::{self, Problem};
 use crate::search::Work;
@@ -81,20 +81,26 @@ where
     F: Future<Output = Response>,
 {
     let started = Instant::now();
+    let cold = state.instance.use_now();
     let id = request_id::of(request.headers());
+    let trace_id = trace_id::of(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let text = id.to_str().unwrap_or_default();
-    let span = tracing::info_span!("request", %method, route, request_id = %text);
+    let span = tracing::info_span!("request", %method, route, request_id = %text, trace_id);
     async {
         let response = panics::caught(answer(request)).await;
         let mut response = problem::complete(response, &method, text);
         add_headers(&mut response, &id);
+        response.headers_mut().extend(state.instance.headers(cold));
+        if let Some(trace_id) = value(trace_id) {
+            response.headers_mut().insert(trace_id::HEADER, trace_id);
+        }
         let took = started.elapsed();
         let work = response.extensions().get::<SearchTiming>().map(|timing| &timing.work);
-        state.telemetry.answered(route, response.status(), took, work);
-        log(&response, took);
+        state.answered(route, response.status(), took, work);
+        log(&response, took, cold);
         response
     }
     .instrument(span)
@@ -158,20 +164,40 @@ fn cache_status(timing: Option<&SearchTiming>, used: Option<Use>) -> Option<Stri
     Some(text)
 }
 
-fn log(response: &Response, elapsed: Duration) {
+/// The one line of a request. Of a search it says what each tier had; `cold` is there only on a process's first.
+fn log(response: &Response, elapsed: Duration, cold: bool) {
     let status = response.status().as_u16();
     let duration_ms = elapsed.as_secs_f64() * 1_000.0;
+    let cold = cold.then_some(true);
     let work = response.extensions().get::<SearchTiming>().map(|timing| &timing.work);
     let problem = response.extensions().get::<Problem>();
     let kind = problem.map(|problem| problem.kind().slug());
     let cause = problem.and_then(Problem::internal_text);
     if status >= 500 {
-        tracing::error!(status, duration_ms, problem = kind, cause, "answered");
+        tracing::error!(status, duration_ms, cold, problem = kind, cause, "answered");
     } else if let Some(work) = work {
-        let Work { tree: SearchWork { rounds, pages, .. }, cost: ReadCost { queries, read_units }, .. } =
+        let Work { tree: SearchWork { rounds, pages, .. }, cost: ReadCost { queries, read_units }, trace } =
             work;
-        tracing::info!(status, duration_ms, rounds, pages, queries, read_units, "answered");
+        let (l1_hits, l1_misses) = (trace.memory.hits + trace.memory.stale, trace.memory.misses);
+        let (l2_hits, l2_misses) = (trace.remote.hits + trace.remote.stale, trace.remote.misses);
+        let (loads, l2_skipped) = (trace.source.loads, trace.remote.skipped);
+        tracing::info!(
+            status,
+            duration_ms,
+            cold,
+            rounds,
+            pages,
+            queries,
+            read_units,
+            l1_hits,
+            l1_misses,
+            l2_hits,
+            l2_misses,
+            l2_skipped,
+            loads,
+            "answered"
+        );
     } else {
-        tracing::info!(status, duration_ms, problem = kind, cause, "answered");
+        tracing::info!(status, duration_ms, cold, problem = kind, cause, "answered");
     }
 }

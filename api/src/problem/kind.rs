@@ -18,6 +18,7 @@ pub enum Kind {
     FeatureInvalid,
     WriteUnauthorized,
     WriteDisabled,
+    HealthUnauthorized,
     RouteUnknown,
     CollectionUnknown,
     PlaceUnknown,
@@ -28,12 +29,14 @@ pub enum Kind {
     MediaTypeUnsupported,
     SearchTooBroad,
     PointCrowded,
+    AnswerTooLarge,
     RequestInvalid,
     Internal,
     Overloaded,
     DeadlineExceeded,
     StoreThrottled,
     StoreUnavailable,
+    ForcedFailure,
 }
 
 struct Facts {
@@ -49,7 +52,7 @@ const fn facts(slug: &'static str, status: StatusCode, title: &'static str, mean
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::ParameterUnknown,
         Self::ParameterMissing,
         Self::ParameterRepeated,
@@ -62,6 +65,7 @@ impl Kind {
         Self::FeatureInvalid,
         Self::WriteUnauthorized,
         Self::WriteDisabled,
+        Self::HealthUnauthorized,
         Self::RouteUnknown,
         Self::CollectionUnknown,
         Self::PlaceUnknown,
@@ -72,12 +76,14 @@ impl Kind {
         Self::MediaTypeUnsupported,
         Self::SearchTooBroad,
         Self::PointCrowded,
+        Self::AnswerTooLarge,
         Self::RequestInvalid,
         Self::Internal,
         Self::Overloaded,
         Self::DeadlineExceeded,
         Self::StoreThrottled,
         Self::StoreUnavailable,
+        Self::ForcedFailure,
     ];
 
     /// Last segment of the problem's `type`.
@@ -128,6 +134,8 @@ impl Kind {
                 "Writing takes a valid bearer token."),
             Self::WriteDisabled => facts("write-disabled", S::FORBIDDEN, "Writing is disabled",
                 "This server has no write token and is not open for writing, or not to the web page that asks."),
+            Self::HealthUnauthorized => facts("health-unauthorized", S::FORBIDDEN, "Health secret required",
+                "Deep health checks take the server's health secret."),
             Self::RouteUnknown => facts("route-unknown", S::NOT_FOUND, "No such resource",
                 "Nothing lives at this path; `/openapi.json` lists what does."),
             Self::CollectionUnknown => facts("collection-unknown", S::NOT_FOUND, "No such collection",
@@ -148,6 +156,8 @@ impl Kind {
                 "The search would read more pages than one request may; narrow it down."),
             Self::PointCrowded => facts("point-crowded", S::UNPROCESSABLE_ENTITY, "Too many places on one point",
                 "More places share one point than a search can read."),
+            Self::AnswerTooLarge => facts("answer-too-large", S::UNPROCESSABLE_ENTITY, "Answer too large",
+                "The answer is larger than the server's platform can send; ask for fewer places at a time."),
             Self::RequestInvalid => facts("request-invalid", S::BAD_REQUEST, "Invalid request",
                 "The request cannot be understood."),
             Self::Internal => facts("internal", S::INTERNAL_SERVER_ERROR, "Internal error",
@@ -160,6 +170,8 @@ impl Kind {
                 "The store takes no more requests for the moment; try again after `Retry-After`."),
             Self::StoreUnavailable => facts("store-unavailable", S::SERVICE_UNAVAILABLE, "Store unavailable",
                 "The store does not answer; try again after `Retry-After`."),
+            Self::ForcedFailure => facts("forced-failure", S::SERVICE_UNAVAILABLE, "Told to fail",
+                "The operator makes health checks of this server fail: a drill."),
         }
     }
 }

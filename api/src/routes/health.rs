@@ -1,4 +1,4 @@
-//! Probes: is the process up, can it answer, what is it.
+//! Probes: is the process up, can it answer, what does it count.
 
 use axum::extract::State as Shared;
 use axum::http::header;
@@ -86,25 +86,6 @@ impl Feed {
     }
 }
 
-/// What the process is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Health {
-    /// Always `ok`; a problem says otherwise.
-    #[schema(examples("ok"))]
-    status: &'static str,
-    /// Version of the server.
-    #[schema(examples("0.1.0"))]
-    version: &'static str,
-    /// Region that answered.
-    #[schema(examples("eu-west-1"))]
-    region: String,
-    /// Seconds since the process started.
-    uptime_s: u64,
-    /// Whether the store answers.
-    #[schema(examples("ok"))]
-    store: &'static str,
-}
-
 #[derive(Serialize)]
 struct LandingDocument {
     title: &'static str,
@@ -157,20 +138,6 @@ pub async fn metrics(Shared(state): Shared<AppState>) -> Result<Response, Proble
         Problem::new(Kind::Internal, "the metrics cannot be written").internal(error.to_string())
     })?;
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
-}
-
-/// Status, version, region
-#[utoipa::path(get, path = "/health", tag = "service", operation_id = "health",
-    responses((status = 200, description = "All is well", body = Health), ProbeProblems))]
-pub async fn health(Shared(state): Shared<AppState>) -> Result<Response, Problem> {
-    check(&state).await?;
-    Ok(json(&Health {
-        status: "ok",
-        version: env!("CARGO_PKG_VERSION"),
-        region: state.config.region.clone(),
-        uptime_s: state.started.elapsed().as_secs(),
-        store: "ok",
-    }))
 }
 
 async fn check(state: &AppState) -> Result<(), Problem> {

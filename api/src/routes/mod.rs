@@ -12,6 +12,7 @@ pub mod item;
 pub mod items;
 pub mod nearby;
 pub mod openapi;
+pub mod ping;
 pub mod problems;
 
 use geo_index::Collection;

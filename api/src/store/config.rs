@@ -38,10 +38,24 @@ pub struct CallLimits {
 }
 
 impl StoreConfig {
+    /// A name for the store among others: the table, and where it is unless that is the region. What processes share
+    /// of a store begins with it, so it must not differ between them.
+    pub fn identity(&self) -> String {
+        match &self.endpoint_url {
+            None => self.table.clone(),
+            Some(url) => format!("{}@{}", self.table, short_hash(url.as_bytes())),
+        }
+    }
+
     /// The defaults, for a table of this name.
     pub fn new(table: impl Into<String>) -> Self {
         Self { table: table.into(), ..Self::default() }
     }
+}
+
+/// 8 hexadecimal digits.
+pub(crate) fn short_hash(text: &[u8]) -> String {
+    format!("{:08x}", xxhash_rust::xxh3::xxh3_64(text) as u32)
 }
 
 impl Default for StoreConfig {

@@ -2,11 +2,13 @@
 
 use std::sync::Mutex;
 
+use async_trait::async_trait;
 use cellar_cache::remote::RemoteError;
 use cellar_cache::remote::fake::{FakeRemote, Fault, Operation};
-use geo_index::{H3Cell, Position};
+use geo_index::{H3Cell, PageKey, Position};
 
 use super::*;
+use crate::changes::Sink as _;
 use crate::purge::{Purge, PurgeError};
 use crate::store::{Embedded, StoreConfig};
 

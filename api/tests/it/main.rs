@@ -8,6 +8,7 @@ mod cli;
 mod edge;
 mod http;
 mod import;
+mod lambda;
 mod plan;
 mod purge;
 #[cfg(unix)]

@@ -49,6 +49,14 @@ pub(crate) fn on_other_endpoint() -> bool {
     std::env::var_os(ENDPOINT_VARIABLE).is_some()
 }
 
+/// Where the tables of [`fresh_store`] are, as a URL.
+pub(crate) async fn endpoint() -> String {
+    match std::env::var(ENDPOINT_VARIABLE) {
+        Ok(url) => url,
+        Err(_) => engine().await.endpoint(),
+    }
+}
+
 /// A store on a table that no other test uses.
 pub(crate) async fn fresh_store() -> TestStore {
     static TABLES: AtomicU32 = AtomicU32::new(0);

@@ -13,7 +13,8 @@ use super::MAX_SEARCHES;
 use super::args::EdgePlanArgs;
 use crate::cli::CliError;
 use crate::jobs::edge_plan::{Lines, Stream, read_log_positions, read_positions};
-use crate::jobs::import::{Input, InputError, ReadOptions, grouped, read_whole};
+use crate::jobs::grouped;
+use crate::jobs::import::{Input, InputError, ReadOptions, read_whole};
 use crate::place::{Place, Properties};
 use crate::store::Store;
 

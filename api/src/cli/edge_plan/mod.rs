@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::input::Homes;
 use super::{CliError, code, say};
 use crate::jobs::edge_plan::{Plan, Report, Scheme, Stream, plan};
-use crate::jobs::import::grouped;
+use crate::jobs::grouped;
 use crate::place::Place;
 
 /// Searches of one simulation, at most: they are kept in memory, some 100 bytes each.

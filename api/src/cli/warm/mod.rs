@@ -80,6 +80,7 @@ async fn run_on(
         concurrency: usize::from(args.concurrency),
         max_pages: args.max_pages,
         verify: args.verify,
+        until: None,
     };
     if args.dry_run {
         let prediction = predict(&job, &tiers.pages).await;

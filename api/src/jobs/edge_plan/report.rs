@@ -7,7 +7,7 @@ use super::edge::Edge;
 use super::scheme::{Scheme, Visit};
 use super::weigh::Weight;
 use super::{Plan, Stream};
-use crate::jobs::import::grouped;
+use crate::jobs::grouped;
 
 /// Everything that was simulated.
 #[derive(Clone, Debug, Serialize)]

@@ -42,7 +42,6 @@ pub use self::progress::{Bar, Progress, Silent};
 pub use self::records::Reject;
 pub use self::source::Input;
 pub use self::summary::Summary;
-pub(crate) use self::summary::grouped;
 pub use self::whole::read_whole;
 use crate::store::StoreError;
 

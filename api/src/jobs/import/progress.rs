@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::summary::grouped;
+use crate::jobs::grouped;
 
 /// Told after every chunk is durable.
 pub trait Progress: Send + Sync {

@@ -8,6 +8,7 @@ use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
 use super::checkpoint::Counts;
+use crate::jobs::grouped;
 
 /// What an import did. `read` = `stored` + `rejected` + `repeated`; all four include the records of earlier runs
 /// of the same import that was cut off.
@@ -72,29 +73,9 @@ impl Summary {
     }
 }
 
-/// 1234567 as 1,234,567.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digits_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 
     #[test]
     fn the_rate_is_that_of_this_run() {

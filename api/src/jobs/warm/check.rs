@@ -1,12 +1,10 @@
 //! Pages beside what the store has.
 
-use std::time::Instant;
-
 use cellar_cache::trace::Trace;
-use geo_index::{Collection, H3Cell, Page};
+use geo_index::{H3Cell, Page};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::PAGE_TIME_LIMIT;
+use super::Warm;
 use crate::pages::{PageError, PageSource};
 use crate::store::ReadCost;
 
@@ -20,33 +18,32 @@ pub(super) fn is_sampled(cell: H3Cell, share: f64) -> bool {
 /// A write may fall between the page and the look at the store. So what differs is looked at once more, from both
 /// sides.
 pub(super) async fn differs(
-    collection: &Collection,
+    job: &Warm,
     cell: H3Cell,
     page: &Page,
     pages: &dyn PageSource,
     store: &dyn PageSource,
 ) -> Result<(bool, ReadCost), PageError> {
-    let (fresh, mut cost) = page_of(store, collection, cell).await?;
+    let (fresh, mut cost) = page_of(store, job, cell).await?;
     if fresh.as_deref() == Some(page) {
         return Ok((false, cost));
     }
     let mut trace = Trace::default();
-    let again = match pages.at_hand(collection, cell, &mut trace) {
+    let again = match pages.at_hand(&job.collection, cell, &mut trace) {
         Some(page) => Some(page),
-        None => page_of(pages, collection, cell).await?.0,
+        None => page_of(pages, job, cell).await?.0,
     };
-    let (fresh, more) = page_of(store, collection, cell).await?;
+    let (fresh, more) = page_of(store, job, cell).await?;
     cost += more;
     Ok((again != fresh, cost))
 }
 
 async fn page_of(
     source: &dyn PageSource,
-    collection: &Collection,
+    job: &Warm,
     cell: H3Cell,
 ) -> Result<(Option<std::sync::Arc<Page>>, ReadCost), PageError> {
-    let deadline = Instant::now() + PAGE_TIME_LIMIT;
-    let fetched = source.fetch(collection, &[cell], deadline, &mut Trace::default()).await?;
+    let fetched = source.fetch(&job.collection, &[cell], job.page_deadline(), &mut Trace::default()).await?;
     let page = fetched.pages.into_iter().find_map(|(its_cell, page)| (its_cell == cell).then_some(page));
     Ok((page, fetched.cost))
 }

@@ -15,6 +15,7 @@
 mod access_log;
 mod cells;
 mod check;
+#[cfg(feature = "cli")]
 mod front;
 mod lines;
 mod polygons;
@@ -22,17 +23,20 @@ mod predict;
 mod report;
 mod walk;
 
+#[cfg(feature = "cli")]
 pub(crate) use access_log::for_each_search;
 pub use access_log::{LogCounts, read_log};
 pub use cells::{BadLine, CellList, parse_cell, read_cells};
+#[cfg(feature = "cli")]
 pub use front::{Front, FrontReport};
+#[cfg(feature = "cli")]
 pub(crate) use lines::for_each_line;
 pub use polygons::{AreaError, PolygonArea, read_polygons};
 pub use predict::{Prediction, predict};
 pub use report::Report;
 pub use walk::warm;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use geo_index::{Area, Collection, Meters};
 
@@ -51,6 +55,21 @@ pub struct Warm {
     pub max_pages: u64,
     /// Which part of the places pages is compared with the store, 0 to 1.
     pub verify: f64,
+    /// When to stop: what is not visited by then is left out.
+    pub until: Option<Instant>,
+}
+
+impl Warm {
+    /// Whether there is time for more.
+    fn goes_on(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
+
+    /// Until when a page that is asked for now may take.
+    fn page_deadline(&self) -> Instant {
+        let deadline = Instant::now() + PAGE_TIME_LIMIT;
+        self.until.map_or(deadline, |until| deadline.min(until))
+    }
 }
 
 /// Time for one page.

@@ -6,7 +6,7 @@ use geo_index::{H3Cell, Page};
 use serde::Serialize;
 
 use super::Warm;
-use crate::jobs::import::grouped;
+use crate::jobs::grouped;
 use crate::pages::PageSource;
 
 /// Bytes of an item, about: what those of GeoNames take in the index.

@@ -4,7 +4,7 @@ use cellar_cache::trace::Trace;
 use geo_index::Page;
 use serde::Serialize;
 
-use crate::jobs::import::grouped;
+use crate::jobs::grouped;
 use crate::store::ReadCost;
 
 /// Examples of differences that are listed.

@@ -9,9 +9,9 @@ use geo_index::tree::{AreaWalk, Visit};
 use geo_index::{H3Cell, Page};
 use rustc_hash::FxHashMap;
 
+use super::Warm;
 use super::check::{differs, is_sampled};
 use super::report::Report;
-use super::{PAGE_TIME_LIMIT, Warm};
 use crate::pages::{PageError, PageSource};
 use crate::store::{ReadCost, StoreError};
 
@@ -55,6 +55,7 @@ pub async fn warm(
         let has_room = under_way.len() < job.concurrency.max(1) && begun < job.max_pages;
         if has_room
             && report.failures < MAX_FAILURES
+            && job.goes_on()
             && let Some(visit) = walk.next()
         {
             let along = kept.remove(&visit.cell);
@@ -116,11 +117,8 @@ async fn visit_page(
         Err(error) => Err(error),
         Ok((page, others, cost)) => {
             let sampled = matches!(*page, Page::Places(_)) && is_sampled(visit.cell, job.verify);
-            let compared = if sampled {
-                Some(differs(&job.collection, visit.cell, &page, pages, store).await)
-            } else {
-                None
-            };
+            let compared =
+                if sampled { Some(differs(job, visit.cell, &page, pages, store).await) } else { None };
             Ok(Got { page, others, cost, compared })
         }
     };
@@ -135,8 +133,7 @@ async fn fetch(
     pages: &dyn PageSource,
     trace: &mut Trace,
 ) -> Result<Fetched, PageError> {
-    let deadline = Instant::now() + PAGE_TIME_LIMIT;
-    let mut fetched = pages.fetch(&job.collection, &[cell], deadline, trace).await?;
+    let mut fetched = pages.fetch(&job.collection, &[cell], job.page_deadline(), trace).await?;
     let own = fetched.pages.iter().position(|(its_cell, _)| *its_cell == cell);
     let Some(own) = own else {
         return Err(StoreError::Failed("the source returned another page".to_owned()).into());

@@ -22,10 +22,10 @@ pub use self::problems::{
     WriteProblems,
 };
 pub use self::schemas::{
-    CellCollection, CollectionDocument, CollectionList, Feature, FeatureBatch, FeatureCollection,
+    CellCollection, CollectionDocument, CollectionList, Depth, Feature, FeatureBatch, FeatureCollection,
     FeatureInput, Landing, Mode, NearbyCollection,
 };
-use super::{batch, cells, collections, edge_map, health, item, items, nearby, problems as kinds};
+use super::{batch, cells, collections, edge_map, health, item, items, nearby, ping, problems as kinds};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -38,7 +38,7 @@ use super::{batch, cells, collections, edge_map, health, item, items, nearby, pr
         health::landing,
         health::live,
         health::ready,
-        health::health,
+        ping::health,
         health::metrics,
         kinds::list,
         kinds::get,

@@ -62,7 +62,7 @@ impl IntoResponses for WriteProblems {
 
 impl IntoResponses for ProbeProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[400, 500, 503])
+        problems(&[400, 403, 500, 503])
     }
 }
 

@@ -175,6 +175,16 @@ pub enum Mode {
     Cell,
 }
 
+/// How deep a health check looks.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Depth {
+    /// The process answers.
+    Shallow,
+    /// The table answers, too.
+    Deep,
+}
+
 /// A collection.
 #[derive(ToSchema)]
 pub struct CollectionDocument {

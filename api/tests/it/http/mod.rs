@@ -6,6 +6,7 @@ mod document;
 mod edge_map;
 mod failures;
 pub(crate) mod fake;
+mod health;
 mod live;
 mod logs;
 mod places;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use cellar_api::config::{ApiConfig, EdgeConfig, WriteConfig};
+use cellar_api::config::{ApiConfig, EdgeConfig, HealthConfig, WriteConfig};
 use cellar_api::hot::HotCells;
+use cellar_api::lambda::Function;
 use cellar_api::pages::{CachedPages, PageCache, StorePages};
 use cellar_api::router::router;
 use cellar_api::search::{Limits, Search};
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::fake::FakeStore;
+use crate::lambda::transport::{self, Received};
 
 pub(crate) struct Server {
     pub(crate) router: Router,
@@ -27,6 +29,8 @@ pub(crate) struct Server {
     /// Of a server that has one.
     pub(crate) cache: Option<PageCache>,
     pub(crate) state: AppState,
+    /// The same as a Lambda function.
+    pub(crate) function: Function,
 }
 
 pub(crate) struct Answer {
@@ -36,6 +40,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// An answer that is text.
+    pub(crate) fn of((status, headers, body): Received) -> Self {
+        Self { status, headers, text: String::from_utf8(body.into()).unwrap() }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
@@ -64,10 +73,13 @@ pub(crate) fn request(method: Method, uri: &str, body: impl Into<Body>) -> Reque
 
 /// Sends a request to a router.
 pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
+    Answer::of(receive(router, request).await)
+}
+
+async fn receive(router: &Router, request: Request<Body>) -> Received {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap();
-    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.into()).unwrap() }
+    (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap())
 }
 
 impl Server {
@@ -84,7 +96,8 @@ impl Server {
         let clock = Arc::new(ManualClock::default());
         let search = Search::new(Arc::new(StorePages::new(store.clone())), limits);
         let state = AppState::with_clock(store.clone(), search, config, writes, clock.clone());
-        Self { router: router(state.clone()), store, clock, cache: None, state }
+        let tiers = Tiers::new(store.clone(), Policy::default(), None);
+        Self::over(state, tiers, store, clock, None)
     }
 
     /// With pages in memory, by the server's clock. Nobody tells it of changes but its own writers.
@@ -98,7 +111,24 @@ impl Server {
         let state = AppState::with_clock(store.clone(), search, ApiConfig::default(), writes, clock.clone());
         let cache = Some(tiers.pages.cache().clone());
         let state = state.with_edge(edge).with_tiers(&tiers, None);
-        Self { router: router(state.clone()), store, clock, cache, state }
+        Self::over(state, tiers, store, clock, cache)
+    }
+
+    fn over(
+        state: AppState,
+        tiers: Tiers,
+        store: Arc<FakeStore>,
+        clock: Arc<ManualClock>,
+        cache: Option<PageCache>,
+    ) -> Self {
+        let function = Function::new(state.clone(), tiers, Duration::from_millis(20), false);
+        Self { router: router(state.clone()), store, clock, cache, state, function }
+    }
+
+    /// The same server, which answers health checks so.
+    pub(crate) fn with_health(self, health: HealthConfig) -> Self {
+        let tiers = Tiers::new(self.store.clone(), Policy::default(), None);
+        Self::over(self.state.with_health(health), tiers, self.store, self.clock, self.cache)
     }
 
     pub(crate) fn with_time_limit(limit: Duration) -> Self {
@@ -124,7 +154,16 @@ impl Server {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        send(&self.router, request).await
+        Answer::of(self.receive(request).await)
+    }
+
+    /// Sends a request by the transport that the tests are run with.
+    pub(crate) async fn receive(&self, request: Request<Body>) -> Received {
+        if transport::is_lambda() {
+            transport::send(&self.function, request).await
+        } else {
+            receive(&self.router, request).await
+        }
     }
 
     pub(crate) async fn get(&self, uri: &str) -> Answer {

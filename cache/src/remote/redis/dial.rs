@@ -1,6 +1,5 @@
 //! Makes connections: to one server, or to a cluster through any of its nodes.
 
-use std::path::Path;
 use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
@@ -14,6 +13,7 @@ use redis::{
 
 use super::RedisConfig;
 use super::error::Secret;
+use super::trust;
 use super::url::{Node, RedisUrl, RedisUrlError};
 
 /// Commands that wait for their turn to be written to a connection.
@@ -52,13 +52,11 @@ impl Dialer {
             // Whoever came first has installed one; which one does not matter.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
-        let certificates = match &config.ca_file {
-            None => None,
-            Some(_) if !url.tls => {
-                return Err(RedisUrlError::Ca("expected a URL with TLS, rediss://".to_owned()));
-            }
-            Some(path) => Some(TlsCertificates { client_tls: None, root_cert: Some(read_ca(path)?) }),
-        };
+        if config.ca_file.is_some() && !url.tls {
+            return Err(RedisUrlError::Ca("expected a URL with TLS, rediss://".to_owned()));
+        }
+        let trusted = if url.tls { Some(trust::authorities(config)?) } else { None };
+        let certificates = trusted.map(|pem| TlsCertificates { client_tls: None, root_cert: Some(pem) });
         Ok(Self {
             secret: Secret::new(url.password.as_deref()),
             url,
@@ -145,13 +143,6 @@ impl Dialer {
         }
         Ok(addr.into_connection_info()?.set_redis_settings(login).set_tcp_settings(tcp_settings()))
     }
-}
-
-fn read_ca(path: &Path) -> Result<Vec<u8>, RedisUrlError> {
-    let pem =
-        std::fs::read(path).map_err(|error| RedisUrlError::Ca(format!("{}: {error}", path.display())))?;
-    let marked = pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----");
-    if marked { Ok(pem) } else { Err(RedisUrlError::Ca(format!("{}: expected PEM", path.display()))) }
 }
 
 fn tcp_settings() -> TcpSettings {

@@ -12,6 +12,7 @@ mod dial;
 mod error;
 mod line;
 mod script;
+mod trust;
 mod url;
 
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub struct RedisConfig {
     pub url: RedisUrl,
     /// A file of certificates (PEM) of the authorities to trust instead of those that the system trusts.
     pub ca_file: Option<PathBuf>,
+    /// Such certificates themselves, where there is no file. They count with TLS only.
+    pub authorities: Option<Vec<u8>>,
     /// What everything in Redis begins with, such as `cellar:1:places:`: values, fences, the board and the bus.
     pub namespace: String,
     /// Longest time for connecting to a node, with TLS and login.
@@ -59,6 +62,7 @@ impl RedisConfig {
         Self {
             url,
             ca_file: None,
+            authorities: None,
             namespace: namespace.into(),
             connect_limit: second,
             response_limit: second,

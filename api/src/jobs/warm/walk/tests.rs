@@ -107,6 +107,7 @@ fn job(margin_m: f64) -> Warm {
         concurrency: 4,
         max_pages: 100_000,
         verify: 0.0,
+        until: None,
     }
 }
 

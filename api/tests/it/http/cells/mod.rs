@@ -8,11 +8,10 @@ mod rendered;
 mod tags;
 mod vectors;
 
-use axum::body::{Bytes, to_bytes};
+use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode};
 use cellar_api::config::EdgeConfig;
 use cellar_cache::Policy;
-use tower::ServiceExt as _;
 
 use super::server::{Server, request};
 
@@ -35,9 +34,8 @@ async fn ask(server: &Server, method: Method, uri: &str, headers: &[(&'static st
     for (name, value) in headers {
         request.headers_mut().append(*name, value.parse().unwrap());
     }
-    let (parts, body) = server.router.clone().oneshot(request).await.unwrap().into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap();
-    Raw { status: parts.status, headers: parts.headers, body }
+    let (status, headers, body) = server.receive(request).await;
+    Raw { status, headers, body }
 }
 
 /// A policy without chance: pages stay as long as they are said to.

@@ -1,0 +1,107 @@
+//! Metrics in the log, in `CloudWatch`'s Embedded Metric Format: one line for each route that answered.
+//!
+//! Invariant: dimensions are the region and the route's template; nothing that has many values is one.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use cellar_cache::clock::{Clock as _, SystemClock};
+use serde_json::{Map, Value, json};
+
+use crate::state::AppState;
+use crate::tally::Answers;
+
+/// Namespace of the metrics in `CloudWatch`.
+pub const NAMESPACE: &str = "Cellar";
+
+/// Writes what was answered since the last time to standard output, which becomes the function's log.
+pub(super) fn write(state: &AppState) {
+    let lines = lines(state, SystemClock.unix_ms());
+    if lines.is_empty() {
+        return;
+    }
+    // Nobody is left to tell if the log is gone.
+    let _ = std::io::stdout().lock().write_all(lines.as_bytes());
+}
+
+/// The lines, each with its end.
+pub fn lines(state: &AppState, unix_ms: u64) -> String {
+    let mut lines = String::new();
+    let Some(tally) = &state.tally else { return lines };
+    for (route, answers) in tally.take() {
+        let _ = writeln!(lines, "{}", document(&state.config.region, &route, &answers, unix_ms));
+    }
+    lines
+}
+
+fn document(region: &str, route: &str, answers: &Answers, unix_ms: u64) -> Value {
+    let metrics = metrics(answers);
+    let definitions: Vec<Value> =
+        metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+    let mut document = Map::new();
+    document.insert(
+        "_aws".to_owned(),
+        json!({
+            "Timestamp": unix_ms,
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["region", "route"], ["region"]],
+                "Metrics": definitions,
+            }],
+        }),
+    );
+    document.insert("region".to_owned(), region.into());
+    document.insert("route".to_owned(), route.into());
+    document.extend(metrics.into_iter().map(|(name, _, value)| (name.to_owned(), value)));
+    Value::Object(document)
+}
+
+/// Names, units and values. Those of searches are there only if there was one.
+fn metrics(answers: &Answers) -> Vec<(&'static str, &'static str, Value)> {
+    let count = |name, value: u64| (name, "Count", value.into());
+    let mut metrics = vec![
+        count("requests", answers.requests),
+        count("client_errors", answers.client_errors),
+        count("server_errors", answers.server_errors),
+        ("duration", "Milliseconds", answers.durations_ms.clone().into()),
+    ];
+    if answers.searches > 0 {
+        metrics.extend([
+            count("searches", answers.searches),
+            count("search_rounds", answers.rounds),
+            count("search_pages", answers.pages),
+            count("l1_hits", answers.l1_hits),
+            count("l1_misses", answers.l1_misses),
+            count("l2_hits", answers.l2_hits),
+            count("l2_misses", answers.l2_misses),
+            count("store_queries", answers.queries),
+            ("store_read_units", "Count", answers.read_units.into()),
+        ]);
+    }
+    metrics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_defined_and_there() {
+        let answers =
+            Answers { requests: 2, searches: 1, durations_ms: vec![1.5, 2.5], ..Answers::default() };
+        let document = document("eu-west-1", "/a/{b}", &answers, 7);
+        let directive = &document["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!((&document["_aws"]["Timestamp"], &directive["Namespace"]), (&json!(7), &json!("Cellar")));
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let value = &document[metric["Name"].as_str().unwrap()];
+            assert!(value.is_number() || value.is_array(), "{metric}");
+        }
+        for dimension in
+            directive["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap())
+        {
+            assert!(document[dimension.as_str().unwrap()].is_string(), "{dimension}");
+        }
+        assert_eq!(document["duration"], json!([1.5, 2.5]));
+        assert!(super::document("r", "-", &Answers::default(), 7).get("searches").is_none());
+    }
+}

@@ -3,4 +3,5 @@
 //!
 //! The tree is the data flow: [`plan`] says what is asked and when.
 
+pub mod lambda;
 pub mod plan;

@@ -1,0 +1,5 @@
+//! The emulator of Lambda around real processes.
+
+mod fleet;
+mod runtime_api;
+mod support;

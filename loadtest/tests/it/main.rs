@@ -1,0 +1,3 @@
+//! The load test's parts against real processes.
+
+mod lambda;

@@ -1,4 +1,4 @@
-//! A function that misbehaves as the variable `UNRULY` says: a client of the Runtime API on the standard library alone.
+//! A function that misbehaves as the variable `UNRULY` says: a small client of the Runtime API.
 
 use std::env;
 use std::io::{Read, Write};
@@ -61,8 +61,13 @@ fn main() {
         "headers" => serve(|event| {
             respond(&event.id, event.head.as_bytes());
         }),
-        "script" => serve(|event| {
+        // The event, and the body within it.
+        "event" => serve(|event| {
             respond(&event.id, event.body.as_bytes());
+        }),
+        "echo" => serve(|event| {
+            let event_json: serde_json::Value = serde_json::from_str(&event.body).expect("JSON");
+            respond(&event.id, event_json["body"].as_str().expect("a text").as_bytes());
         }),
         other => panic!("no way to misbehave: {other:?}"),
     }

@@ -6,6 +6,7 @@
 //! statuses; it is stopped while it has nothing to do; and it is killed when its time is over.
 
 mod cpu;
+mod door;
 mod environment;
 mod exchange;
 mod fleet;
@@ -17,6 +18,7 @@ mod runtime_api;
 mod variables;
 
 pub use cpu::{CpuShare, vcpus_of};
+pub use door::{Door, Gateway};
 pub use fleet::{Fleet, Usage};
 pub use function::{Function, Limits, MAX_EVENT_BYTES, MAX_RESPONSE_BYTES};
 pub use outcome::{EnvironmentReport, Invocation, InvokeError, Memory};

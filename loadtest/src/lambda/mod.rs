@@ -18,7 +18,7 @@ mod runtime_api;
 mod variables;
 
 pub use cpu::{CpuShare, vcpus_of};
-pub use door::{Door, Gateway};
+pub use door::{Door, Gateway, get_event};
 pub use fleet::{Fleet, Usage};
 pub use function::{Function, Limits, MAX_EVENT_BYTES, MAX_RESPONSE_BYTES};
 pub use outcome::{EnvironmentReport, Invocation, InvokeError, Memory};

@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Version};
+use axum::http::{HeaderMap, Request, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 /// What stands before the function.
@@ -41,6 +42,21 @@ impl Gateway {
 
 /// The function's part of the domain.
 const ID: &str = "celllambda0rig";
+
+/// The event of a GET through a function URL, from loopback; `None` if it is no path.
+///
+/// ```
+/// let event = cellar_loadtest::lambda::get_event("/health?depth=deep").unwrap();
+/// assert!(String::from_utf8_lossy(&event).contains(r#""rawQueryString":"depth=deep""#));
+/// ```
+pub fn get_event(path_and_query: &str) -> Option<Bytes> {
+    if !path_and_query.starts_with('/') {
+        return None;
+    }
+    let request = Request::get(path_and_query).header(HOST, "localhost").header("user-agent", "loadtest");
+    let (parts, ()) = request.body(()).ok()?.into_parts();
+    Some(of(Gateway::FunctionUrl, &parts, b"", ([127, 0, 0, 1], 0).into()).to_string().into())
+}
 
 pub(super) fn of(gateway: Gateway, parts: &Parts, body: &[u8], peer: SocketAddr) -> Value {
     let (body, is_base64) = body_of(&parts.headers, body);
@@ -165,8 +181,6 @@ fn is_text(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use axum::http::Request;
 
     use super::*;
 

@@ -17,7 +17,7 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-pub use self::event::Gateway;
+pub use self::event::{Gateway, get_event};
 
 use super::fleet::Fleet;
 use super::function::MAX_EVENT_BYTES;

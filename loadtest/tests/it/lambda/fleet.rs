@@ -56,7 +56,10 @@ async fn a_hundred_at_once_all_answer() {
     assert_eq!(fleet.idle_count(), fleet.live_count());
     let usage = fleet.usage();
     assert!((1..=100).contains(&usage.busy_peak), "{usage:?}");
-    assert!(usage.busy_total >= answers.iter().flatten().map(|answer| answer.took).sum(), "{usage:?}");
+    assert!(
+        usage.busy_total >= answers.iter().flatten().map(|answer| answer.took).sum::<Duration>(),
+        "{usage:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,6 +37,17 @@ fn main() {
             respond(&event.id, format!("{status}").as_bytes());
         }),
         "crash" => serve(|_| exit(7)),
+        "crash-while-answering" => serve(|event| {
+            let address = env::var("AWS_LAMBDA_RUNTIME_API").expect("an address");
+            let mut stream = TcpStream::connect(&address).expect("a connection");
+            let id = &event.id;
+            let head = format!(
+                "POST {ROOT}/invocation/{id}/response HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).expect("written");
+            stream.write_all(b"{\"half\":").expect("written");
+            exit(11);
+        }),
         "crash-after-answer" => serve(|event| {
             respond(&event.id, b"\"last words\"");
             exit(9);

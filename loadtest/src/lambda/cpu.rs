@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -15,6 +16,11 @@ const MIB_PER_VCPU: f64 = 1_769.0;
 
 /// The time over which the share is held, in microseconds. Short, so that small functions wait often and not long.
 const PERIOD_US: u32 = 20_000;
+
+/// How often a group is tried to be removed, and the pause between.
+const REMOVAL_TRIES: u32 = 50;
+/// See [`REMOVAL_TRIES`].
+const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
 
 /// What was done about the CPU.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -130,6 +136,11 @@ impl Group {
         fs::write(self.path.join(self.members), "0")
     }
 
+    /// Takes the calling thread out again, or the group could not be removed before the thread is gone.
+    pub(super) fn leave_thread(&self) -> io::Result<()> {
+        fs::write(self.path.with_file_name(self.members), "0")
+    }
+
     /// Takes a process in.
     pub(super) fn add(&self, process: u32) -> io::Result<()> {
         fs::write(self.path.join(self.members), process.to_string())
@@ -145,8 +156,16 @@ impl Group {
 }
 
 impl Drop for Group {
+    /// A process that was just killed is a member for a moment yet.
     fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.path);
+        for _ in 0..REMOVAL_TRIES {
+            match fs::remove_dir(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                    std::thread::sleep(REMOVAL_PAUSE);
+                }
+                _ => return,
+            }
+        }
     }
 }
 
@@ -175,7 +194,7 @@ mod tests {
         let Ok(group) = hierarchy.group(&name, 0.1) else { return };
         let mut spinner = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
         group.add(spinner.id()).unwrap();
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let end = std::time::Instant::now() + Duration::from_secs(30);
         while group.throttled_count() < 3 && std::time::Instant::now() < end {
             std::thread::yield_now();
         }

@@ -147,8 +147,9 @@ impl Environment {
 
     /// Ends it. Its memory is measured a last time.
     pub(super) fn kill(&self) {
-        let memory = self.process.memory();
-        self.seen().memory = memory;
+        if let Some(memory) = self.process.memory() {
+            self.seen().memory = Some(memory);
+        }
         self.process.kill();
     }
 

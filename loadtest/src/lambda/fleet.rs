@@ -156,7 +156,7 @@ impl Fleet {
             let changed = self.pool.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            self.pool.kill_all();
+            self.pool.close();
             if self.pool.live_count() == 0 {
                 return self.pool.reports();
             }
@@ -168,7 +168,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         self.sweeper.abort();
-        self.pool.kill_all();
+        self.pool.close();
     }
 }
 

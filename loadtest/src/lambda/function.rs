@@ -66,7 +66,7 @@ impl Function {
 /// How many environments there may be, and for how long.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Most environments at a time; an invocation beyond them is throttled.
+    /// Most invocations at a time; one beyond them is throttled.
     pub concurrency: usize,
     /// Environments that are started beforehand and are never reaped.
     pub provisioned: usize,
@@ -81,7 +81,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// As an account begins: 1,000 environments, none of them provisioned. How long Lambda keeps an idle environment is
+    /// As an account begins: 1,000 invocations at a time, no environment provisioned. How long Lambda keeps an idle environment is
     /// not documented; five minutes is the least that is commonly observed.
     fn default() -> Self {
         Self {

@@ -38,6 +38,7 @@ struct State {
     past: Vec<EnvironmentReport>,
     busy: usize,
     used: Use,
+    closed: bool,
 }
 
 /// How much the environments were used.
@@ -103,7 +104,12 @@ impl Pool {
     }
 
     pub(super) fn started(&self, environment: &Arc<Environment>) {
-        self.state().live.insert(environment.number, environment.clone());
+        let mut state = self.state();
+        state.live.insert(environment.number, environment.clone());
+        if state.closed {
+            drop(state);
+            environment.kill();
+        }
     }
 
     /// An environment waits for an event and has none.
@@ -144,8 +150,13 @@ impl Pool {
         expired.len()
     }
 
-    pub(super) fn kill_all(&self) {
-        let live: Vec<_> = self.state().live.values().cloned().collect();
+    /// Ends all environments, and those that are being started once they are.
+    pub(super) fn close(&self) {
+        let live: Vec<_> = {
+            let mut state = self.state();
+            state.closed = true;
+            state.live.values().cloned().collect()
+        };
         for environment in live {
             environment.kill();
         }

@@ -44,10 +44,10 @@ pub(super) async fn start(
 ) -> io::Result<Started> {
     let command = command(function, variables)?;
     match hold {
-        None => spawn(command, None),
+        None => spawn(command),
         Some(Hold { hierarchy, group }) if hierarchy.takes_threads() => spawn_inside(command, group).await,
         Some(Hold { group, .. }) => {
-            let started = spawn(command, None)?;
+            let started = spawn(command)?;
             group.add(started.process.number)?;
             Ok(Started { group: Some(group), ..started })
         }
@@ -66,13 +66,13 @@ fn command(function: &Function, variables: Vec<(String, String)>) -> io::Result<
     Ok(command)
 }
 
-fn spawn(mut command: Command, group: Option<Group>) -> io::Result<Started> {
+fn spawn(mut command: Command) -> io::Result<Started> {
     let at = Instant::now();
     let child = command.spawn()?;
     let number = child.id().ok_or_else(|| io::Error::other("the process ended at once"))?;
     let pid = Pid::from_raw(number as i32).ok_or_else(|| io::Error::other("no process number"))?;
     let descriptor = pidfd_open(pid, PidfdFlags::empty())?;
-    Ok(Started { child, process: Process { number, descriptor }, at, group })
+    Ok(Started { child, process: Process { number, descriptor }, at, group: None })
 }
 
 /// A thread of its own enters the group, starts the process, and ends.
@@ -81,7 +81,10 @@ async fn spawn_inside(command: Command, group: Group) -> io::Result<Started> {
     let runtime = Handle::current();
     std::thread::Builder::new().name("spawn".into()).spawn(move || {
         let _runtime = runtime.enter();
-        let _ = sender.send(group.enter_thread().and_then(|()| spawn(command, Some(group))));
+        let started = group.enter_thread().and_then(|()| spawn(command));
+        let left = group.leave_thread();
+        let _ =
+            sender.send(started.and_then(|started| left.map(|()| Started { group: Some(group), ..started })));
     })?;
     receiver.await.map_err(|_| io::Error::other("the starting thread failed"))?
 }

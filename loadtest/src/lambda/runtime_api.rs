@@ -4,6 +4,7 @@
 //! Runtime Interface Emulator gives them: 202 for what is taken, 400 for an unknown id, 403 for what the state does not
 //! allow, 413 for an answer that is too large.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http_body_util::LengthLimitError;
 use serde_json::json;
 
 use super::environment::Environment;
@@ -56,12 +58,24 @@ async fn response(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let Ok(payload) = to_bytes(body, MAX_RESPONSE_BYTES).await else {
-        environment.answer(&id, Answer::TooLarge)?;
-        return Ok(too_large());
-    };
-    environment.answer(&id, Answer::Response(payload))?;
-    Ok(accepted())
+    match to_bytes(body, MAX_RESPONSE_BYTES).await {
+        Ok(payload) => {
+            environment.answer(&id, Answer::Response(payload))?;
+            Ok(accepted())
+        }
+        Err(error) if is_too_large(&error) => {
+            environment.answer(&id, Answer::TooLarge)?;
+            Ok(too_large())
+        }
+        // The connection broke: no answer.
+        Err(_) => {
+            Ok(refuse(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated"))
+        }
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    error.source().is_some_and(<dyn Error>::is::<LengthLimitError>)
 }
 
 async fn error(

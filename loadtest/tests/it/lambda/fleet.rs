@@ -105,7 +105,12 @@ async fn a_small_function_gets_its_share_where_the_system_allows_it() {
     let fleet = Fleet::start(function, Limits { hold_cpu: true, ..patient() }).await.unwrap();
     fleet.invoke(get_event()).await.unwrap();
     match fleet.cpu() {
-        CpuShare::Held { vcpus } => assert!((vcpus - 512.0 / 1_769.0).abs() < 1e-9),
+        CpuShare::Held { vcpus } => {
+            assert!((vcpus - 512.0 / 1_769.0).abs() < 1e-9);
+            let process = fleet.environments()[0].process;
+            let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap();
+            assert!(groups.contains("/cellar-"), "{groups}");
+        }
         CpuShare::NotEmulated { reason } => assert!(!reason.is_empty()),
         CpuShare::Whole => panic!("it was asked for"),
     }

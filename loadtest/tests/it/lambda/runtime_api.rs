@@ -126,11 +126,17 @@ async fn a_crash_is_told_and_the_next_event_starts_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_an_answer_is_none() {
+    let error = invoke_unruly("crash-while-answering", "{}").await.unwrap_err();
+    assert!(error.to_string().contains("exit status: 11"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_counts_whatever_comes_after_it() {
     let answer = invoke_unruly("crash-after-answer", "{}").await.unwrap();
     assert_eq!(text(&answer.payload), "\"last words\"");
     let mut function = unruly("hang-after-answer");
-    function.timeout = Duration::from_secs(2);
+    function.timeout = Duration::from_secs(5);
     let fleet = fleet(function).await;
     assert_eq!(text(&fleet.invoke("{}".into()).await.unwrap().payload), "\"in time\"");
     until("who does not come back is killed", || fleet.live_count() == 0).await;

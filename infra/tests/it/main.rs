@@ -1,0 +1,3 @@
+//! The scripts of the infrastructure, run.
+
+mod package;

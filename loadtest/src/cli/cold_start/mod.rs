@@ -1,0 +1,54 @@
+//! `loadtest cold-start`: what cold starts cost, with the real binary.
+
+mod args;
+mod plan;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use thiserror::Error;
+
+pub use self::args::ColdStartArgs;
+
+use crate::coldstart::contender::ContenderError;
+use crate::coldstart::tls::TlsFront;
+use crate::coldstart::{Report, table};
+use crate::lambda::InvokeError;
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub enum ColdStartError {
+    /// A function that cannot be run.
+    #[error(transparent)]
+    Contender(#[from] ContenderError),
+    /// A name that stands for nothing.
+    #[error("{0} needs a store; add --store HOST:PORT")]
+    NoStore(&'static str),
+    /// A path that is none.
+    #[error("--get {0:?} is no path; allowed: a path with its query, such as /health")]
+    Path(String),
+    /// TLS could not be offered.
+    #[error("cannot offer TLS: {0}")]
+    Tls(std::io::Error),
+    /// A fleet could not start.
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
+    /// The report could not be written.
+    #[error("cannot write the report: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Measures, with a progress bar on standard error, and tells the report as text: tables, or JSON.
+pub async fn run(args: &ColdStartArgs) -> Result<String, ColdStartError> {
+    let front = match args.store {
+        Some(store) => Some(TlsFront::open(store).await.map_err(ColdStartError::Tls)?),
+        None => None,
+    };
+    let plan = plan::of(args, front.as_ref())?;
+    let style = ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len} {eta}");
+    let bar = ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let report = plan.run(&bar).await?;
+    Ok(if args.json { json(&report)? } else { table::text(&report) })
+}
+
+fn json(report: &Report) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(report)? + "\n")
+}

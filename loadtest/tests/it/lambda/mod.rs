@@ -1,0 +1,6 @@
+//! The emulator of Lambda around real processes.
+
+mod door;
+mod fleet;
+mod runtime_api;
+mod support;

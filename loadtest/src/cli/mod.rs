@@ -1,0 +1,1 @@
+//! The subcommands of `loadtest`: their arguments, what they print, and how they end.

@@ -150,6 +150,7 @@ pub(super) fn within(text: &str, least: f64, most: f64) -> Result<f64, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "what was put in comes out, or is exact")]
 mod tests {
     use clap::Parser;
 

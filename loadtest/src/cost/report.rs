@@ -155,7 +155,7 @@ impl CostReport {
     }
 
     fn months_table(&self) -> String {
-        let mut names = vec!["".to_owned()];
+        let mut names = vec![String::new()];
         names.extend(self.months.iter().map(|month| match month.requests {
             0.0 => "idle".to_owned(),
             requests => format!("{} M requests", requests / 1e6),

@@ -53,7 +53,7 @@ pub struct Home {
 /// normally distributed around the middle of their neighbourhood.
 #[derive(Clone, Debug)]
 pub struct Areas {
-    areas: Vec<Area>,
+    all: Vec<Area>,
     sums: Vec<f64>,
     /// Running sums of 1 / kˢ, for the area with the most neighbourhoods.
     ranks: Vec<f64>,
@@ -83,7 +83,7 @@ impl Areas {
     fn new(areas: Vec<Area>, sums: Vec<f64>, zipf: f64, seed: u64) -> Self {
         let most = areas.iter().filter_map(|area| area.spread.map(|spread| spread.neighbourhoods)).max();
         let ranks = running((1..=most.unwrap_or(0)).map(|rank| (rank as f64).powf(-zipf)));
-        Self { areas, sums, ranks, seed }
+        Self { all: areas, sums, ranks, seed }
     }
 
     /// Whether nobody can live anywhere.
@@ -95,7 +95,7 @@ impl Areas {
     pub fn home(&self, user: u64) -> Home {
         let mut rng = numbers(self.seed, For::Home, user);
         let number = pick(&self.sums, rng.random());
-        let area = &self.areas[number];
+        let area = &self.all[number];
         let Some(spread) = area.spread else {
             return Home { area: number, neighbourhood: 0, position: area.centre };
         };
@@ -110,6 +110,6 @@ impl Areas {
     fn neighbourhood(&self, area: usize, spread: Spread, rank: usize) -> Position {
         let mut rng = numbers(self.seed, For::Neighbourhood, ((area as u64) << 24) | rank as u64);
         let away_m = spread.scale_m * (exponential(&mut rng) + exponential(&mut rng));
-        offset(self.areas[area].centre, away_m, rng.random::<f64>() * TAU)
+        offset(self.all[area].centre, away_m, rng.random::<f64>() * TAU)
     }
 }

@@ -180,14 +180,12 @@ impl Crowd {
         if !self.spec.moving {
             return self.areas.home(user).position;
         }
-        match self.travellers.get_mut(&user) {
-            Some(traveller) => traveller.go(&mut self.rng),
-            None => {
-                let home = self.areas.home(user).position;
-                self.travellers.insert(user, Traveller::at(home));
-                home
-            }
+        if let Some(traveller) = self.travellers.get_mut(&user) {
+            return traveller.go(&mut self.rng);
         }
+        let home = self.areas.home(user).position;
+        self.travellers.insert(user, Traveller::at(home));
+        home
     }
 
     fn search(&mut self, user: u64, stay: Position) -> Ask {

@@ -11,9 +11,9 @@
 //! | `stream` | plans as files, out and in |
 //! | `summary` | what a plan holds: users, cells, hit ratios of caches with a lifetime |
 //!
-//! Invariant: the same settings and instants give the same asks on every machine. Chance comes from ChaCha8, what belongs
+//! Invariant: the same settings and instants give the same asks on every machine. Chance comes from the `ChaCha8Rng`, what belongs
 //! to a user or a neighbourhood from a stream of its own, so it does not depend on who was asked before; positions are
-//! rounded to 1e-6°, some 10 cm, which hides the last bits in which mathematical libraries differ.
+//! rounded to a millionth of a degree, some 10 cm, which hides the last bits in which mathematical libraries differ.
 //!
 //! Invariant: memory grows with the users that have asked (at most about 1 KB each) and not with requests.
 

@@ -103,9 +103,12 @@ pub fn export(plan: impl Iterator<Item = Planned>, format: Format, mut out: impl
     Ok(count)
 }
 
+/// A line or what is wrong with it, and its number.
+type Numbered = Result<(u64, Line), (u64, String)>;
+
 /// A plan read back, one line at a time; an item is an ask, or what is wrong with a line, and its number.
 pub struct Imported {
-    lines: Box<dyn Iterator<Item = Result<(u64, Line), (u64, String)>> + Send>,
+    lines: Box<dyn Iterator<Item = Numbered> + Send>,
     last: Duration,
 }
 
@@ -113,7 +116,7 @@ impl Imported {
     /// Reads a file of either format: JSON lines begin with a brace.
     pub fn new(mut reader: impl BufRead + Send + 'static) -> io::Result<Self> {
         let json = reader.fill_buf()?.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        let lines: Box<dyn Iterator<Item = _> + Send> =
+        let lines: Box<dyn Iterator<Item = Numbered> + Send> =
             if json { Box::new(json_lines(reader)) } else { Box::new(csv_lines(reader)) };
         Ok(Self { lines, last: Duration::ZERO })
     }
@@ -138,7 +141,7 @@ impl Iterator for Imported {
     }
 }
 
-fn json_lines(reader: impl BufRead) -> impl Iterator<Item = Result<(u64, Line), (u64, String)>> {
+fn json_lines(reader: impl BufRead) -> impl Iterator<Item = Numbered> {
     (1..).zip(reader.lines()).filter_map(|(number, line)| match line {
         Ok(line) if line.trim().is_empty() => None,
         Ok(line) => {
@@ -148,7 +151,7 @@ fn json_lines(reader: impl BufRead) -> impl Iterator<Item = Result<(u64, Line), 
     })
 }
 
-fn csv_lines(reader: impl BufRead) -> impl Iterator<Item = Result<(u64, Line), (u64, String)>> {
+fn csv_lines(reader: impl BufRead) -> impl Iterator<Item = Numbered> {
     let csv = csv::Reader::from_reader(reader);
     // Records are one line each unless a category has a line break.
     (2..).zip(csv.into_deserialize::<Line>()).map(|(number, line)| match line {

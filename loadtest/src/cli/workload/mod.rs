@@ -166,7 +166,7 @@ pub(super) fn say(text: &str) -> Result<(), CliError> {
 
 /// A time from a second to a year.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let year = Duration::from_secs(365 * 24 * 3_600);
+    let year = Duration::from_hours(365 * 24);
     let time = humantime::parse_duration(text).ok();
     time.filter(|time| (Duration::from_secs(1)..=year).contains(time))
         .ok_or_else(|| "a time from 1s to 365d is expected".to_owned())

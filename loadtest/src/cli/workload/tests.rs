@@ -102,7 +102,7 @@ fn logs_may_be_compressed_and_broken() {
         let path = file(&dir, name, &content);
         let (asks, notes, duration) = source(&["--replay", &path, "--speed", "2", "-c", "bars"]).unwrap();
         assert_eq!((asks.len(), duration), (2, Duration::from_secs(5)));
-        assert_eq!(notes, [format!("{path}: 1 unreadable lines (line 2: no time in brackets)")]);
+        assert_eq!(notes, [format!("{path}: 1 unreadable lines (line 2: neither a log line nor JSON)")]);
         let error = source(&["--replay", &path, "-c", "inns"]).unwrap_err().to_string();
         assert!(error.contains("no search to replay, 2 other requests"), "{error}");
     }

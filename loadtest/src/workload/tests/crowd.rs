@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use geo_index::{Position, distance};
+use geo_index::{Meters, Position, distance};
 use proptest::prelude::*;
 
 use super::*;
@@ -45,7 +45,7 @@ fn sessions_have_as_many_searches_as_asked_for() {
     let (mut seen, mut sessions) = (HashMap::new(), 0);
     for Planned { at, ask } in &plan {
         let before: Option<Duration> = seen.insert(ask.user, *at);
-        sessions += usize::from(before.is_none_or(|before| *at - before > Duration::from_secs(60)));
+        sessions += usize::from(before.is_none_or(|before| *at > before + Duration::from_mins(1)));
     }
     let mean = plan.len() as f64 / sessions as f64;
     assert!((3.8..4.2).contains(&mean), "{mean}");
@@ -58,18 +58,22 @@ fn what_is_asked_is_mixed_as_asked_for() {
     let radius_m = Some(Numbers::parse("500:3,2000", 1.0..=5_000.0).unwrap());
     let limit = Numbers::parse("10-50", 1.0..=100.0).unwrap();
     let sessions = Sessions { paging: 0.0, ..Sessions::default() };
-    let plan = asks(Spec { category, radius_m, limit, sessions, ..Spec::default() }, 8_000, 100.0);
+    let plan = asks(Spec { sessions, radius_m, limit, category, ..Spec::default() }, 8_000, 100.0);
     let count = |of: &dyn Fn(&Ask) -> bool| plan.iter().filter(|planned| of(&planned.ask)).count();
     assert!(plausible(count(&|ask| ask.category.is_none()), 8_000, 0.5));
     assert!(plausible(count(&|ask| ask.category.as_deref() == Some("cafe")), 8_000, 0.25));
-    assert!(plausible(count(&|ask| ask.radius.is_some_and(|radius| radius.get() == 500.0)), 8_000, 0.75));
+    assert!(plausible(
+        count(&|ask| ask.radius.is_some_and(|radius| radius == Meters::new(500.0).unwrap())),
+        8_000,
+        0.75
+    ));
     assert!(plausible(count(&|ask| ask.limit < 30), 8_000, 19.5 / 40.0));
     assert_eq!(count(&|ask| !(10..=50).contains(&ask.limit)), 0);
 }
 
 #[test]
 fn users_sleep_by_their_own_sun() {
-    let diurnal = Diurnal { start_h: 4.0, day: Duration::from_secs(24 * 3_600) };
+    let diurnal = Diurnal { start_h: 4.0, day: Duration::from_hours(24) };
     let sessions = Sessions { searches: 1.0, paging: 0.0, ..Sessions::default() };
     let spec = Spec { diurnal: Some(diurnal), sessions, moving: false, ..Spec::default() };
     let (n, areas) = (6_000, Areas::metropolitan(1.0, spec.seed));
@@ -106,7 +110,7 @@ fn nobody_asks_where_nobody_lives() {
 fn the_summary_counts_users_and_cells() {
     let spec = Spec { moving: false, users: 40, ..Spec::default() };
     let plan = asks(spec, 3_000, 10.0);
-    let duration = Duration::from_secs(300);
+    let duration = Duration::from_mins(5);
     let summary = Summary::of(plan.clone().into_iter(), duration, &[60.0, 1e9]);
     let users: HashSet<u64> = plan.iter().map(|planned| planned.ask.user).collect();
     assert_eq!((summary.asks, summary.users), (3_000, users.len()));

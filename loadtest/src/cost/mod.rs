@@ -19,6 +19,6 @@ mod usage;
 mod tests;
 
 pub use deployment::{Architecture, Deployment, Profile};
-pub use price::{Meter, Price, PriceError, Prices};
-pub use report::{ConfigurationCost, CostReport, MonthCost, ServiceCost, WarmerCost};
+pub use price::{Evidence, Meter, Price, PriceError, Prices};
+pub use report::{ConfigurationCost, CostReport, MeterUse, MonthCost, ServiceCost, WarmerCost};
 pub use usage::{HOURS_PER_MONTH, SECONDS_PER_MONTH, Usage};

@@ -66,6 +66,20 @@ impl Meter {
     }
 }
 
+/// How a figure came to be known.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// Read on a page of AWS, or in a copy of one.
+    Page,
+    /// Read elsewhere.
+    ThirdParty,
+    /// Not read anywhere.
+    Memory,
+    /// Of a file that somebody gave.
+    Given,
+}
+
 /// What something is sold for.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -79,12 +93,15 @@ pub struct Price {
     /// Units of every month that cost nothing.
     #[serde(default)]
     pub free: f64,
-    /// Where the figure stands.
+    /// AWS's page that has the price.
     pub source: String,
-    /// The day on which it was looked up.
+    /// How the figure came to be known.
+    pub evidence: Evidence,
+    /// Where it was read, if not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+    /// The day of that.
     pub read: String,
-    /// Whether it stood there on that day.
-    pub verified: bool,
 }
 
 impl Price {
@@ -104,8 +121,9 @@ struct Change {
     unit: Option<String>,
     free: Option<f64>,
     source: Option<String>,
+    evidence: Option<Evidence>,
+    seen: Option<String>,
     read: Option<String>,
-    verified: Option<bool>,
 }
 
 /// A price for every meter.
@@ -167,7 +185,7 @@ impl Prices {
         }
     }
 
-    /// These prices, but for those that a text names. Without a source, a price is as good as whoever wrote it down.
+    /// These prices, but for those that a text names.
     pub fn changed_by(&self, text: &str) -> Result<Self, PriceError> {
         let mut prices = self.clone();
         for (meter, change) in flat::<Change>(text)? {
@@ -177,9 +195,10 @@ impl Prices {
                 per: change.per.unwrap_or(old.per),
                 unit: change.unit.unwrap_or(old.unit),
                 free: change.free.unwrap_or(old.free),
-                source: change.source.unwrap_or_else(|| "the file of prices".to_owned()),
+                source: change.source.unwrap_or(old.source),
+                evidence: change.evidence.unwrap_or(Evidence::Given),
+                seen: change.seen,
                 read: change.read.unwrap_or_default(),
-                verified: change.verified.unwrap_or(true),
             };
             prices.0.insert(meter, checked(meter, price)?);
         }
@@ -191,9 +210,9 @@ impl Prices {
         &self.0[&meter]
     }
 
-    /// Names of the prices that nobody has looked up.
-    pub fn unverified(&self) -> Vec<&'static str> {
-        self.0.iter().filter(|(_, price)| !price.verified).map(|(meter, _)| meter.name()).collect()
+    /// Names of the prices that are known in a way.
+    pub fn known_by(&self, evidence: Evidence) -> Vec<&'static str> {
+        self.0.iter().filter(|(_, price)| price.evidence == evidence).map(|(meter, _)| meter.name()).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::deployment::{Deployment, Profile};
-use super::price::{Meter, Prices};
+use super::price::{Evidence, Meter, Prices};
 use super::usage::{SECONDS_PER_MONTH, Usage};
 
 /// Requests of the months that are told of the default deployment.
@@ -23,8 +23,10 @@ pub struct CostReport {
     pub months: Vec<MonthCost>,
     /// The warmer by itself.
     pub warmer: WarmerCost,
-    /// Prices that the report rests on and nobody has looked up.
-    pub unverified: Vec<&'static str>,
+    /// Prices that were not read on AWS's pages but elsewhere.
+    pub third_party: Vec<&'static str>,
+    /// Prices that were not read anywhere.
+    pub from_memory: Vec<&'static str>,
 }
 
 /// What one configuration costs.
@@ -107,7 +109,15 @@ impl CostReport {
             free_tier_usd: warmer.cost_usd(prices, true),
         };
         let deployment = deployment.clone();
-        Self { deployment, rps, configurations, months, warmer, unverified: prices.unverified() }
+        Self {
+            deployment,
+            rps,
+            configurations,
+            months,
+            warmer,
+            third_party: prices.known_by(Evidence::ThirdParty),
+            from_memory: prices.known_by(Evidence::Memory),
+        }
     }
 
     /// The report for people.
@@ -130,8 +140,10 @@ impl CostReport {
                 dollars(warmer.free_tier_usd)
             ),
         ];
-        if !self.unverified.is_empty() {
-            parts.push(format!("Not looked up: {}.", self.unverified.join(", ")));
+        for (how, names) in [("third parties", &self.third_party), ("memory", &self.from_memory)] {
+            if !names.is_empty() {
+                parts.push(format!("Prices from {how}, to be looked up: {}.", names.join(", ")));
+            }
         }
         parts.join("\n")
     }

@@ -30,8 +30,8 @@ use self::target::Target;
 use crate::lines::{Broken, each_line};
 use crate::plan::{Ask, Planned};
 
-/// Asks of one log, at most: they are kept in memory, some 100 bytes each.
-pub const MAX_ASKS: usize = 20_000_000;
+/// Asks of one log, at most: they are kept in memory, some 250 bytes each while it is read.
+pub const MAX_ASKS: usize = 10_000_000;
 
 /// Nanoseconds of a second.
 const SECOND_NS: i64 = 1_000_000_000;

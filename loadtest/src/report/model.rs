@@ -49,11 +49,11 @@ pub struct Settings {
     pub collection: String,
     /// Who they are and what they want, in words.
     pub workload: String,
-    /// How requests are spaced.
-    pub arrivals: Arrivals,
+    /// How requests are spaced; none if their instants are those of a file.
+    pub arrivals: Option<Arrivals>,
     /// Seed of all that is random.
     pub seed: u64,
-    /// The stages that were measured.
+    /// The stages that were measured; none if instants are those of a file.
     pub stages: Vec<Stage>,
     /// Length of the part before, which was not measured.
     pub warmup_s: f64,

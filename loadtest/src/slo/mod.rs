@@ -9,7 +9,6 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use self::metric::Metric;
-use self::metric::Unit;
 use crate::report::Report;
 use crate::report::model::{Condition, Part};
 

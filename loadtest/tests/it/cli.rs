@@ -196,7 +196,7 @@ fn a_report_compared_with_itself_is_no_different_and_with_a_slower_one_is() {
     let mut measured = report(&run(&stub, &["--json"]));
     let slice = measured.over_time.slices[0];
     let slices = |factor: f64| {
-        (0..30).map(|n| cellar_loadtest::report::model::SlicePart {
+        (0..30).map(move |n| cellar_loadtest::report::model::SlicePart {
             p99_ms: Some((10.0 + f64::from(n % 7)) * factor),
             ..slice
         })

@@ -1,13 +1,15 @@
 //! Whatever a server does, the run ends, and each request has a class.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use cellar_loadtest::http::{Keep, Missed, Pool};
 use cellar_loadtest::record::Failure;
 use cellar_loadtest::run::RunSettings;
 
 use crate::stub::{Reply, Stub, answer};
-use crate::support::{run, settings};
+use crate::support::{LIMIT, run, settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -79,14 +81,31 @@ fn a_server_that_says_nothing_costs_a_user_the_time_limit() {
     assert!(total.done() > 0 && total.latency.quantile(0.01) >= SECOND / 5);
 }
 
+#[tokio::test]
+async fn what_finds_no_connection_until_its_deadline_is_not_sent() {
+    let stub = Stub::new(|_| Reply::Silence);
+    let mut settings = settings(&stub.url(), SECOND);
+    settings.http.connections = 1;
+    let pool = Arc::new(Pool::new(settings.regions[0].target.clone(), settings.http));
+    let holder = Arc::clone(&pool);
+    let held = tokio::spawn(async move { holder.get("/", Keep::Nothing, Instant::now() + LIMIT).await });
+    while stub.requests() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = pool.get("/", Keep::Nothing, Instant::now() + SECOND / 20).await;
+    assert!(matches!(second, Err(Missed::Unsent)), "{second:?}");
+    assert_eq!(stub.requests(), 1);
+    held.abort();
+}
+
 #[test]
-fn what_finds_no_connection_is_counted_as_unsent() {
+fn requests_that_wait_for_connections_are_sent_or_counted_as_unsent() {
     let stub = Stub::new(|_| Reply::Silence);
     let mut few = RunSettings { time_limit: SECOND / 2, ..settings(&stub.url(), SECOND / 4) };
     few.http.connections = 1;
     let total = run(40.0, few).recorder.total();
-    assert_eq!((total.planned, total.done()), (10, 1));
-    assert_eq!(total.unsent, 9);
+    assert_eq!((total.planned, total.done() + total.unsent), (10, 10));
+    assert_eq!(total.failures.get(&Failure::TimeLimit), Some(&total.done()));
 }
 
 #[test]

@@ -30,7 +30,7 @@ Examples:
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Requests per second
-    #[arg(long, value_name = "RATE", default_value_t = 100.0, conflicts_with_all = ["stages", "file"], value_parser = rate)]
+    #[arg(long, value_name = "RATE", default_value_t = 100.0, allow_negative_numbers = true, conflicts_with_all = ["stages", "file"], value_parser = rate)]
     pub rps: f64,
     /// Regions: NAME=URL,… with names of AWS regions, or NAME@LAT,LON=URL; a user asks the nearest
     #[arg(long, value_name = "REGIONS", required = true)]
@@ -57,7 +57,7 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = Mode::Exact)]
     pub mode: Mode,
     /// Share of the answers that are compared with the exact endpoint's, 0 to 1; needs --mode cell
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true, value_parser = share)]
     pub verify: f64,
     /// Fails the run (exit code 99) if it is true: `p99>50ms`, `hit.edge<0.9`, `us-east-1:errors>1%`; can be repeated
     #[arg(long, value_name = "CONDITION")]

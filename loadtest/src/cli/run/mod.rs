@@ -13,7 +13,6 @@ use cellar_api::cli::CliError;
 use tempfile::NamedTempFile;
 
 pub use self::args::{HELP, RunArgs};
-use self::setup::Prepared;
 use super::code;
 use super::workload::say;
 use crate::report::{self, Facts, Report};

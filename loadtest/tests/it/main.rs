@@ -1,0 +1,9 @@
+//! Tests over real connections: runs against servers of known behaviour.
+
+mod cells;
+mod cli;
+mod failures;
+mod open_loop;
+mod stub;
+mod support;
+mod wire;

@@ -38,3 +38,14 @@ pub trait Workload: Send {
     /// The ask of this instant; `None` when there are no more.
     fn next(&mut self, at: Duration) -> Option<Ask>;
 }
+
+/// A plan: asks and their instants, in order.
+pub type Plan = Box<dyn Iterator<Item = Planned> + Send>;
+
+/// What a workload asks at the instants of a schedule, until either ends.
+pub fn scheduled(
+    instants: impl Iterator<Item = Duration> + Send + 'static,
+    mut workload: impl Workload + 'static,
+) -> Plan {
+    Box::new(instants.map_while(move |at| Some(Planned { at, ask: workload.next(at)? })))
+}

@@ -16,6 +16,14 @@ pub struct Metro {
     pub population: u64,
 }
 
+impl Metro {
+    /// Scale of the exponential fall-off of the density around the centre, in metres: 1.4 km for a million people, growing
+    /// with the square root, and not less; up to 9 km for the largest.
+    pub fn scale_m(&self) -> f64 {
+        1_400.0 * (self.population as f64 / 1e6).sqrt().max(1.0)
+    }
+}
+
 /// The 320 areas of `data/metros.csv`, the most populous first.
 ///
 /// Derived from GeoNames (<https://www.geonames.org>, CC BY 4.0): cities in order of population, leaving out

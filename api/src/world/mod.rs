@@ -120,9 +120,8 @@ fn pick(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
 
 /// A position around an area's centre. An exponential density over the plane has a Gamma(2) distance.
 fn around(area: &Metro, spread: f64, rng: &mut ChaCha8Rng) -> Position {
-    let scale_m = 1_400.0 * (area.population as f64 / 1e6).sqrt().max(1.0);
     let mut exponential = || -(1.0 - rng.random::<f64>()).ln();
-    let away_m = scale_m * spread * (exponential() + exponential());
+    let away_m = area.scale_m() * spread * (exponential() + exponential());
     let bearing = rng.random::<f64>() * TAU;
     let north = (away_m * bearing.cos() / EARTH_RADIUS_M).to_degrees();
     let east = (away_m * bearing.sin() / EARTH_RADIUS_M).to_degrees() / area.centre.lat().to_radians().cos();

@@ -1,3 +1,64 @@
-//! The command line.
+//! The subcommands of `loadtest`: their arguments, what they print, and how they end.
+//!
+//! An error is one line, what went wrong and how to mend it. What was asked for goes to standard output, all else to standard
+//! error.
 
 pub mod cold_start;
+pub mod compare;
+pub mod cost;
+pub mod run;
+pub mod workload;
+
+use cellar_api::cli::CliError;
+use clap::{Parser, Subcommand};
+
+/// Exit codes, the same for every subcommand.
+pub mod code {
+    pub use cellar_api::cli::code::{FAILURE, OK, USAGE};
+
+    /// Answers differ from the exact endpoint's.
+    pub const DIFFERENT: u8 = 97;
+    /// The measurement is not valid: the rate was not kept, or no request succeeded.
+    pub const INVALID: u8 = 98;
+    /// A condition of `--fail-if` holds, or could not be measured; in `compare`, something is worse.
+    pub const CONDITION: u8 = 99;
+    /// Stopped with Ctrl-C, and nothing else speaks against it.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// Open-model load test of a nearby-search API: what cells, cache tiers and cold starts do
+#[derive(Debug, Parser)]
+#[command(
+    name = "loadtest",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = run::HELP
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    ColdStart(Box<cold_start::ColdStartArgs>),
+    Compare(compare::CompareArgs),
+    Workload(Box<workload::WorkloadArgs>),
+    Cost(Box<cost::CostArgs>),
+}
+
+impl Cli {
+    /// Does what the arguments say, and returns the exit code.
+    pub fn execute(self) -> Result<u8, CliError> {
+        match self.command {
+            None => run::run(&self.run),
+            Some(Command::ColdStart(args)) => cold_start::execute(&args),
+            Some(Command::Compare(args)) => compare::run(&args),
+            Some(Command::Workload(args)) => workload::run(&args),
+            Some(Command::Cost(args)) => cost::run(&args),
+        }
+    }
+}

@@ -1,4 +1,11 @@
-//! The load test's parts against real processes.
+//! Tests over real connections: runs against servers of known behaviour.
 
+mod cells;
+mod cli;
 mod cold_start;
+mod failures;
 mod lambda;
+mod open_loop;
+mod stub;
+mod support;
+mod wire;

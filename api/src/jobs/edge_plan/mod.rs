@@ -26,6 +26,7 @@ mod weigh;
 #[cfg(test)]
 mod tests;
 
+pub use edge::Edge;
 pub use index::Index;
 pub use positions::{Lines, Request, Stream, read_log_positions, read_positions};
 pub use report::{Report, SchemeReport, TtlReport};
@@ -35,7 +36,6 @@ use geo_index::Meters;
 use geo_index::edge::{DensityCounts, DensityMap, MapRules};
 use rustc_hash::FxHashMap;
 
-use self::edge::Edge;
 use self::report::Tally;
 use self::scheme::{Client, Key, Visit};
 use crate::place::Place;

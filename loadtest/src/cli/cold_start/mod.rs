@@ -3,11 +3,13 @@
 mod args;
 mod plan;
 
+use cellar_api::cli::CliError;
 use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 
 pub use self::args::ColdStartArgs;
 
+use super::code;
 use crate::coldstart::contender::ContenderError;
 use crate::coldstart::tls::TlsFront;
 use crate::coldstart::{Report, table};
@@ -34,6 +36,27 @@ pub enum ColdStartError {
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl From<ColdStartError> for CliError {
+    fn from(error: ColdStartError) -> Self {
+        let text = error.to_string();
+        match error {
+            ColdStartError::Contender(_) | ColdStartError::NoStore(_) | ColdStartError::Path(_) => {
+                Self::usage(text)
+            }
+            _ => Self::failure(text),
+        }
+    }
+}
+
+/// Measures and prints the report; returns the exit code.
+pub fn execute(args: &ColdStartArgs) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Runtime::new();
+    let runtime = runtime.map_err(|error| CliError::failure(format!("no runtime: {error}")))?;
+    let text = runtime.block_on(run(args))?;
+    print!("{text}");
+    Ok(code::OK)
 }
 
 /// Measures, with a progress bar on standard error, and tells the report as text: tables, or JSON.

@@ -1,0 +1,159 @@
+//! Arguments of a run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use geo_index::Collection;
+
+use crate::cli::workload::UsersArgs;
+use crate::http::Protocol;
+use crate::regions::{ClientRtt, Regions};
+use crate::run::Mode;
+use crate::schedule::{Arrivals, Stage, parse_stages};
+use crate::slo::FailIf;
+
+/// Shown behind the options.
+pub const HELP: &str = "\
+Latencies count from the instant at which a request was planned, whether it could be sent then or not.
+
+Exit codes: 0 passed; 1 could not be done; 2 the arguments make no sense; 97 answers differ from the exact endpoint's;
+98 the rate was not kept or nothing succeeded; 99 a condition of --fail-if holds; 130 stopped with Ctrl-C.
+
+Examples:
+  loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8080 --collection cities
+  loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8090,us-west-2=http://127.0.0.1:8091 --collection cities \\
+      --mode cell --verify 0.05 --duration 60s --warmup 10s --fail-if 'p99>50ms' --fail-if 'hit.edge<0.9' --json > a.json
+  loadtest compare a.json b.json";
+
+/// Where to, how many, what and how.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Requests per second
+    #[arg(long, value_name = "RATE", default_value_t = 100.0, allow_negative_numbers = true, conflicts_with_all = ["stages", "file"], value_parser = rate)]
+    pub rps: f64,
+    /// Regions: NAME=URL,… with names of AWS regions, or NAME@LAT,LON=URL; a user asks the nearest
+    #[arg(long, value_name = "REGIONS", required = true)]
+    pub regions: Option<Regions>,
+    /// How long to measure
+    #[arg(long, value_name = "TIME", default_value = "30s", conflicts_with_all = ["stages", "file"], value_parser = time)]
+    pub duration: Duration,
+    /// How long to send before measuring
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    pub warmup: Duration,
+    /// Rises from 0 to the rate within this time, which is measured, before --duration begins
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["stages", "file"], value_parser = time)]
+    pub ramp: Option<Duration>,
+    /// Stages in place of a rate and a duration: `30s:100` at a rate, `10s:0..100` from one to another
+    #[arg(long, value_name = "STAGES", conflicts_with = "file", value_parser = stages)]
+    pub stages: Option<Stages>,
+    /// How requests are spaced
+    #[arg(long, value_enum, default_value_t = Arrivals::Poisson, conflicts_with = "file")]
+    pub arrivals: Arrivals,
+    /// The collection to search
+    #[arg(long, value_name = "NAME", required = true)]
+    pub collection: Option<Collection>,
+    /// How users ask: the exact endpoint, cells, or the exact endpoint without a mode
+    #[arg(long, value_enum, default_value_t = Mode::Exact)]
+    pub mode: Mode,
+    /// Share of the answers that are compared with the exact endpoint's, 0 to 1; needs --mode cell
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true, value_parser = share)]
+    pub verify: f64,
+    /// Fails the run (exit code 99) if it is true: `p99>50ms`, `hit.edge<0.9`, `us-east-1:errors>1%`; can be repeated
+    #[arg(long, value_name = "CONDITION")]
+    pub fail_if: Vec<FailIf>,
+    /// Prints the whole report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Writes the whole report as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// I own the servers, or am allowed to load them; needed for those that are not on this machine
+    #[arg(long)]
+    pub i_own_this_target: bool,
+    /// The round trip between users and regions that is added: `none`, `distance`, or the same for all, as `20ms`
+    #[arg(long, value_name = "RTT", default_value = "none")]
+    pub client_rtt: ClientRtt,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its documentation would be that of the command")]
+    pub users: UsersArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its documentation would be that of the command")]
+    pub sender: SenderArgs,
+}
+
+/// How requests are sent.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sender")]
+pub struct SenderArgs {
+    /// The version of HTTP
+    #[arg(long, value_enum, default_value_t = Protocol::Http1)]
+    pub http: Protocol,
+    /// Most connections to a region
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub connections: u64,
+    /// Users give up so long after the planned instant
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub time_limit: Duration,
+    /// What is sent later than this after its instant counts as late; a run with more than 1 % of that fails
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = time)]
+    pub late_after: Duration,
+    /// Most requests under way; what comes on top is not sent
+    #[arg(long, value_name = "NUMBER", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub max_in_flight: u64,
+    /// Sending threads
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub workers: u64,
+    /// Certificate authorities to trust instead of the system's, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Codings that users accept
+    #[arg(long, value_enum, default_value_t = Coding::Br)]
+    pub accept_encoding: Coding,
+}
+
+/// Values of `Accept-Encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Coding {
+    /// Brotli or gzip, as phones do.
+    Br,
+    /// Gzip.
+    Gzip,
+    /// None.
+    Identity,
+}
+
+impl Coding {
+    /// The header's value.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Br => "br, gzip",
+            Self::Gzip => "gzip",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+/// Stages, as one argument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stages(pub Vec<Stage>);
+
+fn stages(text: &str) -> Result<Stages, String> {
+    parse_stages(text).map(Stages).map_err(|error| error.to_string())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a time with its unit, such as 500ms, 30s or 5m".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let most = crate::schedule::MAX_RATE;
+    let rate = text.parse().ok().filter(|rate| *rate > 0.0 && *rate <= most);
+    rate.ok_or_else(|| format!("expected a number of requests per second, more than 0 and at most {most}"))
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share from 0 to 1".to_owned())
+}

@@ -1,0 +1,99 @@
+//! The default: a run.
+
+mod args;
+mod live;
+mod setup;
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use cellar_api::cli::CliError;
+use tempfile::NamedTempFile;
+
+pub use self::args::{HELP, RunArgs};
+use super::code;
+use super::workload::say;
+use crate::report::{self, Facts, Report};
+use crate::run::{Finished, start};
+
+/// Runs, and reports.
+pub fn run(args: &RunArgs) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CliError::failure(format!("cannot start: {error}")))?;
+    let prepared = runtime.block_on(setup::prepare(args))?;
+    let started = SystemTime::now();
+    let facts = Facts { started, settings: prepared.described, regions: prepared.settings.regions.clone() };
+    let finished = runtime.block_on(measure(prepared.settings, prepared.plan, prepared.placement))?;
+    let mut report = report::build(facts, &finished);
+    report.outcome.conditions = args.fail_if.iter().map(|condition| condition.of(&report)).collect();
+    report.outcome.passed &= !report.outcome.conditions.iter().any(|condition| condition.fails);
+    print(args, &report)?;
+    Ok(exit_code(&report))
+}
+
+async fn measure(
+    settings: crate::run::RunSettings,
+    plan: crate::plan::Plan,
+    placement: Box<dyn crate::run::Placement>,
+) -> Result<Finished, CliError> {
+    let length = settings.warmup + settings.measured;
+    let running = start(settings, plan, placement);
+    let running = running.map_err(|error| CliError::failure(format!("cannot start a thread: {error}")))?;
+    live::watch(&running, length).await;
+    running.finish().map_err(CliError::failure)
+}
+
+/// The report: on standard output as JSON or as text, and in a file. The text is printed first, so that nothing is lost when the file
+/// cannot be written.
+fn print(args: &RunArgs, report: &Report) -> Result<(), CliError> {
+    let json = || serde_json::to_string_pretty(report).unwrap_or_default();
+    let text = report::text(report);
+    if args.json {
+        eprintln!("{text}");
+        say(&json())?;
+    } else {
+        say(&text)?;
+    }
+    match &args.out {
+        Some(file) => write(file, &json()),
+        None => Ok(()),
+    }
+}
+
+/// Writes a file whole or not at all; what is no file (a terminal, a pipe) is written to.
+fn write(file: &Path, text: &str) -> Result<(), CliError> {
+    let written = if file.exists() && !file.is_file() {
+        File::options().write(true).open(file).and_then(|mut file| writeln!(file, "{text}"))
+    } else {
+        let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let beside = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")));
+        beside.and_then(|mut beside| {
+            writeln!(beside, "{text}")?;
+            beside.persist(file).map(drop).map_err(|error| error.error)
+        })
+    };
+    written.map_err(|error| {
+        CliError::failure(format!(
+            "cannot write the report to `{}`: {error}; the summary is above",
+            file.display()
+        ))
+    })
+}
+
+/// Differences first: they are what must not be. Then what was asked for, then whether it was a measurement at all.
+fn exit_code(report: &Report) -> u8 {
+    let outcome = &report.outcome;
+    if report.verified.as_ref().is_some_and(|verified| verified.differ > 0) {
+        code::DIFFERENT
+    } else if outcome.conditions.iter().any(|condition| condition.fails) {
+        code::CONDITION
+    } else if !outcome.faults.is_empty() {
+        code::INVALID
+    } else if outcome.interrupted {
+        code::INTERRUPTED
+    } else {
+        code::OK
+    }
+}

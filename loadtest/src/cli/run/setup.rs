@@ -1,0 +1,191 @@
+//! From arguments to a run: everything that can be wrong is found before anything is sent.
+
+use std::path::Path;
+use std::time::Duration;
+
+use cellar_api::cli::CliError;
+use geo_index::Collection;
+
+use crate::cli::code;
+use crate::cli::workload::{Source, UsersArgs};
+use crate::http::tls::client_config;
+use crate::http::{self, BaseUrl, Target};
+use crate::plan::Plan;
+use crate::regions::{ClientRtt, Regions};
+use crate::report::model;
+use crate::run::{Mode, Placed, Placement, Region, RunSettings};
+use crate::schedule::{Schedule, Stage};
+
+use super::args::RunArgs;
+
+/// A run that can begin.
+pub(super) struct Prepared {
+    pub(super) settings: RunSettings,
+    pub(super) plan: Plan,
+    pub(super) placement: Box<dyn Placement>,
+    /// The settings for the report.
+    pub(super) described: model::Settings,
+}
+
+pub(super) async fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
+    let missing = |what: &str| CliError::usage(format!("{what} is missing"));
+    let regions = args.regions.clone().ok_or_else(|| missing("--regions"))?;
+    let collection = args.collection.clone().ok_or_else(|| missing("--collection"))?;
+    for condition in &args.fail_if {
+        let names = regions.all().iter().map(|region| region.name.as_str());
+        condition.check(names).map_err(|error| CliError::usage(error.to_string()))?;
+    }
+    if args.verify > 0.0 && args.mode != Mode::Cell {
+        return Err(CliError::usage("--verify compares answers of cells with exact ones: add --mode cell"));
+    }
+    if args.sender.time_limit.is_zero() || args.sender.time_limit > crate::schedule::MAX_LENGTH {
+        return Err(CliError::usage("--time-limit must be more than 0 s and at most 24 h"));
+    }
+    let (timing, source) = workload(args, &collection)?;
+    source.notes.iter().for_each(|note| eprintln!("{note}"));
+    let targets = resolve(&regions, args.i_own_this_target).await?;
+    let settings = settings(args, collection, targets, &timing)?;
+    let described = describe(args, &settings, &timing);
+    let placement = placement(regions, args.client_rtt);
+    Ok(Prepared { settings, plan: source.plan, placement, described })
+}
+
+fn stages(args: &RunArgs) -> Vec<Stage> {
+    if let Some(stages) = &args.stages {
+        return stages.0.clone();
+    }
+    let ramp = args.ramp.map(|lasts| Stage { lasts, from: 0.0, to: args.rps });
+    ramp.into_iter().chain([Stage::steady(args.rps, args.duration)]).collect()
+}
+
+/// How long a run takes, and its stages, unless instants are those of a file.
+struct Timing {
+    warmup: Duration,
+    measured: Duration,
+    stages: Vec<Stage>,
+}
+
+/// What is asked, and when.
+fn workload(args: &RunArgs, collection: &Collection) -> Result<(Timing, Source), CliError> {
+    let users = &args.users;
+    let schedule =
+        Schedule::new(args.warmup, stages(args)).map_err(|error| CliError::usage(error.to_string()))?;
+    let instants = schedule.instants(args.arrivals, users.seed);
+    let source = users.source(Some(collection), instants, schedule.length())?;
+    if users.replay.is_none() && users.stream.is_none() {
+        let timing =
+            Timing { warmup: schedule.warmup(), measured: schedule.measured(), stages: stages(args) };
+        return Ok((timing, source));
+    }
+    // Up to the last ask, which is part of it.
+    let length = source.duration + Duration::from_nanos(1);
+    let measured = length.checked_sub(args.warmup).filter(|measured| !measured.is_zero());
+    let measured = measured.ok_or_else(|| CliError::usage("--warmup takes longer than the file"))?;
+    Ok((Timing { warmup: args.warmup, measured, stages: Vec::new() }, source))
+}
+
+fn placement(regions: Regions, rtt: ClientRtt) -> Box<dyn Placement> {
+    Box::new(move |position| {
+        let (region, round_trip) = regions.route(position, rtt);
+        Placed { region, round_trip }
+    })
+}
+
+/// Looks all hosts up, and refuses those that somebody else may own.
+async fn resolve(regions: &Regions, owned: bool) -> Result<Vec<Region>, CliError> {
+    let mut resolved = Vec::new();
+    for region in regions.all() {
+        let bad = |error: http::TargetError| CliError::usage(format!("region `{}`: {error}", region.name));
+        let url: BaseUrl = region.url.as_str().parse().map_err(bad)?;
+        let target =
+            Target::resolve(url).await.map_err(|error| CliError { code: code::FAILURE, ..bad(error) })?;
+        if !owned && !target.is_loopback() {
+            return Err(CliError::usage(format!(
+                "`{}` is not this machine: add --i-own-this-target if you may load it",
+                target.url
+            )));
+        }
+        resolved.push(Region::new(region.name.clone(), target));
+    }
+    Ok(resolved)
+}
+
+fn settings(
+    args: &RunArgs,
+    collection: Collection,
+    regions: Vec<Region>,
+    timing: &Timing,
+) -> Result<RunSettings, CliError> {
+    let sender = &args.sender;
+    let secure = regions.iter().any(|region| region.target.url.secure);
+    let tls = secure.then(|| client_config(sender.http, sender.ca.as_deref())).transpose();
+    let http = http::Settings {
+        protocol: sender.http,
+        connections: sender.connections as usize,
+        tls: tls.map_err(CliError::usage)?,
+        accept_encoding: sender.accept_encoding.header(),
+    };
+    Ok(RunSettings {
+        regions,
+        warmup: timing.warmup,
+        measured: timing.measured,
+        seed: args.users.seed,
+        mode: args.mode,
+        collection,
+        http,
+        time_limit: sender.time_limit,
+        late_after: sender.late_after,
+        max_in_flight: sender.max_in_flight as usize,
+        workers: sender.workers as usize,
+        verify: args.verify,
+        pages: true,
+    })
+}
+
+fn describe(args: &RunArgs, settings: &RunSettings, timing: &Timing) -> model::Settings {
+    let stage = |stage: Stage| model::Stage {
+        lasts_s: stage.lasts.as_secs_f64(),
+        from_rps: stage.from,
+        to_rps: stage.to,
+    };
+    let users = &args.users;
+    model::Settings {
+        mode: settings.mode,
+        collection: settings.collection.to_string(),
+        workload: in_words(users),
+        arrivals: (!timing.stages.is_empty()).then_some(args.arrivals),
+        seed: users.seed,
+        stages: timing.stages.iter().copied().map(stage).collect(),
+        warmup_s: timing.warmup.as_secs_f64(),
+        protocol: settings.http.protocol,
+        connections: settings.http.connections as u64,
+        accept_encoding: settings.http.accept_encoding.to_owned(),
+        time_limit_ms: settings.time_limit.as_secs_f64() * 1e3,
+        late_after_ms: settings.late_after.as_secs_f64() * 1e3,
+        max_in_flight: settings.max_in_flight as u64,
+        workers: settings.workers as u64,
+        client_rtt: match args.client_rtt {
+            ClientRtt::None => "none".to_owned(),
+            ClientRtt::Distance => "by distance".to_owned(),
+            ClientRtt::Fixed(rtt) => humantime::format_duration(rtt).to_string(),
+        },
+    }
+}
+
+/// Who asks for what.
+fn in_words(users: &UsersArgs) -> String {
+    let from = |what: &str, file: &Path| format!("{what} `{}`", file.display());
+    if let Some(file) = &users.replay {
+        return format!("{}, {} times as fast", from("access log", file), users.speed);
+    }
+    if let Some(file) = &users.stream {
+        return from("stream", file);
+    }
+    let homes = match &users.positions {
+        Some(file) => from("positions of", file),
+        None => format!("metropolitan areas, zipf {}", users.zipf),
+    };
+    let radius =
+        users.radius.as_ref().map_or_else(|| "the server's".to_owned(), |radius| format!("{radius} m"));
+    format!("{} users of {homes}; radius {radius}, limit {}", users.users, users.limit)
+}

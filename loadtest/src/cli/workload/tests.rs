@@ -1,0 +1,135 @@
+//! Flags and files.
+
+use std::io::Write as _;
+
+use clap::{CommandFactory, Parser};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tempfile::TempDir;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Command {
+    #[command(flatten)]
+    args: WorkloadArgs,
+}
+
+fn parse(args: &[&str]) -> Result<WorkloadArgs, clap::Error> {
+    Command::try_parse_from([&["workload"], args].concat()).map(|command| command.args)
+}
+
+fn source(args: &[&str]) -> Result<(Vec<Planned>, Vec<String>, Duration), CliError> {
+    let args = parse(args).unwrap();
+    let instants = (0..50).map(Duration::from_secs);
+    let source = args.users.source(args.collection.as_ref(), instants, Duration::from_secs(50))?;
+    Ok((source.plan.collect(), source.notes, source.duration))
+}
+
+fn file(dir: &TempDir, name: &str, content: &[u8]) -> String {
+    let path = dir.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn flags_are_checked() {
+    assert!(parse(&[]).is_ok());
+    assert!(parse(&["--diurnal", "--start-hour", "3", "--day", "10m", "--limit", "10-50"]).is_ok());
+    for wrong in [
+        &["--users", "0"][..],
+        &["--users", "10000001"],
+        &["--zipf", "4.1"],
+        &["--zipf", "NaN"],
+        &["--rps", "0"],
+        &["--duration", "0s"],
+        &["--start-hour", "3"],
+        &["--radius", "0"],
+        &["--radius", "200001"],
+        &["--radius", "5000-500"],
+        &["--limit", "101"],
+        &["--category", "cafe:0"],
+        &["--category", "cafe,:1"],
+        &["--paging", "1"],
+        &["--searches", "0.5"],
+        &["--speed", "2"],
+        &["--replay", "a", "--positions", "b"],
+        &["--ttl", "0"],
+        &["--export", "x", "--json"],
+    ] {
+        assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+    }
+    let error = run(&parse(&["--rps", "1000000", "--duration", "1h"]).unwrap()).unwrap_err();
+    assert_eq!(error.code, code::USAGE);
+}
+
+#[test]
+fn every_flag_has_a_variable() {
+    for argument in
+        Command::command().get_arguments().filter(|a| !["help", "json"].contains(&a.get_id().as_str()))
+    {
+        let variable = argument.get_env().unwrap_or_default().to_string_lossy();
+        assert!(variable.starts_with("LOADTEST_"), "{}", argument.get_id());
+    }
+}
+
+#[test]
+fn a_written_stream_is_asked_as_it_was() {
+    let dir = TempDir::new().unwrap();
+    let flags = ["--users", "20", "--radius", "500-900", "--category", "any,cafe", "--paging", "0.6"];
+    let made = source(&flags).unwrap().0;
+    assert_eq!(made.len(), 50);
+    for (name, format) in [("a.csv", FileFormat::Csv), ("a.jsonl", FileFormat::Jsonl)] {
+        let path = dir.path().join(name);
+        write(made.clone().into_iter(), format, &path).unwrap();
+        let (read, notes, duration) = source(&["--stream", path.to_str().unwrap()]).unwrap();
+        assert_eq!((read, notes, duration), (made.clone(), vec![], Duration::from_secs(49)));
+    }
+}
+
+#[test]
+fn logs_may_be_compressed_and_broken() {
+    let dir = TempDir::new().unwrap();
+    let line = |second: u32| {
+        format!(
+            "h - - [10/Oct/2000:13:55:{second:02} +0000] \"GET /v1/collections/bars/nearby?lat=1&lon=2 HTTP/1.1\" 200 1\n"
+        )
+    };
+    let log = [line(0), "nonsense\n".to_owned(), line(10)].concat();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(log.as_bytes()).unwrap();
+    for (name, content) in [("a.log", log.into_bytes()), ("a.log.gz", gzip.finish().unwrap())] {
+        let path = file(&dir, name, &content);
+        let (asks, notes, duration) = source(&["--replay", &path, "--speed", "2", "-c", "bars"]).unwrap();
+        assert_eq!((asks.len(), duration), (2, Duration::from_secs(5)));
+        assert_eq!(notes, [format!("{path}: 1 unreadable lines (line 2: neither a log line nor JSON)")]);
+        let error = source(&["--replay", &path, "-c", "inns"]).unwrap_err().to_string();
+        assert!(error.contains("no search to replay, 2 other requests"), "{error}");
+    }
+}
+
+#[test]
+fn users_live_where_a_file_says() {
+    let dir = TempDir::new().unwrap();
+    let path = file(&dir, "p.csv", b"lat,lon,population\n90,0,0\n-17,179.9999,5\nx,y,1\n");
+    let (asks, notes, _) = source(&["--positions", &path, "--stay"]).unwrap();
+    assert_eq!((asks.len(), notes.len()), (50, 1));
+    let home = geo_index::Position::new(-17.0, 179.9999).unwrap();
+    assert!(asks.iter().all(|planned| geo_index::distance(planned.ask.position, home).get() < 200.0));
+    // Some of them are across the antimeridian.
+    assert!(asks.iter().any(|planned| planned.ask.position.lon() < 0.0));
+}
+
+#[test]
+fn files_that_are_of_no_use_are_told_in_one_line() {
+    let dir = TempDir::new().unwrap();
+    let empty = file(&dir, "empty", b"");
+    for args in
+        [["--replay", &empty], ["--stream", &empty], ["--positions", &empty], ["--stream", "/nowhere/x"]]
+    {
+        let error = source(&args).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with("cannot use /") && !error.contains('\n'), "{args:?}: {error}");
+    }
+    let args = parse(&["--duration", "1s", "--export", "/nowhere/out.csv"]).unwrap();
+    assert!(run(&args).unwrap_err().to_string().starts_with("cannot write /nowhere/out.csv: "));
+}

@@ -1,0 +1,196 @@
+//! What is deployed, and what a request takes of it.
+
+use serde::Serialize;
+
+/// Processors of functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Architecture {
+    /// AWS Graviton.
+    #[default]
+    Arm64,
+    /// Intel and AMD.
+    X86,
+}
+
+/// What there is, whether anybody asks or not. The default is what the templates of `infra` deploy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Deployment {
+    /// Regions with a function, a replica and a cache, 1 or more.
+    pub regions: u32,
+    /// Processors of the function.
+    pub architecture: Architecture,
+    /// Memory of the function, in MB.
+    pub memory_mb: f64,
+    /// Minutes between two calls of the warmer in a region; 0 is no warmer.
+    pub warm_every_min: f64,
+    /// Billed time of a call of the warmer, in ms.
+    pub warm_ms: f64,
+    /// Health checkers that ask a region. Route 53 uses some two for each of the three places of the world that the
+    /// template names (sixteen in eight by default).
+    pub health_checkers: f64,
+    /// Seconds between two questions of one checker.
+    pub health_every_s: f64,
+    /// Options of each health check: HTTPS, a text, 10 s.
+    pub health_options: f64,
+    /// Billed time of an answer to a health check, in ms.
+    pub health_ms: f64,
+    /// Alarms, in all regions together.
+    pub alarms: f64,
+    /// Minutes between two runs of a region's canary; 0 is no canary.
+    pub canary_every_min: f64,
+    /// Secrets, replicas included.
+    pub secrets: f64,
+    /// Places in the table.
+    pub places: f64,
+    /// Bytes of a place in the table, and again in its index.
+    pub place_bytes: f64,
+    /// Places written in a month.
+    pub writes: f64,
+    /// Tags that a written place invalidates at the edge.
+    pub tags_per_write: f64,
+    /// Tags and paths that are invalidated in a month at most: the purger's budget.
+    pub paths_budget: f64,
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self {
+            regions: 2,
+            architecture: Architecture::Arm64,
+            memory_mb: 1_024.0,
+            warm_every_min: 5.0,
+            warm_ms: 20.0,
+            health_checkers: 6.0,
+            health_every_s: 10.0,
+            health_options: 3.0,
+            health_ms: 2.0,
+            // Fourteen in each region, five at home.
+            alarms: 33.0,
+            canary_every_min: 5.0,
+            secrets: 4.0,
+            places: 1_000_000.0,
+            place_bytes: 500.0,
+            writes: 10_000.0,
+            tags_per_write: 1.0,
+            paths_budget: 1_000.0,
+        }
+    }
+}
+
+/// How requests are answered: which tiers there are, and how often each has the answer.
+///
+/// The ratios are what a run of `loadtest` reports. The defaults are those of docs/BENCHMARKS.md for the 20 nearest of cities.csv
+/// within 10 km, and assumptions where it has none; each says which.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// Share of requests that the edge answers; `None` without an edge.
+    pub edge_hit: Option<f64>,
+    /// Share of pages that the function's memory has; 0 without.
+    pub l1_hit: f64,
+    /// Share of the other pages that the shared cache has; `None` without one.
+    pub l2_hit: Option<f64>,
+    /// Read units of a search that has nothing cached.
+    pub read_units: f64,
+    /// Round trips to the table of a search that has nothing cached.
+    pub table_rounds: f64,
+    /// Round trips to the shared cache of a search that has nothing in memory.
+    pub cache_rounds: f64,
+    /// KB that such a search reads from the shared cache.
+    pub cache_kb: f64,
+    /// Bytes sent to a client, compressed.
+    pub answer_bytes: f64,
+    /// Billed time of a search apart from its round trips, in ms.
+    pub search_ms: f64,
+    /// Time of a round trip to the table, in ms.
+    pub table_ms: f64,
+    /// Time of a round trip to the shared cache, in ms.
+    pub cache_ms: f64,
+    /// Share of invocations that start cold.
+    pub cold_share: f64,
+    /// Billed time of an initialization, in ms.
+    pub init_ms: f64,
+    /// Queries of the name for each request, where it is routed by latency.
+    pub dns_per_request: f64,
+    /// Bytes of logs for each request of a region.
+    pub log_bytes: f64,
+    /// Share of requests of a region that are traced.
+    pub traced: f64,
+}
+
+impl Profile {
+    /// A profile without any cache.
+    pub fn uncached(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            edge_hit: None,
+            l1_hit: 0.0,
+            l2_hit: None,
+            // docs/BENCHMARKS.md, "Counted work per search", 10 km, nothing kept.
+            read_units: 2.84,
+            table_rounds: 1.54,
+            // docs/BENCHMARKS.md, "Pages in Redis".
+            cache_rounds: 1.64,
+            cache_kb: 4.5,
+            // 20 places are 5,184 bytes of JSON there; compressed about a quarter (assumed).
+            answer_bytes: 1_500.0,
+            // Assumed: 1 ms at least is billed; DynamoDB answers in some 5 ms, Valkey within 1 ms.
+            search_ms: 1.0,
+            table_ms: 5.0,
+            cache_ms: 1.0,
+            // Assumed: AWS saw under 1 % in production; the initialization is that of one process here.
+            cold_share: 0.005,
+            init_ms: 150.0,
+            // Assumed: one for twenty requests.
+            dns_per_request: 0.05,
+            // Assumed: the report line of Lambda and the access log line.
+            log_bytes: 600.0,
+            // X-Ray's default rule, at rates far above one a second.
+            traced: 0.05,
+        }
+    }
+
+    /// The four configurations that the experiment compares.
+    ///
+    /// Memory: 0.69 of 2.84 read units are left in 5,000 searches that begin with nothing (docs/BENCHMARKS.md); a fleet has
+    /// a memory in each instance, so this is its best case. Shared cache: assumed. Edge: 0.949 with precision 4 for ten minutes at
+    /// 300 requests a second (docs/adr/0010); cell answers are 6 to 12 KB compressed.
+    pub fn all() -> Vec<Self> {
+        let l1 = Self { l1_hit: 0.75, ..Self::uncached("L1") };
+        let l2 = Self { l2_hit: Some(0.9), name: "L1+L2".to_owned(), ..l1.clone() };
+        let edge = Self {
+            edge_hit: Some(0.949),
+            name: "L1+L2+edge".to_owned(),
+            answer_bytes: 8_000.0,
+            dns_per_request: 0.0,
+            ..l2.clone()
+        };
+        vec![Self::uncached("no cache"), l1, l2, edge]
+    }
+
+    /// Share of requests that reach a region.
+    pub fn origin_share(&self) -> f64 {
+        1.0 - self.edge_hit.unwrap_or(0.0)
+    }
+
+    /// Share of a search's pages that come from the table.
+    pub fn table_share(&self) -> f64 {
+        (1.0 - self.l1_hit) * (1.0 - self.l2_hit.unwrap_or(0.0))
+    }
+
+    /// Billed time of an invocation, in ms: whole ones, by the mean.
+    pub fn billed_ms(&self) -> f64 {
+        let asked = if self.l2_hit.is_some() { 1.0 - self.l1_hit } else { 0.0 };
+        let waits = self.table_share() * self.table_rounds * self.table_ms
+            + asked * self.cache_rounds * self.cache_ms;
+        // Billing rounds up each invocation: half a millisecond in the mean.
+        (self.search_ms + waits + 0.5) + self.cold_share * self.init_ms
+    }
+
+    /// Read units of a request, those included that no region sees.
+    pub fn read_units_per_request(&self) -> f64 {
+        self.origin_share() * self.table_share() * self.read_units
+    }
+}

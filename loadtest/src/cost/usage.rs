@@ -1,0 +1,148 @@
+//! What a month uses of everything that is billed.
+
+use std::collections::BTreeMap;
+
+use super::deployment::{Architecture, Deployment, Profile};
+use super::price::{Meter, Prices};
+
+/// Hours of a month, as AWS's own examples count them: a twelfth of 365 days.
+pub const HOURS_PER_MONTH: f64 = 730.0;
+
+/// Seconds of such a month.
+pub const SECONDS_PER_MONTH: f64 = HOURS_PER_MONTH * 3_600.0;
+
+/// The least that a serverless cache is billed for, in GB (Valkey).
+const CACHE_LEAST_GB: f64 = 0.1;
+
+/// A gigabyte as it is billed.
+const GB: f64 = 1_073_741_824.0;
+
+/// Amounts by meter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Usage(BTreeMap<Meter, f64>);
+
+impl Usage {
+    /// What a month uses when nobody asks.
+    pub fn fixed(deployment: &Deployment, profile: &Profile) -> Self {
+        let mut usage = Self::warmer(deployment);
+        let regions = f64::from(deployment.regions);
+        let per_hour = |every_s: f64| if every_s > 0.0 { 3_600.0 / every_s } else { 0.0 };
+        if profile.l2_hit.is_some() {
+            usage.add(Meter::CacheStorage, regions * CACHE_LEAST_GB * HOURS_PER_MONTH);
+        }
+        let health =
+            regions * deployment.health_checkers * per_hour(deployment.health_every_s) * HOURS_PER_MONTH;
+        usage.invocations(deployment, health, deployment.health_ms);
+        usage.add(Meter::ApiRequests, health);
+        usage.add(Meter::HealthChecks, regions);
+        usage.add(Meter::HealthCheckOptions, regions * deployment.health_options);
+        usage.add(Meter::DnsZones, 1.0);
+        usage.add(Meter::Alarms, deployment.alarms);
+        usage.add(Meter::Secrets, deployment.secrets);
+        usage
+            .add(Meter::CanaryRuns, regions * per_hour(deployment.canary_every_min * 60.0) * HOURS_PER_MONTH);
+        usage.table(deployment);
+        usage.writes(deployment, profile);
+        usage
+    }
+
+    /// What the warmer uses in a month.
+    pub fn warmer(deployment: &Deployment) -> Self {
+        let mut usage = Self::default();
+        if deployment.warm_every_min > 0.0 {
+            let calls = f64::from(deployment.regions) * HOURS_PER_MONTH * 60.0 / deployment.warm_every_min;
+            usage.invocations(deployment, calls, deployment.warm_ms);
+            // It looks at the table once: half a read unit.
+            usage.add(Meter::TableReads, calls * 0.5);
+        }
+        usage
+    }
+
+    /// What so many requests use.
+    pub fn of_requests(deployment: &Deployment, profile: &Profile, requests: f64) -> Self {
+        let mut usage = Self::default();
+        let origin = requests * profile.origin_share();
+        usage.add(Meter::ApiRequests, origin);
+        usage.invocations(deployment, origin, profile.billed_ms());
+        usage.add(Meter::TableReads, requests * profile.read_units_per_request());
+        usage.add(Meter::Logs, origin * profile.log_bytes / GB);
+        usage.add(Meter::Traces, origin * profile.traced);
+        usage.add(Meter::DnsQueries, requests * profile.dns_per_request);
+        if profile.l2_hit.is_some() {
+            // Pages are read, and what came from the table is stored.
+            let kb = profile.cache_kb * (1.0 - profile.l1_hit + profile.table_share());
+            usage.add(Meter::CacheEcpus, origin * kb);
+        }
+        let sent_gb = requests * profile.answer_bytes / GB;
+        if profile.edge_hit.is_some() {
+            usage.add(Meter::EdgeRequests, requests);
+            usage.add(Meter::EdgeEgress, sent_gb);
+            usage.add(Meter::EdgeFunctions, requests);
+            usage.add(Meter::EdgeKeyValueReads, requests);
+        } else {
+            usage.add(Meter::Egress, sent_gb);
+        }
+        usage
+    }
+
+    /// A month of a deployment at so many requests.
+    pub fn month(deployment: &Deployment, profile: &Profile, requests: f64) -> Self {
+        let mut usage = Self::fixed(deployment, profile);
+        for (meter, amount) in Self::of_requests(deployment, profile, requests).0 {
+            usage.add(meter, amount);
+        }
+        usage
+    }
+
+    /// The amount of a meter.
+    pub fn of(&self, meter: Meter) -> f64 {
+        self.0.get(&meter).copied().unwrap_or(0.0)
+    }
+
+    /// What is used, and how much of it.
+    pub fn amounts(&self) -> impl Iterator<Item = (Meter, f64)> + '_ {
+        self.0.iter().map(|(meter, amount)| (*meter, *amount))
+    }
+
+    /// The bill, in dollars.
+    pub fn cost_usd(&self, prices: &Prices, free_tier: bool) -> f64 {
+        self.amounts().map(|(meter, amount)| prices.of(meter).cost_usd(amount, free_tier)).sum()
+    }
+
+    fn add(&mut self, meter: Meter, amount: f64) {
+        if amount > 0.0 {
+            *self.0.entry(meter).or_default() += amount;
+        }
+    }
+
+    fn invocations(&mut self, deployment: &Deployment, count: f64, billed_ms: f64) {
+        let time = match deployment.architecture {
+            Architecture::Arm64 => Meter::LambdaArm64,
+            Architecture::X86 => Meter::LambdaX86,
+        };
+        self.add(Meter::LambdaRequests, count);
+        self.add(time, count * billed_ms / 1_000.0 * deployment.memory_mb / 1_024.0);
+    }
+
+    fn table(&mut self, deployment: &Deployment) {
+        let regions = f64::from(deployment.regions);
+        let table_gb = deployment.places * deployment.place_bytes / GB;
+        // The index holds every place again.
+        self.add(Meter::TableStorage, regions * 2.0 * table_gb);
+        self.add(Meter::TableRecovery, regions * table_gb);
+    }
+
+    fn writes(&mut self, deployment: &Deployment, profile: &Profile) {
+        let regions = f64::from(deployment.regions);
+        let units = deployment.writes * (deployment.place_bytes / 1_024.0).ceil();
+        let of_table = if deployment.regions > 1 { Meter::TableReplicatedWrites } else { Meter::TableWrites };
+        self.add(of_table, units * regions);
+        // The index of every replica, at the plain price.
+        self.add(Meter::TableWrites, units * regions);
+        self.add(Meter::BetweenRegions, deployment.writes * deployment.place_bytes / GB * (regions - 1.0));
+        if profile.edge_hit.is_some() {
+            let tags = deployment.writes * deployment.tags_per_write;
+            self.add(Meter::EdgeInvalidations, tags.min(deployment.paths_budget));
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Connections that wait for their next request.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::{http1, http2};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::connect::{Protocol, Sender, Settings, open};
+use super::target::Target;
+use crate::record::Failure;
+
+/// Requests at a time over one connection of HTTP/2: the least limit that RFC 9113 recommends to servers.
+const STREAMS: usize = 100;
+
+/// The connections to a target. A request that finds all of them in use, and no room for another, waits.
+#[derive(Debug)]
+pub struct Pool {
+    pub(super) target: Target,
+    pub(super) settings: Settings,
+    idle: Mutex<Vec<http1::SendRequest<Empty<Bytes>>>>,
+    shared: Mutex<Vec<Arc<Shared>>>,
+    /// Held while a shared connection is opened: others wait for it instead of opening their own.
+    opening: tokio::sync::Mutex<()>,
+    slots: Semaphore,
+    opened: AtomicU64,
+}
+
+/// A connection for many requests at a time.
+#[derive(Debug)]
+pub(super) struct Shared {
+    sender: http2::SendRequest<Empty<Bytes>>,
+    streams: AtomicUsize,
+}
+
+/// A connection, for one request.
+#[derive(Debug)]
+pub(super) struct Lease<'p> {
+    pub(super) connection: Connection,
+    /// Whether it carried requests before; the server may have closed it since.
+    pub(super) used: bool,
+    slot: SemaphorePermit<'p>,
+}
+
+#[derive(Debug)]
+pub(super) enum Connection {
+    Http1(http1::SendRequest<Empty<Bytes>>),
+    Http2(Stream),
+}
+
+/// A place on a shared connection.
+#[derive(Debug)]
+pub(super) struct Stream(Arc<Shared>);
+
+impl Stream {
+    pub(super) fn sender(&self) -> http2::SendRequest<Empty<Bytes>> {
+        self.0.sender.clone()
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Pool {
+    /// A pool without connections yet.
+    pub fn new(target: Target, settings: Settings) -> Self {
+        let each = if settings.protocol == Protocol::Http2 { STREAMS } else { 1 };
+        let slots = Semaphore::new(settings.connections.saturating_mul(each).min(Semaphore::MAX_PERMITS));
+        Self {
+            target,
+            settings,
+            idle: Mutex::default(),
+            shared: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            slots,
+            opened: AtomicU64::new(0),
+        }
+    }
+
+    /// Connections opened so far.
+    pub fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Room for a request.
+    pub(super) async fn slot(&self) -> SemaphorePermit<'_> {
+        self.slots.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// A connection for whoever has room: one that waits, or a new one.
+    pub(super) async fn lease<'p>(&'p self, slot: SemaphorePermit<'p>) -> Result<Lease<'p>, Failure> {
+        let (connection, used) = match self.settings.protocol {
+            Protocol::Http1 => self.http1().await?,
+            Protocol::Http2 => self.http2().await?,
+        };
+        Ok(Lease { connection, used, slot })
+    }
+
+    /// Another connection in place of one that turned out to be closed.
+    pub(super) async fn again<'p>(&'p self, closed: Lease<'p>) -> Result<Lease<'p>, Failure> {
+        let Lease { slot, connection, .. } = closed;
+        drop(connection);
+        self.lease(slot).await
+    }
+
+    /// Takes a connection back whose answer was read to its end.
+    pub(super) fn give_back(&self, connection: http1::SendRequest<Empty<Bytes>>) {
+        if !connection.is_closed() {
+            lock(&self.idle).push(connection);
+        }
+    }
+
+    async fn http1(&self) -> Result<(Connection, bool), Failure> {
+        // The one used last, so that those not needed at this rate stay idle.
+        while let Some(mut sender) = { lock(&self.idle).pop() } {
+            if sender.ready().await.is_ok() {
+                return Ok((Connection::Http1(sender), true));
+            }
+        }
+        match self.open().await? {
+            Sender::Http1(sender) => Ok((Connection::Http1(sender), false)),
+            Sender::Http2(_) => Err(Failure::Handshake),
+        }
+    }
+
+    async fn http2(&self) -> Result<(Connection, bool), Failure> {
+        if let Some(stream) = self.stream() {
+            return Ok((Connection::Http2(stream), true));
+        }
+        let _opening = self.opening.lock().await;
+        if let Some(stream) = self.stream() {
+            return Ok((Connection::Http2(stream), true));
+        }
+        let Sender::Http2(sender) = self.open().await? else { return Err(Failure::Handshake) };
+        let shared = Arc::new(Shared { sender, streams: AtomicUsize::new(1) });
+        lock(&self.shared).push(Arc::clone(&shared));
+        Ok((Connection::Http2(Stream(shared)), false))
+    }
+
+    /// A place on a shared connection that has one.
+    fn stream(&self) -> Option<Stream> {
+        let mut shared = lock(&self.shared);
+        shared.retain(|connection| !connection.sender.is_closed());
+        let room = |connection: &&Arc<Shared>| connection.streams.load(Ordering::Relaxed) < STREAMS;
+        let connection = shared.iter().find(room)?;
+        // The lock is held: nobody else takes the place meanwhile.
+        connection.streams.fetch_add(1, Ordering::Relaxed);
+        Some(Stream(Arc::clone(connection)))
+    }
+
+    async fn open(&self) -> Result<Sender, Failure> {
+        let sender = open(&self.target, &self.settings).await?;
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(sender)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

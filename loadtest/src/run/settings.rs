@@ -1,0 +1,89 @@
+//! What a run is to do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use geo_index::Collection;
+use serde::{Deserialize, Serialize};
+
+use crate::http::{Settings, Target};
+use crate::record::Recorder;
+
+/// How users ask.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// `/nearby` with the position, and `mode=exact`.
+    #[default]
+    Exact,
+    /// The client of cell answers: exact results from what is shared.
+    Cell,
+    /// `/nearby` with the position and without a mode.
+    Raw,
+}
+
+/// A region: a server, or what stands before servers.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub target: Target,
+    opened: Arc<AtomicU64>,
+}
+
+impl Region {
+    /// A region.
+    pub fn new(name: impl Into<String>, target: Target) -> Self {
+        Self { name: name.into(), target, opened: Arc::default() }
+    }
+
+    /// Connections opened by workers that have ended.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_opened(&self, connections: u64) {
+        self.opened.fetch_add(connections, Ordering::Relaxed);
+    }
+}
+
+/// What a run is to do.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// At least one.
+    pub regions: Vec<Region>,
+    /// What is planned before this instant of the plan is sent but not measured.
+    pub warmup: Duration,
+    /// How long the measured part takes, behind the warm-up.
+    pub measured: Duration,
+    /// Of the choice of answers that are compared.
+    pub seed: u64,
+    /// How users ask.
+    pub mode: Mode,
+    /// What they search.
+    pub collection: Collection,
+    /// How connections are made; the connections are shared out among the workers.
+    pub http: Settings,
+    /// A user gives up so long after the planned instant.
+    pub time_limit: Duration,
+    /// What is taken up later than this after its instant counts as late.
+    pub late_after: Duration,
+    /// Most requests under way: what comes on top is not sent.
+    pub max_in_flight: usize,
+    /// Sending threads.
+    pub workers: usize,
+    /// Share of the answers that are compared with the exact endpoint's, 0 to 1; for [`Mode::Cell`].
+    pub verify: f64,
+    /// Whether users ask for more than first pages.
+    pub pages: bool,
+}
+
+impl RunSettings {
+    pub(super) fn recorder(&self) -> Recorder {
+        Recorder::new(self.regions.len(), self.measured, self.late_after)
+    }
+}

@@ -6,4 +6,5 @@ mod failures;
 mod open_loop;
 mod stub;
 mod support;
+mod truth;
 mod wire;

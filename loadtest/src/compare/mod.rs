@@ -55,11 +55,14 @@ impl Change {
     }
 }
 
+/// Reads a metric from a slice; `None` where it was not measured.
+type Observe = Box<dyn Fn(&SlicePart) -> Option<f64>>;
+
 /// What is compared, and whether more of it is better.
 struct Metric {
     name: String,
     more_is_better: bool,
-    of: Box<dyn Fn(&SlicePart) -> Option<f64>>,
+    of: Observe,
 }
 
 /// Compares all that both reports tell. Differences of less than a share `least` of the first are none.

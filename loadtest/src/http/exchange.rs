@@ -131,9 +131,8 @@ async fn collect(mut body: Incoming, keep: Keep, bytes: &mut u64) -> Result<Byte
             return Err(Failure::BodyTooLong);
         }
         match keep {
-            Keep::Nothing => {}
             Keep::Beginning | Keep::All if kept.is_empty() => kept = data,
-            Keep::Beginning => {}
+            Keep::Nothing | Keep::Beginning => {}
             Keep::All => {
                 if all.is_empty() {
                     all.extend_from_slice(&kept);

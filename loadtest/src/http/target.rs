@@ -64,7 +64,7 @@ fn parse(text: &str) -> Option<BaseUrl> {
         return None;
     }
     // A port that is no number is taken for none by the parser of URIs.
-    let named = authority.as_str().rsplit_once("]").map_or(authority.as_str(), |(_, rest)| rest);
+    let named = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest);
     if named.contains(':') && authority.port_u16().is_none_or(|port| port == 0) {
         return None;
     }

@@ -167,5 +167,7 @@ impl TierTally {
 }
 
 fn add_counts<K: Ord + Copy>(mine: &mut BTreeMap<K, u64>, other: &BTreeMap<K, u64>) {
-    other.iter().for_each(|(key, count)| *mine.entry(*key).or_default() += count);
+    for (key, count) in other {
+        *mine.entry(*key).or_default() += count;
+    }
 }

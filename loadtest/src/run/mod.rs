@@ -40,7 +40,7 @@ use crate::plan::Plan;
 use crate::record::Recorder;
 
 /// Requests that are thought up ahead for a worker, in batches.
-const BATCHES_AHEAD: usize = 8;
+const BATCHES_AHEAD: usize = 64;
 /// From when a run is begun to its first instant: time to think up the first requests.
 const RUN_UP: Duration = Duration::from_millis(100);
 

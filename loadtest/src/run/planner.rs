@@ -38,7 +38,7 @@ impl Planner {
             let placed = self.placement.place(ask.position);
             let lane = (ask.user % self.lanes.len() as u64) as usize;
             batches[lane].push(Job { at, ask, placed });
-            if batches[lane].len() == BATCH || self.due(&batches[lane]) {
+            if batches[lane].len() == BATCH || self.is_awaited(lane, &batches[lane]) {
                 let batch = std::mem::replace(&mut batches[lane], Vec::with_capacity(BATCH));
                 if self.shared.stopped() || self.lanes[lane].blocking_send(batch).is_err() {
                     return;
@@ -51,9 +51,11 @@ impl Planner {
         }
     }
 
-    /// Whether the first of a batch would be late if it waited for the others: where users are few, a lane fills slowly.
-    fn due(&self, batch: &[Job]) -> bool {
-        const AHEAD: Duration = Duration::from_millis(50);
-        batch.first().is_some_and(|first| self.shared.start + first.at < std::time::Instant::now() + AHEAD)
+    /// Whether a worker that has nothing else to do waits for the first of a batch: where users are few, a batch fills slowly.
+    fn is_awaited(&self, lane: usize, batch: &[Job]) -> bool {
+        const AHEAD: Duration = Duration::from_millis(20);
+        let soon = std::time::Instant::now() + AHEAD;
+        let idle = self.lanes[lane].capacity() == self.lanes[lane].max_capacity();
+        idle && batch.first().is_some_and(|first| self.shared.start + first.at < soon)
     }
 }

@@ -42,7 +42,8 @@ impl Worker {
             round_trip: job.placed.round_trip,
         };
         if settings.mode == Mode::Cell {
-            return self.through_cells(&job, times, taken_up, verify).await;
+            // On the heap, as it is large: the others are not to carry its room around.
+            return Box::pin(self.through_cells(&job, times, taken_up, verify)).await;
         }
         let outcome = self.directly(&job, times).await;
         self.record(&job, times, taken_up, &outcome);

@@ -47,12 +47,20 @@ impl Worker {
     pub(super) fn run(self, jobs: Receiver<Vec<Job>>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let this = Arc::new(self);
-        let sent = runtime.and_then(|runtime| runtime.block_on(this.work(jobs)));
+        let sent = runtime.and_then(|runtime| runtime.block_on(Self::work_apart(&this, jobs)));
         for (region, pool) in this.shared.settings.regions.iter().zip(&this.pools) {
             region.add_opened(pool.opened());
         }
         this.shared.working.fetch_sub(1, Ordering::Release);
         sent.expect("a thread can have a runtime and a timer");
+    }
+
+    /// As a task of its own: waking what a runtime blocks on costs a system call each time, waking a task does not.
+    async fn work_apart(this: &Arc<Self>, jobs: Receiver<Vec<Job>>) -> io::Result<()> {
+        let worker = Arc::clone(this);
+        tokio::spawn(async move { worker.work(jobs).await })
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
     async fn work(self: &Arc<Self>, mut jobs: Receiver<Vec<Job>>) -> io::Result<()> {

@@ -7,6 +7,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Stage;
 
+/// Sums of a million gaps are off by less than this share of a request.
+const ROUNDING: f64 = 1e-6;
+
 /// How requests are spaced.
 #[derive(
     Clone,
@@ -70,8 +73,6 @@ impl Iterator for Instants {
     fn next(&mut self) -> Option<Duration> {
         loop {
             let stage = self.stage?;
-            // Sums of a million gaps are off by less than this share of a request.
-            const ROUNDING: f64 = 1e-6;
             if self.next < stage.requests() - ROUNDING {
                 let at = self.began + Duration::from_secs_f64(stage.after(self.next)).min(stage.lasts);
                 self.next += self.gap();
@@ -98,7 +99,7 @@ mod tests {
     fn constant_arrivals_are_as_many_as_the_rate_says() {
         for (rate, seconds) in [(300.0, 60), (2_000.0, 10), (0.5, 10), (333.333, 30)] {
             let count = schedule(&[(seconds, rate, rate)]).instants(Arrivals::Constant, 1).count();
-            assert_eq!(count as f64, (rate * seconds as f64 - 1e-6).ceil(), "{rate}");
+            assert_eq!(count, (rate * seconds as f64 - 1e-6).ceil() as usize, "{rate}");
         }
     }
 

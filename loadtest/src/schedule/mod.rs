@@ -109,7 +109,7 @@ impl Schedule {
 
     /// How long the measured part takes.
     pub fn measured(&self) -> Duration {
-        self.length() - self.warmup
+        self.length().saturating_sub(self.warmup)
     }
 
     /// Warm-up and measured part.

@@ -8,4 +8,5 @@ mod lambda;
 mod open_loop;
 mod stub;
 mod support;
+mod truth;
 mod wire;

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import boto3
 from botocore.exceptions import ClientError
@@ -18,7 +18,7 @@ MOST_TAGS = 100
 MOST_COLLECTIONS = 10
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A place without a position: any answer may rest on it."""
 
 
@@ -30,7 +30,7 @@ def tags(record):
     roots = [change[image].get("root", {}).get("S", "") for image in ("OldImage", "NewImage") if image in change]
     found = {tuple(root.split("#", 1)) for root in roots if root.count("#") == 1}
     if not found:
-        raise Unreadable
+        raise UnreadableError
     return found
 
 
@@ -39,7 +39,7 @@ def paths(records):
     try:
         for collection, cell in set().union(*map(tags, records)):
             by_collection.setdefault(collection, set()).add(cell)
-    except Unreadable:
+    except UnreadableError:
         return ["/v1/*"]
     whole = sorted(c for c, cells in by_collection.items() if len(cells) > MOST_TAGS)
     if len(whole) > MOST_COLLECTIONS:
@@ -64,7 +64,11 @@ def granted(table, now, count, budget):
             Key={"month": now.strftime("%Y-%m")},
             UpdateExpression="ADD spent :count SET expires = :expires",
             ConditionExpression="attribute_not_exists(spent) OR spent <= :most",
-            ExpressionAttributeValues={":count": count, ":most": budget - count, ":expires": int(now.timestamp()) + 400 * 86400},
+            ExpressionAttributeValues={
+                ":count": count,
+                ":most": budget - count,
+                ":expires": int(now.timestamp()) + 400 * 86400,
+            },
         )
         return True
     except ClientError as error:
@@ -94,6 +98,6 @@ def purge(records, table, cloudfront, now, sleep):
 
 def handler(event, context):
     table = boto3.resource("dynamodb").Table(os.environ["BUDGET_TABLE"])
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     print(json.dumps(purge(event["Records"], table, boto3.client("cloudfront"), now, time.sleep)))
     return {"batchItemFailures": []}

@@ -23,7 +23,9 @@ def lint(name: str, template: Template, *, expanded: bool = False, regions: list
     where = ["us-east-1"] if name in ONLY_US_EAST_1 else regions or REGIONS
     ignored = [UNUSED_PARAMETER] if expanded else []
     matches = run(json.dumps(template), regions=where, config=ManualArgs(regions=where, ignore_checks=ignored))
-    return [Finding(name, f"[{match.rule.id}] {'/'.join(map(str, match.path or []))}", match.message) for match in matches]
+    return [
+        Finding(name, f"[{match.rule.id}] {'/'.join(map(str, match.path or []))}", match.message) for match in matches
+    ]
 
 
 def lint_all(bundle: Bundle) -> Iterator[Finding]:

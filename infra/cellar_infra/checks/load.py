@@ -30,8 +30,10 @@ def _long_form(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
             value = value.split(".", 1)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
-    else:
+    elif isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
+    else:
+        raise TypeError(f"{suffix} of a {type(node).__name__}")
     return {key: value}
 
 
@@ -59,12 +61,19 @@ def expand(template: Template) -> Template:
         return template
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
-    values = {name: spec.get("Default", STAND_INS.get(name, f"a-{name.lower()}")) for name, spec in template["Parameters"].items()}
+    values = {
+        name: spec.get("Default", STAND_INS.get(name, f"a-{name.lower()}"))
+        for name, spec in template["Parameters"].items()
+    }
     return transform(copy.deepcopy(template), values, _NoPolicies())
 
 
-def bundle(changed: dict[str, Template] | None = None) -> Bundle:
-    """All templates, those given in place of the ones on disk."""
+def bundle() -> Bundle:
+    """All templates as they are on disk."""
     sources = {name: parse(render.render(name)) for name in render.names()}
-    sources.update(changed or {})
     return Bundle(sources, {name: expand(template) for name, template in sources.items()})
+
+
+def with_template(before: Bundle, name: str, template: Template) -> Bundle:
+    """The same with one template in place of another, or in addition."""
+    return Bundle({**before.sources, name: template}, {**before.expanded, name: expand(template)})

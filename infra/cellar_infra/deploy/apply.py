@@ -39,7 +39,9 @@ class Deployment:
         try:
             return hashlib.sha256(self.config.code.read_bytes()).hexdigest()
         except OSError as error:
-            raise ConfigError(f"cannot read the code {self.config.code}: {error.strerror}; infra/package builds it") from error
+            raise ConfigError(
+                f"cannot read the code {self.config.code}: {error.strerror}; infra/package builds it"
+            ) from error
 
     def plan(self) -> list[Step]:
         """All steps from here; without asking AWS in a dry run, as for a first deployment."""
@@ -75,7 +77,9 @@ class Deployment:
         key = self.value(CodeKey())
         if not self.aws.dry and self._is_there(bucket, key, step.region):
             return
-        self.aws.change("s3", "cp", str(self.config.code), f"s3://{bucket}/{key}", "--region", step.region, "--only-show-errors")
+        self.aws.change(
+            "s3", "cp", str(self.config.code), f"s3://{bucket}/{key}", "--region", step.region, "--only-show-errors"
+        )
 
     def _is_there(self, bucket: str, key: str, region: str) -> bool:
         try:
@@ -99,7 +103,14 @@ class Deployment:
         shown = f"<infra/templates/{step.template}.yaml with its files>" if self.aws.dry else str(template)
         parameters = [f"{name}={self.value(value)}" for name, value in step.parameters.items()]
         return [
-            *("cloudformation", "deploy", "--stack-name", self.state.stack_name(step.template), "--region", step.region),
+            *(
+                "cloudformation",
+                "deploy",
+                "--stack-name",
+                self.state.stack_name(step.template),
+                "--region",
+                step.region,
+            ),
             *("--template-file", shown, "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
             *("--no-fail-on-empty-changeset", "--tags", f"cellar={self.config.name}", *more),
             *(["--parameter-overrides", *parameters] if parameters else []),
@@ -109,12 +120,16 @@ class Deployment:
         """A stack that never became whole is deleted; one that is stuck is for somebody to look at."""
         name, status = self.state.stack_name(step.template), self.state.status(step.template, step.region)
         if status in STUCK:
-            raise StateError(f"{name} in {step.region} is {status}: see its events in CloudFormation, repair, and run this again")
+            raise StateError(
+                f"{name} in {step.region} is {status}: see its events in CloudFormation, repair, and run this again"
+            )
         if status in NEVER_WHOLE:
             self.aws.change("cloudformation", "delete-stack", "--stack-name", name, "--region", step.region)
             wait(self.aws, "stack-delete-complete", name, step.region)
         elif status.endswith("_IN_PROGRESS"):
-            wait(self.aws, "stack-update-complete" if "UPDATE" in status else "stack-create-complete", name, step.region)
+            wait(
+                self.aws, "stack-update-complete" if "UPDATE" in status else "stack-create-complete", name, step.region
+            )
         self.state.forget(step.template, step.region)
 
 

@@ -53,8 +53,18 @@ Credentials are the AWS CLI's: AWS_PROFILE and the like. docs/OPERATIONS.md expl
 
 def parser() -> argparse.ArgumentParser:
     """Arguments; those of a file can be given here too."""
-    top = argparse.ArgumentParser(prog="infra/deploy", description="Stands up Cellar in one to four regions.", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
-    top.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="; ".join(f"{name}: {text}" for name, text in COMMANDS.items()))
+    top = argparse.ArgumentParser(
+        prog="infra/deploy",
+        description="Stands up Cellar in one to four regions.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument(
+        "command",
+        choices=COMMANDS,
+        metavar="COMMAND",
+        help="; ".join(f"{name}: {text}" for name, text in COMMANDS.items()),
+    )
     top.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, see below")
     top.add_argument("--name", help="prefix of every name; default cellar")
     top.add_argument("--domain", help="public name, such as places.example.com")
@@ -62,9 +72,13 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--email", help="who gets alarms")
     top.add_argument("--regions", metavar="A,B", help="one to four; the first is home")
     top.add_argument("--edge-certificate", metavar="ARN", help="in us-east-1, for the domain")
-    top.add_argument("--certificate", action="append", default=[], metavar="REGION=ARN", help="in that region, for *.domain")
+    top.add_argument(
+        "--certificate", action="append", default=[], metavar="REGION=ARN", help="in that region, for *.domain"
+    )
     top.add_argument("--code", metavar="ZIP", help="the function, as infra/package builds it")
-    top.add_argument("--set", action="append", default=[], metavar="TEMPLATE.PARAMETER=VALUE", help="a parameter of a template")
+    top.add_argument(
+        "--set", action="append", default=[], metavar="TEMPLATE.PARAMETER=VALUE", help="a parameter of a template"
+    )
     top.add_argument("--dry-run", action="store_true", help="prints every step and asks AWS nothing")
     top.add_argument("--region", help="of a drill: which one is switched off")
     top.add_argument("--seconds", type=int, default=180, help="of a drill; default %(default)s")
@@ -84,14 +98,18 @@ def pairs(given: list[str], option: str) -> dict[str, str]:
 
 def config_of(arguments: argparse.Namespace) -> Config:
     """Settings of the file with those of the command line."""
-    given: dict[str, Any] = {key: getattr(arguments, key) for key in ("name", "domain", "zone", "email", "edge_certificate", "code")}
+    given: dict[str, Any] = {
+        key: getattr(arguments, key) for key in ("name", "domain", "zone", "email", "edge_certificate", "code")
+    }
     given["regions"] = arguments.regions.split(",") if arguments.regions else None
     given["certificates"] = pairs(arguments.certificate, "--certificate")
     settings: dict[str, dict[str, str]] = {}
     for name, value in pairs(arguments.set, "--set").items():
         template, dot, parameter = name.partition(".")
         if not dot:
-            raise ConfigError(f"--set is {name}={value}; allowed: TEMPLATE.PARAMETER=VALUE, such as function.MemoryMb=2048")
+            raise ConfigError(
+                f"--set is {name}={value}; allowed: TEMPLATE.PARAMETER=VALUE, such as function.MemoryMb=2048"
+            )
         settings.setdefault(template, {})[parameter] = value
     given["settings"] = settings
     return read(arguments.config, given)

@@ -82,7 +82,9 @@ class Drill:
     def run(self) -> Report:
         config = self.deployment.config
         if self.region not in config.regions or len(config.regions) < 2:
-            raise ConfigError(f"--region is {self.region}; allowed: one of {', '.join(config.regions)}, and there must be two")
+            raise ConfigError(
+                f"--region is {self.region}; allowed: one of {', '.join(config.regions)}, and there must be two"
+            )
         before = self._reserved()
         report = Report(self.region)
         start = self.now()
@@ -100,10 +102,14 @@ class Drill:
     def _reserved(self) -> int | None:
         if self.deployment.aws.dry:
             return None
-        return self.deployment.aws.ask("lambda", "get-function-concurrency", *self._function()).get("ReservedConcurrentExecutions")
+        return self.deployment.aws.ask("lambda", "get-function-concurrency", *self._function()).get(
+            "ReservedConcurrentExecutions"
+        )
 
     def _reserve(self, count: int) -> None:
-        self.deployment.aws.change("lambda", "put-function-concurrency", *self._function(), "--reserved-concurrent-executions", str(count))
+        self.deployment.aws.change(
+            "lambda", "put-function-concurrency", *self._function(), "--reserved-concurrent-executions", str(count)
+        )
 
     def _restore(self, before: int | None) -> None:
         if before is None:

@@ -1,0 +1,75 @@
+"""The command as a user runs it, with a fake AWS CLI on the PATH."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+DEPLOY = HERE.parent / "deploy"
+
+SETTINGS = """\
+domain = "places.example.com"
+zone = "Z0123456789ABC"
+email = "ops@example.com"
+regions = {regions}
+edge_certificate = "arn:aws:acm:us-east-1:123456789012:certificate/edge"
+code = "{code}"
+[certificates]
+eu-west-1 = "arn:aws:acm:eu-west-1:123456789012:certificate/eu"
+us-east-1 = "arn:aws:acm:us-east-1:123456789012:certificate/us"
+us-west-2 = "arn:aws:acm:us-west-2:123456789012:certificate/uw"
+ap-southeast-1 = "arn:aws:acm:ap-southeast-1:123456789012:certificate/ap"
+"""
+
+
+class Account:
+    """A fake account in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        # Python itself, without looking for packages: it is started a thousand times.
+        self.aws = folder / "aws"
+        self.aws.write_text(f"#!{sys.executable} -IS\n" + (HERE / "fake_aws.py").read_text())
+        self.aws.chmod(0o755)
+        self.code = folder / "bootstrap.zip"
+        self.code.write_bytes(b"code")
+        self.config = folder / "places.toml"
+        self.regions("eu-west-1", "us-east-1")
+
+    def regions(self, *regions):
+        self.config.write_text(SETTINGS.format(regions=json.dumps(regions), code=self.code))
+
+    def run(self, *arguments, leaves=""):
+        env = {"PATH": str(self.folder), "FAKE_AWS": str(self.folder), **({"FAIL_LEAVES": leaves} if leaves else {})}
+        command = [sys.executable, str(DEPLOY), *arguments, "--config", str(self.config)]
+        return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+
+    def fail_at(self, *texts):
+        (self.folder / "fail").write_text("\n".join(texts))
+
+    def calls(self):
+        """All calls since this was asked last."""
+        path = self.folder / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.write_text("")
+        return [json.loads(line) for line in lines]
+
+    def deployed(self):
+        """Stacks deployed since this was asked last, as region/template, in order."""
+        calls = [call for call in self.calls() if call[:2] == ["cloudformation", "deploy"]]
+        return [
+            f"{call[call.index('--region') + 1]}/{call[call.index('--stack-name') + 1].removeprefix('cellar-')}"
+            for call in calls
+        ]
+
+    def state(self):
+        return json.loads((self.folder / "state.json").read_text())
+
+
+@pytest.fixture
+def account(tmp_path):
+    return Account(tmp_path)

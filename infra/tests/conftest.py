@@ -1,12 +1,18 @@
 """The command as a user runs it, with a fake AWS CLI on the PATH."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+
+from cellar_infra.deploy.cli import main
+from tests import fake_aws
 
 HERE = Path(__file__).resolve().parent
 DEPLOY = HERE.parent / "deploy"
@@ -26,27 +32,59 @@ ap-southeast-1 = "arn:aws:acm:ap-southeast-1:123456789012:certificate/ap"
 """
 
 
+def here(command, **_):
+    """A call of the fake CLI, without a process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            fake_aws.main(command[1:])
+        except SystemExit as stopped:
+            code = stopped.code
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
 class Account:
     """A fake account in a folder."""
 
     def __init__(self, folder):
         self.folder = folder
-        # Python itself, without looking for packages: it is started a thousand times.
         self.aws = folder / "aws"
         self.aws.write_text(f"#!{sys.executable} -IS\n" + (HERE / "fake_aws.py").read_text())
         self.aws.chmod(0o755)
         self.code = folder / "bootstrap.zip"
-        self.code.write_bytes(b"code")
+        self.package(0xB7)
         self.config = folder / "places.toml"
         self.regions("eu-west-1", "us-east-1")
+
+    def package(self, machine, name="bootstrap"):
+        """A zip with the header of a program for a machine."""
+        with zipfile.ZipFile(self.code, "w") as package:
+            package.writestr(name, b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little"))
 
     def regions(self, *regions):
         self.config.write_text(SETTINGS.format(regions=json.dumps(regions), code=self.code))
 
     def run(self, *arguments, leaves=""):
-        env = {"PATH": str(self.folder), "FAKE_AWS": str(self.folder), **({"FAIL_LEAVES": leaves} if leaves else {})}
+        """The command and the fake in this process: there are thousands of calls."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in self.environment(leaves).items():
+                patch.setenv(name, value)
+            patch.setattr(subprocess, "run", here)
+            try:
+                code = main([*arguments, "--config", str(self.config)])
+            except SystemExit as stopped:
+                code = stopped.code
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def run_program(self, *arguments):
+        """The same as a user runs it."""
         command = [sys.executable, str(DEPLOY), *arguments, "--config", str(self.config)]
-        return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+        env = {**os.environ, **self.environment("")}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    def environment(self, leaves):
+        return {"PATH": str(self.folder), "FAKE_AWS": str(self.folder), "FAIL_LEAVES": leaves}
 
     def fail_at(self, *texts):
         (self.folder / "fail").write_text("\n".join(texts))

@@ -10,12 +10,14 @@ import re
 import sys
 from pathlib import Path
 
-FOLDER = Path(os.environ["FAKE_AWS"])
-STATE = FOLDER / "state.json"
+
+def folder():
+    return Path(os.environ["FAKE_AWS"])
 
 
 def load():
-    return json.loads(STATE.read_text()) if STATE.exists() else {"stacks": {}, "objects": [], "concurrency": {}}
+    path = folder() / "state.json"
+    return json.loads(path.read_text()) if path.exists() else {"stacks": {}, "objects": [], "concurrency": {}}
 
 
 def fail(text, status=254):
@@ -28,7 +30,7 @@ def option(arguments, name):
 
 
 def planned_failure(line):
-    path = FOLDER / "fail"
+    path = folder() / "fail"
     texts = path.read_text().splitlines() if path.exists() else []
     for text in texts:
         if text in line:
@@ -96,14 +98,14 @@ def concurrency(state, arguments):
 
 def main(arguments):
     line = " ".join(arguments)
-    with (FOLDER / "calls").open("a") as calls:
+    with (folder() / "calls").open("a") as calls:
         calls.write(json.dumps(arguments) + "\n")
     state = load()
     if planned_failure(line):
-        if "cloudformation deploy" in line and "FAIL_LEAVES" in os.environ:
+        if "cloudformation deploy" in line and os.environ.get("FAIL_LEAVES"):
             key = f"{option(arguments, '--region')}/{option(arguments, '--stack-name')}"
             state["stacks"][key] = {"StackStatus": os.environ["FAIL_LEAVES"], "Outputs": [], "Parameters": []}
-            STATE.write_text(json.dumps(state))
+            (folder() / "state.json").write_text(json.dumps(state))
         fail("An error occurred: it broke, as it was told to")
     if arguments[0] == "cloudformation":
         cloudformation(state, arguments)
@@ -116,7 +118,8 @@ def main(arguments):
         print(json.dumps({"Table": {"LatestStreamArn": f"arn:stream:{option(arguments, '--region')}"}}))
     elif arguments[0] == "lambda":
         concurrency(state, arguments)
-    STATE.write_text(json.dumps(state))
+    (folder() / "state.json").write_text(json.dumps(state))
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

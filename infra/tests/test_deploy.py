@@ -47,6 +47,14 @@ def test_everything_is_deployed_in_order_and_outputs_arrive(account):
     assert alarms["HealthCheck3"] == ""
 
 
+def test_the_program_and_the_cli_find_each_other(account):
+    account.regions("eu-west-1")
+    result = account.run_program("deploy")
+    assert result.returncode == 0, result.stderr
+    assert "[12/12] us-east-1: stack alarms" in result.stderr
+    assert account.deployed() == [*TWO_REGIONS[:5], "eu-west-1/names", *TWO_REGIONS[11:15], "us-east-1/alarms"]
+
+
 def test_a_second_run_does_the_same_and_uploads_nothing(account):
     account.run("deploy")
     account.calls()
@@ -217,8 +225,19 @@ def test_errors_are_one_line_that_says_what_and_how(account, arguments, text):
     assert "Traceback" not in result.stderr
 
 
+def test_code_for_another_machine_is_refused_before_anything_changes(account):
+    account.package(0x3E)
+    result = account.run("deploy")
+    assert result.returncode == 2
+    assert "is for x86_64, the function for arm64" in result.stderr
+    assert account.calls() == []
+    assert account.run("deploy", "--set", "function.Architecture=x86_64").returncode == 0
+    account.package(0xB7, name="main")
+    assert "is no zip with `bootstrap`" in account.run("deploy").stderr
+
+
 def test_without_the_cli_the_error_says_so(account):
     account.aws.unlink()
-    result = account.run("status")
+    result = account.run_program("status")
     assert result.returncode == 1
     assert result.stderr.strip().endswith("there is no program `aws`; install the AWS CLI, version 2")

@@ -5,7 +5,6 @@ Invariant: every step can be repeated. What failed is started again from the beg
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 import tempfile
@@ -14,8 +13,9 @@ from functools import cached_property
 from pathlib import Path
 
 from cellar_infra import render
+from cellar_infra.deploy import code
 from cellar_infra.deploy.aws import Aws, AwsError
-from cellar_infra.deploy.config import Config, ConfigError
+from cellar_infra.deploy.config import Config
 from cellar_infra.deploy.stacks import CodeHash, CodeKey, Output, Stack, Step, StreamOf, Upload, Value, steps
 from cellar_infra.deploy.state import NEVER_WHOLE, STUCK, State, StateError
 
@@ -36,18 +36,15 @@ class Deployment:
 
     @cached_property
     def code_hash(self) -> str:
-        try:
-            return hashlib.sha256(self.config.code.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ConfigError(
-                f"cannot read the code {self.config.code}: {error.strerror}; infra/package builds it"
-            ) from error
+        return code.checked_hash(self.config)
 
     def plan(self) -> list[Step]:
         """All steps from here; without asking AWS in a dry run, as for a first deployment."""
         return steps(self.config, () if self.aws.dry else self.state.replicas())
 
     def run(self) -> None:
+        if not self.aws.dry:
+            _ = self.code_hash  # What is wrong with it is said before anything is changed.
         plan = self.plan()
         for number, step in enumerate(plan, start=1):
             print(f"[{number}/{len(plan)}] {title(step)}", file=sys.stdout if self.aws.dry else sys.stderr, flush=True)

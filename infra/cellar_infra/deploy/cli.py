@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ places.toml:
   email = "ops@example.com"
   regions = ["eu-west-1", "us-east-1"]
   edge_certificate = "arn:aws:acm:us-east-1:123456789012:certificate/…"
-  code = "target/lambda/bootstrap.zip"
+  code = "target/lambda/bootstrap/bootstrap.zip"
   [certificates]
   eu-west-1 = "arn:aws:acm:eu-west-1:123456789012:certificate/…"
   us-east-1 = "arn:aws:acm:us-east-1:123456789012:certificate/…"
@@ -75,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--certificate", action="append", default=[], metavar="REGION=ARN", help="in that region, for *.domain"
     )
-    top.add_argument("--code", metavar="ZIP", help="the function, as infra/package builds it")
+    top.add_argument("--code", metavar="ZIP", help="the function, as infra/package/package.sh --arm64 builds it")
     top.add_argument(
         "--set", action="append", default=[], metavar="TEMPLATE.PARAMETER=VALUE", help="a parameter of a template"
     )
@@ -152,6 +153,9 @@ def main(given: list[str] | None = None) -> int:
     except (AwsError, StateError, MissingFileError) as error:
         print(f"infra/deploy: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # Whoever reads has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("infra/deploy: interrupted; run the same command again to go on", file=sys.stderr)
         return 130

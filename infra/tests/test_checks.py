@@ -1,12 +1,16 @@
 """The checks find what is wrong and nothing else."""
 
+import re
+
 import pytest
 
 from cellar_infra.checks import load, mutation
+from cellar_infra.checks.model import text_of
 from cellar_infra.checks.rules.cdn_routes import matches
 from cellar_infra.checks.rules.schedules import cron_fault, rate_fault, scheduler_fault, synthetics_fault
 from cellar_infra.checks.run import by_rules
 from cellar_infra.checks.source import routes, variables
+from cellar_infra.render import REPOSITORY
 
 LEAST_FAULTS = 40
 LEAST_SHARE = 0.95
@@ -93,3 +97,23 @@ def test_the_source_is_read_as_it_is():
     assert known["/v1/collections/{collection}/items/{id}"] == {"GET", "PUT", "DELETE"}
     assert known["/health"] == {"GET"}
     assert {"CELLAR_WRITE_TOKEN", "CELLAR_FRESH_S"} <= variables()
+
+
+OPERATIONS = REPOSITORY / "docs" / "OPERATIONS.md"
+
+
+def test_every_alarm_has_a_runbook():
+    text = OPERATIONS.read_text()
+    for template, name, alarm in load.bundle().properties("AWS::CloudWatch::Alarm"):
+        shown = text_of(alarm.get("AlarmName")).replace("${Name}", "<name>")
+        shown = re.sub("region-[234]-down", "region-1-down", shown)
+        assert not shown or f"`{shown}`" in text, f"{template} {name}"
+
+
+def test_every_stack_is_described():
+    text = OPERATIONS.read_text()
+    assert [name for name in load.bundle().sources if f"| `{name}` |" not in text] == []
+
+
+def test_the_document_has_the_figures_of_the_faults():
+    assert f"puts {len(mutation.FAULTS)} single faults" in OPERATIONS.read_text()

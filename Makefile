@@ -36,8 +36,9 @@ edge: node nginx
 	infra/edge/test/run.sh
 
 # The templates of a deployment, the functions in them and the command that deploys them. Tools are installed in target/infra.
-infra: node python
-	infra/check
+infra: node python redis nginx
+	$(CARGO) build -q -p cellar-api --bin cellar --locked
+	infra/check --cellar $${CARGO_TARGET_DIR:-target}/debug/cellar
 
 python:
 	@python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -q -y python3-venv; }

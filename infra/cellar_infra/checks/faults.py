@@ -175,6 +175,7 @@ DOOR_FAULTS = [
     Fault("text without string match", "door", f"{HEALTH}/Type", "HTTPS"),
     Fault("two checkers' regions", "door", f"{HEALTH}/Regions", ["us-east-1", "eu-west-1"]),
     Fault("checkers where there are none", "door", f"{HEALTH}/Regions", ["us-east-1", "eu-west-1", "eu-central-1"]),
+    Fault("one deep ping in ten", "function", "Parameters/DeepPingPercent/Default", 10),
     Fault("threshold of 11", "door", f"{HEALTH}/FailureThreshold", 11),
     Fault("record without SetIdentifier", "names", at("Origin", "SetIdentifier")),
     Fault("the same SetIdentifier in all regions", "names", at("Origin", "SetIdentifier"), "origin"),

@@ -103,6 +103,17 @@ def health_checks(bundle: Bundle) -> Iterator[Finding]:
 
 
 @rule
+def a_table_that_is_away_is_seen(bundle: Bundle) -> Iterator[Finding]:
+    """A shallow ping succeeds without the table, and one success begins the count of failures anew."""
+    if dig(bundle.sources, "function", "Parameters", "DeepPingPercent", "Default") != 100:
+        yield Finding(
+            "function",
+            "DeepPingPercent",
+            "below 100, failures in a row hardly ever come: a region without its table would stay in",
+        )
+
+
+@rule
 def each_region_is_watched(bundle: Bundle) -> Iterator[Finding]:
     """Every health check that alarms.yaml is given has its own alarm."""
     watched = [

@@ -66,14 +66,18 @@ def up(rig: Rig) -> None:
     for region in rig.regions:
         print(f"{region.name:16} users {rig.url(region.name)}   server {region.url}")
     print("interrupt to stop", file=sys.stderr, flush=True)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    stop.wait()
+    threading.Event().wait()
+
+
+def interrupt(*_: object) -> None:
+    """A request to end is one to clean up, too."""
+    raise KeyboardInterrupt
 
 
 def main() -> int:
     """Errors are one line."""
     arguments = parser().parse_args()
+    signal.signal(signal.SIGTERM, interrupt)
     cellar = arguments.cellar or shutil.which("target/release/cellar") or "cellar"
     try:
         with Rig(arguments.regions.split(","), cellar, check_interval_s=arguments.check_interval) as rig:

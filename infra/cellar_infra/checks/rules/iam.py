@@ -19,7 +19,12 @@ from cellar_infra.checks.model import Bundle, Finding, Json, as_list, dig, ref, 
 PRINCIPALS = {"lambda.amazonaws.com", "scheduler.amazonaws.com", "backup.amazonaws.com", "codedeploy.amazonaws.com"}
 REGIONAL = {"dynamodb", "lambda", "logs", "sqs"}
 # Lambda needs these for its network interfaces before there are any ("Giving Lambda functions access to resources in a VPC").
-WITHOUT_RESOURCE = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"}
+WITHOUT_RESOURCE = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+}
 # An action that takes no resource but has a condition that binds it.
 BOUND_BY_CONDITION = {"cloudwatch:PutMetricData": "cloudwatch:namespace"}
 

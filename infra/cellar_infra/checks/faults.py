@@ -71,6 +71,7 @@ TABLE_FAULTS = [
     Fault("secret not copied to a region", "table", at("WriteToken", "ReplicaRegions/2")),
     Fault("protection off by default", "table", "Parameters/DeletionProtection/Default", "false"),
     Fault("table deleted with its stack", "table", "Resources/Table/DeletionPolicy", "Delete"),
+    Fault("bucket kept by a creation that failed", "backup", "Resources/Exports/DeletionPolicy", "Retain"),
     Fault("billing misspelt", "table", at("Table", "BillingMode"), "ON_DEMAND"),
     Fault("provisioned without capacity", "table", at("Table", "BillingMode"), "PROVISIONED"),
     Fault("output of a resource that is not there", "table", "Outputs/TableArn/Value", {"Fn::GetAtt": ["Tables", "Arn"]}),

@@ -67,6 +67,15 @@ def _needs(bundle: Bundle, step: Stack, made: set[tuple[str, str]]) -> Iterator[
 
 
 @rule
+def failed_creations_leave_nothing(bundle: Bundle) -> Iterator[Finding]:
+    """`Retain` keeps what a creation that failed had made, and the next try meets its name."""
+    for template, document in bundle.sources.items():
+        for name, resource in document.get("Resources", {}).items():
+            if resource.get("DeletionPolicy") == "Retain":
+                yield Finding(template, name, "must be RetainExceptOnCreate, or a failed deployment cannot be repeated")
+
+
+@rule
 def templates_fit(bundle: Bundle) -> Iterator[Finding]:
     for name in bundle.sources:
         size = len(render.render(name).encode()) if name in render.names() else 0

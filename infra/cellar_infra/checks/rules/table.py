@@ -47,7 +47,7 @@ def stream_and_billing(bundle: Bundle) -> Iterator[Finding]:
             yield Finding(template, name, "caches are cleared by a stream with new and old images")
         if table.get("BillingMode") != "PAY_PER_REQUEST":
             yield Finding(template, name, "is not billed by request")
-        if resource.get("DeletionPolicy") != "Retain" or resource.get("UpdateReplacePolicy") != "Retain":
+        if resource.get("DeletionPolicy") != "RetainExceptOnCreate" or resource.get("UpdateReplacePolicy") != "Retain":
             yield Finding(template, name, "would be deleted with its stack")
         for path in (
             ("WriteOnDemandThroughputSettings",),

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from cellar_infra.checks import load
 from cellar_infra.local.drill import drill
 from cellar_infra.local.processes import until
 from cellar_infra.local.rig import COLLECTION, Rig
@@ -23,6 +24,11 @@ def test_a_killed_region_costs_no_read_and_no_acknowledged_write(rig):
     assert report.lost == []
     assert report.taken_out_s is not None
     assert report.taken_in_s > report.taken_out_s
+
+
+def test_a_healthy_answer_holds_the_text_that_route_53_looks_for(rig):
+    check = load.bundle().sources["door"]["Resources"]["HealthCheck"]["Properties"]["HealthCheckConfig"]
+    assert check["SearchString"].encode() in rig.regions[0].body(check["ResourcePath"])
 
 
 def test_writes_meet_in_both_regions_and_the_last_one_stays(rig):

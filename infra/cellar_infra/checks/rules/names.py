@@ -75,7 +75,7 @@ def public_name(bundle: Bundle) -> Iterator[Finding]:
 
 @rule
 def health_checks(bundle: Bundle) -> Iterator[Finding]:
-    answers = "".join(text for path, text in source.rust().items() if "health" in path)
+    answers = "".join(text for path, text in source.rust().items() if path.startswith("api/src/routes/"))
     paths = {path for path, _ in source.routes()}
     for template, name, properties in bundle.properties("AWS::Route53::HealthCheck"):
         check = properties.get("HealthCheckConfig", {})

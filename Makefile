@@ -4,9 +4,9 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint unit deny edge bench demo cargo-deny curl redis node nginx
+.PHONY: test format lint unit deny edge infra bench demo cargo-deny curl redis node nginx python
 
-test: format lint unit deny edge
+test: format lint unit deny edge infra
 
 format:
 	$(CARGO) fmt --all --check
@@ -36,6 +36,14 @@ curl:
 # The CDN's function, by itself and in nginx in front of a stub origin; node and nginx are from the system's packages.
 edge: node nginx
 	infra/edge/test/run.sh
+
+# The templates of a deployment, the functions in them and the command that deploys them. Tools are installed in target/infra.
+infra: node python redis nginx
+	$(CARGO) build -q -p cellar-api --bin cellar --locked
+	infra/check --cellar $${CARGO_TARGET_DIR:-target}/debug/cellar
+
+python:
+	@python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -q -y python3-venv; }
 
 node:
 	@command -v node >/dev/null || { apt-get update -q && apt-get install -q -y nodejs; }

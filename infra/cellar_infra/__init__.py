@@ -1,0 +1,1 @@
+"""Checks of the templates, and the command that deploys them."""

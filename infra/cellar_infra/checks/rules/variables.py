@@ -1,0 +1,60 @@
+"""Every variable that the templates set is one that the API reads, and the reverse: what is left at its default is listed, with why."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from cellar_infra.checks import source
+from cellar_infra.checks.model import Bundle, Finding, dig, rule
+
+LIST = Path(__file__).resolve().parents[1] / "variables.toml"
+
+
+@cache
+def reasons() -> dict[str, dict[str, str]]:
+    """The sections of variables.toml: names and why."""
+    return tomllib.loads(LIST.read_text())
+
+
+def written(bundle: Bundle) -> dict[str, str]:
+    """Variables that templates set, and where."""
+    return {
+        variable: f"{template}.yaml {name}"
+        for template, name, function in bundle.properties("AWS::Serverless::Function")
+        for variable in dig(function, "Environment", "Variables") or {}
+        if variable.startswith("CELLAR_")
+    }
+
+
+@rule
+def both_ways(bundle: Bundle) -> Iterator[Finding]:
+    read, lists = source.variables(), reasons()
+    awaited = set(lists["awaited"])
+    ours = written(bundle)
+    for variable, where in sorted(ours.items()):
+        if variable not in read | awaited:
+            yield Finding("function", where, f"{variable} is read by nobody")
+        if any(variable in lists[section] for section in ("default", "server")):
+            yield Finding("function", where, f"{variable} is set and listed in variables.toml as not set")
+    for variable in sorted(source.function_variables() - set(ours)):
+        if variable not in {**lists["default"], **lists["server"]} and variable not in awaited:
+            yield Finding(
+                "function", "Environment", f"{variable} is neither set nor listed in variables.toml with a reason"
+            )
+    for section in ("default", "server"):
+        for variable in sorted(set(lists[section]) - read - awaited):
+            yield Finding("function", "variables.toml", f"{variable} is listed and nobody reads it")
+
+
+@rule
+def values_are_allowed(bundle: Bundle) -> Iterator[Finding]:
+    for template, name, function in bundle.properties("AWS::Serverless::Function"):
+        variables = dig(function, "Environment", "Variables") or {}
+        for variable, value in variables.items():
+            secret = re.search(r"TOKEN|SECRET", variable)
+            if secret and "{{resolve:secretsmanager:" not in str(value):
+                yield Finding(template, f"{name} {variable}", "is a secret and must come from Secrets Manager")

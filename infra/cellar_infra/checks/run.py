@@ -1,0 +1,32 @@
+"""All checks of all templates: our rules first, they are quick; then cfn-lint."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import cellar_infra.checks.rules  # noqa: F401  (registers them)
+from cellar_infra.checks import lint, load
+from cellar_infra.checks.model import RULES, Bundle, Finding
+
+
+def by_rules(bundle: Bundle) -> Iterator[Finding]:
+    """What our own rules find."""
+    for one in RULES:
+        yield from one(bundle)
+
+
+def main() -> int:
+    """Prints what is wrong; 1 if anything is."""
+    bundle = load.bundle()
+    findings = [*by_rules(bundle), *lint.lint_all(bundle)]
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    regions = ", ".join(lint.REGIONS)
+    if not findings:
+        print(f"{len(bundle.sources)} templates: {len(RULES)} rules and cfn-lint in {regions} find nothing wrong")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""One command that stands up the whole system in N regions."""

@@ -1,0 +1,161 @@
+"""The command line of infra/deploy."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from cellar_infra.deploy import look
+from cellar_infra.deploy.apply import Deployment
+from cellar_infra.deploy.aws import Aws, AwsError
+from cellar_infra.deploy.config import Config, ConfigError, read
+from cellar_infra.deploy.destroy import destroy
+from cellar_infra.deploy.drill import Drill, show
+from cellar_infra.deploy.state import StateError
+from cellar_infra.render import MissingFileError
+
+COMMANDS = {
+    "plan": "prints the steps of a first deployment and where their parameters come from; asks AWS nothing",
+    "diff": "prints what a deployment would change",
+    "deploy": "creates or updates everything; run it again after a failure",
+    "status": "prints the state of every stack",
+    "drill": "switches a region off for a while and reports what users saw",
+    "destroy": "deletes the stacks; the table and the buckets stay",
+}
+
+EXAMPLES = """\
+examples:
+  infra/deploy plan --config places.toml
+  infra/deploy deploy --config places.toml --dry-run
+  infra/deploy deploy --config places.toml --set function.MemoryMb=2048
+  infra/deploy drill --config places.toml --region eu-west-1 --seconds 180
+  infra/deploy destroy --config places.toml --yes
+
+places.toml:
+  name = "cellar"
+  domain = "places.example.com"
+  zone = "Z0123456789ABC"
+  email = "ops@example.com"
+  regions = ["eu-west-1", "us-east-1"]
+  edge_certificate = "arn:aws:acm:us-east-1:123456789012:certificate/…"
+  code = "target/lambda/bootstrap/bootstrap.zip"
+  [certificates]
+  eu-west-1 = "arn:aws:acm:eu-west-1:123456789012:certificate/…"
+  us-east-1 = "arn:aws:acm:us-east-1:123456789012:certificate/…"
+  [settings.function]
+  ProvisionedConcurrency = "2"
+
+Credentials are the AWS CLI's: AWS_PROFILE and the like. docs/OPERATIONS.md explains every placeholder.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Arguments; those of a file can be given here too."""
+    top = argparse.ArgumentParser(
+        prog="infra/deploy",
+        description="Stands up Cellar in one to four regions.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument(
+        "command",
+        choices=COMMANDS,
+        metavar="COMMAND",
+        help="; ".join(f"{name}: {text}" for name, text in COMMANDS.items()),
+    )
+    top.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, see below")
+    top.add_argument("--name", help="prefix of every name; default cellar")
+    top.add_argument("--domain", help="public name, such as places.example.com")
+    top.add_argument("--zone", metavar="ID", help="hosted zone of Route 53 that holds the domain")
+    top.add_argument("--email", help="who gets alarms")
+    top.add_argument("--regions", metavar="A,B", help="one to four; the first is home")
+    top.add_argument("--edge-certificate", metavar="ARN", help="in us-east-1, for the domain")
+    top.add_argument(
+        "--certificate", action="append", default=[], metavar="REGION=ARN", help="in that region, for *.domain"
+    )
+    top.add_argument("--code", metavar="ZIP", help="the function, as infra/package/package.sh --arm64 builds it")
+    top.add_argument(
+        "--set", action="append", default=[], metavar="TEMPLATE.PARAMETER=VALUE", help="a parameter of a template"
+    )
+    top.add_argument("--dry-run", action="store_true", help="prints every step and asks AWS nothing")
+    top.add_argument("--region", help="of a drill: which one is switched off")
+    top.add_argument("--seconds", type=int, default=180, help="of a drill; default %(default)s")
+    top.add_argument("--data", action="store_true", help="of destroy: the table goes too, and cannot come back")
+    top.add_argument("--yes", action="store_true", help="of drill and destroy: really")
+    top.add_argument("--json", action="store_true", help="of status and drill: for machines")
+    return top
+
+
+def pairs(given: list[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE` arguments."""
+    for one in given:
+        if "=" not in one.strip("="):
+            raise ConfigError(f"{option} is {one!r}; allowed: NAME=VALUE")
+    return dict(one.split("=", 1) for one in given)
+
+
+def config_of(arguments: argparse.Namespace) -> Config:
+    """Settings of the file with those of the command line."""
+    given: dict[str, Any] = {
+        key: getattr(arguments, key) for key in ("name", "domain", "zone", "email", "edge_certificate", "code")
+    }
+    given["regions"] = arguments.regions.split(",") if arguments.regions else None
+    given["certificates"] = pairs(arguments.certificate, "--certificate")
+    settings: dict[str, dict[str, str]] = {}
+    for name, value in pairs(arguments.set, "--set").items():
+        template, dot, parameter = name.partition(".")
+        if not dot:
+            raise ConfigError(
+                f"--set is {name}={value}; allowed: TEMPLATE.PARAMETER=VALUE, such as function.MemoryMb=2048"
+            )
+        settings.setdefault(template, {})[parameter] = value
+    given["settings"] = settings
+    return read(arguments.config, given)
+
+
+def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """The command that was asked for."""
+    sure = arguments.yes or arguments.dry_run
+    if arguments.command in ("drill", "destroy") and not sure:
+        raise ConfigError(f"{arguments.command} touches what users use; say --yes, or --dry-run to see what it does")
+    match arguments.command:
+        case "plan":
+            look.plan(deployment)
+        case "diff":
+            look.diff(deployment)
+        case "deploy":
+            deployment.run()
+        case "status":
+            return look.status(deployment, as_json=arguments.json)
+        case "drill":
+            return show(Drill(deployment, arguments.region or "", arguments.seconds).run(), as_json=arguments.json)
+        case "destroy":
+            destroy(deployment, data=arguments.data)
+    return 0
+
+
+def main(given: list[str] | None = None) -> int:
+    """Errors are one line."""
+    arguments = parser().parse_args(given)
+    try:
+        config = config_of(arguments)
+        deployment = Deployment(config, Aws(dry=arguments.dry_run or arguments.command == "plan"))
+        try:
+            return run(deployment, arguments)
+        finally:
+            deployment.close()
+    except ConfigError as error:
+        print(f"infra/deploy: {error}", file=sys.stderr)
+        return 2
+    except (AwsError, StateError, MissingFileError) as error:
+        print(f"infra/deploy: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # Whoever reads has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("infra/deploy: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130

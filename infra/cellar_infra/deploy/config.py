@@ -1,0 +1,113 @@
+"""What a deployment is told, from a file and from the command line.
+
+Invariant: an error is one line that names the setting, what is wrong with it and what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MOST_REGIONS = 4
+EDGE_REGION = "us-east-1"
+
+PATTERNS = {
+    "name": (r"[a-z][a-z0-9-]{1,19}", "2 to 20 of a-z, 0-9 and -, the first a letter"),
+    "domain": (r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]+", "a domain such as places.example.com"),
+    "zone": (r"Z[A-Z0-9]{1,31}", "the id of a hosted zone, such as Z0123456789ABC"),
+    "email": (r"[^@\s]+@[^@\s]+", "an e-mail address"),
+    "edge_certificate": (
+        r"arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/[\w-]+",
+        "the ARN of a certificate in us-east-1",
+    ),
+}
+REGION = r"[a-z]{2}(-[a-z]+)+-\d"
+CERTIFICATE = r"arn:aws[a-z-]*:acm:{region}:\d{{12}}:certificate/[\w-]+"
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A deployment. The first region is home: the table's stack, backups and purges live there."""
+
+    name: str
+    domain: str
+    zone: str
+    email: str
+    regions: tuple[str, ...]
+    edge_certificate: str
+    certificates: dict[str, str]
+    code: Path
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def home(self) -> str:
+        return self.regions[0]
+
+    def after(self, region: str) -> str:
+        """The region that serves when this one does not; itself if it is alone."""
+        return self.regions[(self.regions.index(region) + 1) % len(self.regions)]
+
+
+def read(path: Path | None, given: dict[str, Any]) -> Config:
+    """Settings of the file, those of the command line in their place."""
+    values: dict[str, Any] = {"name": "cellar", "certificates": {}, "settings": {}}
+    if path is not None:
+        values |= _file(path)
+    values |= {key: value for key, value in given.items() if value}
+    _check(values)
+    regions = tuple(values["regions"])
+    known = set(Config.__dataclass_fields__)
+    return Config(
+        **{key: value for key, value in values.items() if key in known - {"regions", "code"}},
+        regions=regions,
+        code=Path(values["code"]),
+    )
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from error
+    unknown = set(values) - set(Config.__dataclass_fields__)
+    if unknown:
+        allowed = ", ".join(sorted(Config.__dataclass_fields__))
+        raise ConfigError(f"{path} has `{sorted(unknown)[0]}`, which is no setting; allowed: {allowed}")
+    return values
+
+
+def _check(values: dict[str, Any]) -> None:
+    missing = [key for key in Config.__dataclass_fields__ if key not in values]
+    if missing:
+        raise ConfigError(
+            f"`{missing[0]}` is not set; give --{missing[0].replace('_', '-')} or set it in the file of --config"
+        )
+    for key, (pattern, allowed) in PATTERNS.items():
+        if not re.fullmatch(pattern, str(values[key])):
+            raise ConfigError(f"{key} is {values[key]!r}; allowed: {allowed}")
+    _check_regions(list(values["regions"]), values["certificates"])
+
+
+def _check_regions(regions: list[str], certificates: dict[str, str]) -> None:
+    if not 1 <= len(regions) <= MOST_REGIONS or len(set(regions)) != len(regions):
+        raise ConfigError(f"regions is {regions}; allowed: 1 to {MOST_REGIONS} different ones")
+    for region in regions:
+        if not re.fullmatch(REGION, region):
+            raise ConfigError(f"regions has {region!r}; allowed: names of AWS regions, such as eu-west-1")
+        if region not in certificates:
+            raise ConfigError(
+                f"certificates has none for {region}; give --certificate {region}=ARN, a certificate for *.<domain>"
+            )
+        if not re.fullmatch(CERTIFICATE.format(region=region), certificates[region]):
+            raise ConfigError(
+                f"the certificate of {region} is {certificates[region]!r}; allowed: the ARN of one in that region"
+            )

@@ -1,0 +1,86 @@
+"""Stands in for a global table: what is written to one table is written to the others, from their streams, a moment later.
+
+Last writer wins, by the stream's time and then by the region's name, as in DynamoDB. It is a stand-in: DynamoDB's own replication has its
+own order, delays and conflicts, in milliseconds where the streams here have seconds.
+
+Invariant: a record that comes of our own write is not taken for somebody's; what was read is never skipped after a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Item = dict[str, Any]
+
+
+class Table(Protocol):
+    """A region's table as the replicator needs it."""
+
+    name: str
+
+    def changes(self) -> list[tuple[float, str, Item | None]]:
+        """New records: when, the key, and the item, `None` if it is gone. Not handed out again."""
+
+    def get(self, key: str) -> Item | None: ...
+
+    def put(self, key: str, item: Item | None) -> None: ...
+
+
+class Replicator:
+    """Keeps tables alike."""
+
+    def __init__(self, tables: list[Table]) -> None:
+        self.tables = tables
+        self.versions: dict[str, tuple[float, str]] = {}
+        self.latest: dict[str, Item | None] = {}
+        self.echoes: Counter[tuple[str, str, str]] = Counter()
+        # What a table that was away has yet to get.
+        self.owed: dict[str, set[str]] = {table.name: set() for table in tables}
+        self.stopped = threading.Event()
+
+    def run(self, pause_s: float, failed: Callable[[str, Exception], None]) -> None:
+        """Until it is stopped."""
+        while not self.stopped.wait(pause_s):
+            for table in self.tables:
+                try:
+                    self.step(table)
+                except Exception as error:  # The region is away; it is tried again.
+                    failed(table.name, error)
+
+    def step(self, table: Table) -> None:
+        """Takes what is new in a table, and pays what is owed to it."""
+        for at, key, item in table.changes():
+            echo = (table.name, key, fingerprint(item))
+            if self.echoes[echo] > 0:
+                self.echoes[echo] -= 1
+                continue
+            version = (at, table.name)
+            if version >= self.versions.get(key, (0.0, "")):
+                self.versions[key], self.latest[key] = version, item
+            for other in self.tables:
+                self.owed[other.name].add(key)
+        for key in sorted(self.owed[table.name]):
+            self.pay(table, key)
+
+    def pay(self, table: Table, key: str) -> None:
+        """Writes the latest version of an item, unless it is there."""
+        item = self.latest[key]
+        if table.get(key) != item:
+            echo = (table.name, key, fingerprint(item))
+            self.echoes[echo] += 1
+            try:
+                table.put(key, item)
+            except Exception:
+                # It may have been written all the same. Then its record comes, and says what everybody knows.
+                self.echoes[echo] -= 1
+                raise
+        self.owed[table.name].discard(key)
+
+
+def fingerprint(item: Item | None) -> str:
+    """An item as a text that equal items share."""
+    return json.dumps(item, sort_keys=True, default=repr)

@@ -1,0 +1,50 @@
+"""Two regions, real programs: one fails under load and comes back. Nothing here depends on being quick."""
+
+import os
+
+import pytest
+
+from cellar_infra.checks import load
+from cellar_infra.local.drill import drill
+from cellar_infra.local.processes import until
+from cellar_infra.local.rig import COLLECTION, Rig
+
+
+@pytest.fixture
+def rig():
+    with Rig(["eu-west-1", "us-east-1"], os.environ["CELLAR_PROGRAM"], check_interval_s=0.3, timeout_s=30) as rig:
+        yield rig
+
+
+def test_a_killed_region_costs_no_read_and_no_acknowledged_write(rig):
+    report = drill(rig, how="kill", per_second=20, seconds=12, fail_at_s=3, recover_at_s=6)
+    assert report.requests == 240
+    assert report.reads_failed == 0
+    assert report.acknowledged > 0
+    assert report.lost == []
+    assert report.taken_out_s is not None
+    assert report.taken_in_s > report.taken_out_s
+
+
+def test_a_healthy_answer_holds_the_text_that_route_53_looks_for(rig):
+    check = load.bundle().sources["door"]["Resources"]["HealthCheck"]["Properties"]["HealthCheckConfig"]
+    assert check["SearchString"].encode() in rig.regions[0].body(check["ResourcePath"])
+
+
+def test_writes_meet_in_both_regions_and_the_last_one_stays(rig):
+    europe, america = rig.regions
+    path = f"/v1/collections/{COLLECTION}/items/p-1"
+    until("replication of the collection", lambda: america.status(f"/v1/collections/{COLLECTION}") == 200)
+
+    def feature(name):
+        return {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [2.35, 48.85]},
+            "properties": {"name": name},
+        }
+
+    assert europe.put(path, feature("europe")) == 201
+    until("the write in America", lambda: america.status(path) == 200)
+    assert america.put(path, feature("america")) == 200
+    for region in rig.regions:
+        until(f"the last write in {region.name}", lambda region=region: b'"america"' in region.body(path))

@@ -1,0 +1,243 @@
+"""infra/deploy, run as a program against a fake AWS CLI."""
+
+import re
+
+import pytest
+
+TWO_REGIONS = [
+    "eu-west-1/table",
+    "eu-west-1/artifacts",
+    "eu-west-1/network",
+    "eu-west-1/function",
+    "eu-west-1/door",
+    "us-east-1/artifacts",
+    "us-east-1/network",
+    "us-east-1/function",
+    "us-east-1/door",
+    "eu-west-1/names",
+    "us-east-1/names",
+    "us-east-1/edge",
+    "eu-west-1/purge",
+    "eu-west-1/backup",
+    "eu-west-1/watch",
+    "us-east-1/watch",
+    "us-east-1/alarms",
+]
+
+
+def parameters(account, region, template):
+    stack = account.state()["stacks"][f"{region}/cellar-{template}"]
+    return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+
+
+def test_everything_is_deployed_in_order_and_outputs_arrive(account):
+    result = account.run("deploy")
+    assert result.returncode == 0, result.stderr
+    assert account.deployed() == TWO_REGIONS
+    function = parameters(account, "us-east-1", "function")
+    assert function["StreamArn"] == "arn:stream:us-east-1"
+    assert function["TableName"] == "TableName@eu-west-1/cellar-table"
+    assert function["CodeKey"] == f"{function['CodeSha256']}.zip"
+    assert re.fullmatch("[0-9a-f]{64}", function["CodeSha256"])
+    names = parameters(account, "us-east-1", "names")
+    assert names["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-door"
+    assert names["OriginTarget"] == "OriginTarget@us-east-1/cellar-door"
+    alarms = parameters(account, "us-east-1", "alarms")
+    assert alarms["HealthCheck2"] == "HealthCheckId@us-east-1/cellar-door"
+    assert alarms["HealthCheck3"] == ""
+
+
+def test_the_program_and_the_cli_find_each_other(account):
+    account.regions("eu-west-1")
+    result = account.run_program("deploy")
+    assert result.returncode == 0, result.stderr
+    assert "[12/12] us-east-1: stack alarms" in result.stderr
+    assert account.deployed() == [*TWO_REGIONS[:5], "eu-west-1/names", *TWO_REGIONS[11:15], "us-east-1/alarms"]
+
+
+def test_a_second_run_does_the_same_and_uploads_nothing(account):
+    account.run("deploy")
+    account.calls()
+    assert account.run("deploy").returncode == 0
+    calls = account.calls()
+    assert [call for call in calls if call[:2] == ["s3", "cp"]] == []
+    assert {stack["StackStatus"] for stack in account.state()["stacks"].values()} == {"UPDATE_COMPLETE"}
+
+
+@pytest.mark.parametrize(
+    "stack", ["cellar-table", "cellar-function --region us-east-1", "cellar-edge", "cellar-alarms"]
+)
+def test_after_a_failure_the_same_command_goes_on(account, stack):
+    account.fail_at(f"deploy --stack-name {stack}")
+    result = account.run("deploy", leaves="ROLLBACK_COMPLETE")
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("infra/deploy: `aws cloudformation deploy` failed: ")
+    assert "it broke" in last
+    account.calls()
+    again = account.run("deploy")
+    assert again.returncode == 0, again.stderr
+    assert account.deployed() == TWO_REGIONS
+    assert all(stack["StackStatus"].endswith("_COMPLETE") for stack in account.state()["stacks"].values())
+
+
+def test_every_call_may_fail_and_the_end_is_the_same(account, tmp_path):
+    """Whatever breaks first: run again, it ends as one clean run does."""
+    account.run("deploy")
+    clean = {name: stack["Parameters"] for name, stack in account.state()["stacks"].items()}
+    for text in ("s3 cp", "head-object", "dynamodb describe-table", "describe-stacks --stack-name cellar-network"):
+        (tmp_path / "state.json").unlink()
+        account.fail_at(text)
+        assert account.run("deploy").returncode == 1, text
+        assert account.run("deploy").returncode == 0, text
+        assert {name: stack["Parameters"] for name, stack in account.state()["stacks"].items()} == clean
+
+
+def test_a_stack_that_is_stuck_is_for_somebody_to_look_at(account):
+    account.fail_at("deploy --stack-name cellar-door")
+    account.run("deploy", leaves="UPDATE_ROLLBACK_FAILED")
+    result = account.run("deploy")
+    assert result.returncode == 1
+    assert "cellar-door in eu-west-1 is UPDATE_ROLLBACK_FAILED: see its events" in result.stderr
+
+
+def test_regions_are_added_and_removed_one_by_one(account):
+    account.run("deploy")
+    account.calls()
+    account.regions("eu-west-1", "us-east-1", "us-west-2", "ap-southeast-1")
+    assert account.run("deploy").returncode == 0
+    assert account.deployed().count("eu-west-1/table") == 2
+    assert parameters(account, "eu-west-1", "table")["Region4"] == "ap-southeast-1"
+    assert parameters(account, "ap-southeast-1", "names")["NextRegion"] == "eu-west-1"
+    account.regions("eu-west-1", "ap-southeast-1")
+    account.run("deploy")
+    table = parameters(account, "eu-west-1", "table")
+    assert (table["Region2"], table["Region3"], table["Region4"]) == ("ap-southeast-1", "", "")
+
+
+def test_one_region_is_its_own_spare_and_replicates_to_nobody(account):
+    account.regions("eu-west-1")
+    assert account.run("deploy").returncode == 0
+    assert parameters(account, "eu-west-1", "names")["NextRegion"] == "eu-west-1"
+    assert parameters(account, "eu-west-1", "watch")["OtherRegion"] == ""
+
+
+def test_a_dry_run_prints_every_step_and_asks_nothing(account):
+    account.code.unlink()
+    result = account.run("deploy", "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert account.calls() == []
+    assert result.stdout.count("aws cloudformation deploy") == len(TWO_REGIONS)
+    assert result.stdout.count("aws s3 cp") == 2
+    assert "[19/19] us-east-1: stack alarms" in result.stdout
+
+
+def test_the_plan_says_where_parameters_come_from(account):
+    result = account.run("plan")
+    assert account.calls() == []
+    assert "<output AliasArn of function in us-east-1>" in result.stdout
+    assert "<stream of the table in us-east-1>" in result.stdout
+
+
+def test_settings_reach_their_template(account):
+    assert account.run("deploy", "--set", "function.MemoryMb=2048").returncode == 0
+    assert parameters(account, "us-east-1", "function")["MemoryMb"] == "2048"
+    assert "MemoryMb" not in parameters(account, "us-east-1", "door")
+
+
+def test_a_diff_changes_nothing_and_says_what_would(account):
+    first = account.run("diff")
+    assert first.returncode == 0, first.stderr
+    assert "eu-west-1 table: would be created" in first.stdout
+    account.run("deploy")
+    before = account.state()["stacks"]
+    account.calls()
+    result = account.run("diff")
+    assert "modify  Thing (AWS::X::Thing, replaced)" in result.stdout
+    assert account.state()["stacks"] == before
+    made = [call for call in account.calls() if "delete-change-set" in call]
+    assert len(made) == len(TWO_REGIONS)
+
+
+def test_status_is_bad_until_all_is_there(account):
+    assert account.run("status").returncode == 1
+    account.run("deploy")
+    result = account.run("status")
+    assert result.returncode == 0
+    assert re.search(r"^us-east-1 +edge +CREATE_COMPLETE$", result.stdout, re.MULTILINE)
+    assert '"stack": "edge"' in account.run("status", "--json").stdout
+
+
+def test_destroy_keeps_the_data_unless_told(account):
+    account.run("deploy")
+    assert account.run("destroy").returncode == 2
+    account.calls()
+    result = account.run("destroy", "--yes")
+    assert result.returncode == 0, result.stderr
+    assert account.state()["stacks"] == {}
+    assert "the table cellar-places" in result.stderr
+    calls = account.calls()
+    assert [call for call in calls if call[0] == "dynamodb"] == []
+    gone = [call[3] for call in calls if call[1:2] == ["delete-stack"]]
+    assert (gone[0], gone[-1]) == ("cellar-alarms", "cellar-table")
+
+
+def test_destroy_with_data_takes_replicas_and_protection_away_first(account):
+    account.regions("eu-west-1", "us-east-1", "us-west-2")
+    account.run("deploy")
+    account.calls()
+    assert account.run("destroy", "--yes", "--data").returncode == 0
+    calls = [" ".join(call) for call in account.calls()]
+    updates = [call for call in calls if "deploy --stack-name cellar-table" in call]
+    assert [re.search("Region2=(\\S*) Region3=(\\S*)", call).groups() for call in updates] == [
+        ("us-east-1", "us-west-2"),
+        ("us-east-1", ""),
+        ("", ""),
+    ]
+    assert all("DeletionProtection=false" in call for call in updates)
+    assert calls[-1] == "dynamodb delete-table --table-name cellar-places --region eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--domain", "not a domain"], "domain is 'not a domain'; allowed: a domain such as places.example.com"),
+        (["--regions", "eu-west-1,mars"], "regions has 'mars'; allowed: names of AWS regions, such as eu-west-1"),
+        (["--regions", "eu-west-1,eu-west-1"], "allowed: 1 to 4 different ones"),
+        (
+            ["--regions", "eu-west-1,eu-north-1"],
+            "certificates has none for eu-north-1; give --certificate eu-north-1=ARN",
+        ),
+        (
+            ["--edge-certificate", "arn:aws:acm:eu-west-1:123456789012:certificate/x"],
+            "allowed: the ARN of a certificate in us-east-1",
+        ),
+        (["--set", "MemoryMb=1"], "allowed: TEMPLATE.PARAMETER=VALUE"),
+        (["--code", "missing.zip"], "cannot read the code missing.zip: No such file or directory"),
+        (["--name", "Cellar"], "name is 'Cellar'; allowed: 2 to 20 of a-z"),
+    ],
+)
+def test_errors_are_one_line_that_says_what_and_how(account, arguments, text):
+    result = account.run("deploy", *arguments)
+    assert result.returncode == 2
+    last = result.stderr.strip().splitlines()[-1]
+    assert text in last, last
+    assert "Traceback" not in result.stderr
+
+
+def test_code_for_another_machine_is_refused_before_anything_changes(account):
+    account.package(0x3E)
+    result = account.run("deploy")
+    assert result.returncode == 2
+    assert "is for x86_64, the function for arm64" in result.stderr
+    assert account.calls() == []
+    assert account.run("deploy", "--set", "function.Architecture=x86_64").returncode == 0
+    account.package(0xB7, name="main")
+    assert "is no zip with `bootstrap`" in account.run("deploy").stderr
+
+
+def test_without_the_cli_the_error_says_so(account):
+    account.aws.unlink()
+    result = account.run_program("status")
+    assert result.returncode == 1
+    assert result.stderr.strip().endswith("there is no program `aws`; install the AWS CLI, version 2")

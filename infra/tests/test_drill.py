@@ -1,0 +1,84 @@
+"""The drill, on a clock of its own."""
+
+import pytest
+
+from cellar_infra.deploy.apply import Deployment
+from cellar_infra.deploy.aws import Aws
+from cellar_infra.deploy.config import ConfigError, read
+from cellar_infra.deploy.drill import Answer, Drill
+
+
+class Clock:
+    def __init__(self):
+        self.at = 0.0
+
+    def now(self):
+        return self.at
+
+    def sleep(self, seconds):
+        self.at += seconds
+
+
+class Region(Aws):
+    """A function whose concurrency can be set."""
+
+    def __init__(self, reserved):
+        super().__init__()
+        self.reserved = reserved
+
+    def ask(self, *arguments):
+        return {} if self.reserved is None else {"ReservedConcurrentExecutions": self.reserved}
+
+    def change(self, *arguments):
+        self.reserved = int(arguments[-1]) if arguments[1] == "put-function-concurrency" else None
+        return ""
+
+
+def drill(account, aws, ask, clock=None, **more):
+    clock = clock or Clock()
+    deployment = Deployment(read(account.config, {}), aws)
+    return Drill(deployment, more.pop("region", "eu-west-1"), 60, ask=ask, now=clock.now, sleep=clock.sleep, **more)
+
+
+@pytest.mark.parametrize("before", [None, 200])
+def test_users_are_counted_and_the_region_comes_back(account, before):
+    aws, clock = Region(before), Clock()
+
+    def ask(url):
+        if "eu-west-1." in url:
+            return Answer(200 if aws.reserved != 0 and clock.at > 65 else 503, "-")
+        assert aws.reserved == 0
+        return Answer(503, "-") if clock.at < 3 else Answer(200, "us-east-1")
+
+    report = drill(account, aws, ask, clock).run()
+    assert (report.requests, report.failed) == (60, 3)
+    assert (report.first_elsewhere_s, report.last_failure_s) == (3, 2)
+    assert report.recovered_s == 6
+    assert aws.reserved == before
+
+
+def test_an_interruption_gives_the_concurrency_back(account):
+    aws = Region(200)
+
+    def ask(url):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drill(account, aws, ask).run()
+    assert aws.reserved == 200
+
+
+def test_a_region_that_does_not_come_back_is_said(account):
+    report = drill(account, Region(200), lambda url: Answer(0, "-")).run()
+    assert report.recovered_s is None
+    assert report.failed == report.requests == 60
+
+
+def test_the_only_region_is_not_switched_off(account):
+    aws = Region(200)
+    with pytest.raises(ConfigError, match="allowed: one of"):
+        drill(account, aws, lambda url: Answer(200, "-"), region="mars").run()
+    account.regions("eu-west-1")
+    with pytest.raises(ConfigError, match="there must be two"):
+        drill(account, aws, lambda url: Answer(200, "-")).run()
+    assert aws.reserved == 200

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use geo_index::Collection;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::store_args::StoreArgs;
 use super::{CliError, code};
+use crate::jobs::backup::Backup;
 use crate::jobs::import::{
     Bar, CHUNK_RECORDS, Cause, ColumnNames, Format, Import, ImportError, Input, ReadOptions, Summary, import,
 };
@@ -20,11 +22,17 @@ Examples:
   cellar import wineries.csv --collection wineries
   cellar import places.geojson.gz --collection places --dry-run
   cellar import stations.csv --collection stations --id-column code --lat-column breite --lon-column laenge
+  cellar import AWSDynamoDB/01795417200000-a1b2c3d4 --table restored
   ogr2ogr -f GeoJSONSeq /vsistdout/ parks.shp | cellar import - --collection parks
 
 CSV needs a header with an id, a latitude (lat, latitude, y) and a longitude (lon, lng, long, longitude, x), in any \
 order; all other columns become properties. GeoJSON may be a FeatureCollection, a Feature per line, or a text \
 sequence; only Points are stored. Anything may be gzipped.
+
+The directory of an export of DynamoDB to S3, or of `cellar export --format dynamodb-json`, is restored: every data file \
+is compared with the manifest first, by MD5 and number of items, and nothing is stored if one differs. Each place goes \
+to its collection; with --collection, those of all others are skipped. So are density maps and checkpoints. The checksum \
+is the one that `cellar export` and `cellar verify` print for the same places.
 
 Every record is stored or rejected. Rejected ones are listed, a JSON object per line: the line of the input in which \
 the record begins, its id, the reason, and its first 500 characters. Of records with one id the last one counts; \
@@ -38,13 +46,14 @@ Exit codes: 0 all stored, 1 failed, 2 wrong usage, 3 finished, but some records 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct ImportArgs {
-    /// File to import; `-` is standard input
+    /// File to import, or directory of an export of DynamoDB; `-` is standard input
     #[arg(value_name = "FILE", env = "CELLAR_IMPORT_FILE")]
     pub file: PathBuf,
 
-    /// Collection to store into; created if it does not exist
+    /// Collection to store into, created if it does not exist; of an export of DynamoDB, the one to restore
+    /// [default there: all]
     #[arg(long, short, value_name = "NAME", env = "CELLAR_COLLECTION")]
-    pub collection: Collection,
+    pub collection: Option<Collection>,
 
     /// Format of the input [default: by the file's name, else by how it begins]
     #[arg(long, value_enum, env = "CELLAR_IMPORT_FORMAT")]
@@ -116,15 +125,21 @@ async fn execute(planned: (Import, Option<u64>), json: bool, store: &dyn Store) 
 
 /// What is to be done, and the length of the input if it has one.
 fn plan(args: ImportArgs) -> Result<(Import, Option<u64>), CliError> {
+    let restores = args.file.is_dir() || args.format == Some(Format::DynamodbJson);
+    if args.collection.is_none() && !restores {
+        return Err(
+            CliError::usage("it is not said where the places belong").hint("name it with --collection NAME")
+        );
+    }
     let (input, total_bytes) = if args.file == Path::new("-") {
         (Input::Stream(Box::new(io::stdin())), None)
     } else {
         let file = std::fs::metadata(&args.file).map_err(|error| cannot_open(&args.file, &error))?;
         if file.is_dir() {
-            return Err(CliError::failure(format!("{} is a directory", args.file.display()))
-                .hint("name the file to import"));
-        }
-        if file.is_file() {
+            let backup = open_backup(&args.file)?;
+            let bytes = backup.bytes();
+            (Input::Backup(backup), Some(bytes))
+        } else if file.is_file() {
             (Input::File(args.file), Some(file.len()))
         } else {
             // A pipe with a name, such as a shell's `<(…)`: it can be read only once.
@@ -133,12 +148,14 @@ fn plan(args: ImportArgs) -> Result<(Import, Option<u64>), CliError> {
         }
     };
     let job = Import {
-        collection: args.collection,
+        // What an export holds of it decides whether a collection is created.
+        collection: args.collection.clone().filter(|_| !restores),
         input,
         options: ReadOptions {
             format: args.format,
             columns: ColumnNames { id: args.id_column, lat: args.lat_column, lon: args.lon_column },
             delimiter: args.delimiter,
+            only: args.collection,
         },
         rejects: args.rejects,
         dry_run: args.dry_run,
@@ -146,6 +163,19 @@ fn plan(args: ImportArgs) -> Result<(Import, Option<u64>), CliError> {
         chunk_records: CHUNK_RECORDS,
     };
     Ok((job, total_bytes))
+}
+
+/// Compares the files of an export with its manifest.
+fn open_backup(directory: &Path) -> Result<Backup, CliError> {
+    let template = "{bar:32} {bytes} of {total_bytes} compared with the manifest, {eta} left";
+    let style = ProgressStyle::with_template(template).expect("the template is valid");
+    let bar = ProgressBar::new(0).with_style(style);
+    let opened = Backup::open(directory, |read_bytes, total_bytes| {
+        bar.set_length(total_bytes);
+        bar.set_position(read_bytes);
+    });
+    bar.finish_and_clear();
+    opened.map_err(|error| CliError::failure(error.to_string()))
 }
 
 fn cannot_open(path: &Path, error: &io::Error) -> CliError {
@@ -166,6 +196,9 @@ fn explain(error: &ImportError) -> CliError {
     let hint = match (&error.cause, error.resumable) {
         (Cause::RejectsAreInput { .. }, _) => {
             return CliError::usage(error.to_string()).hint("choose another with --rejects");
+        }
+        (Cause::NoCollection, _) => {
+            return CliError::usage(error.to_string()).hint("use --collection NAME");
         }
         (Cause::Input { .. }, false) if error.done == 0 => return failure,
         (Cause::Input { .. }, true) => "mend the input after that and run the same command again to go on",
@@ -200,8 +233,7 @@ mod tests {
         let args = parse(&["a.csv", "-c", "wineries", "--delimiter", "\\t", "--dry-run"]).unwrap();
         assert_eq!((args.delimiter, args.dry_run, args.json), (b'\t', true, false));
         for wrong in [
-            &["a.csv"][..],
-            &["a.csv", "-c", "Wineries"],
+            &["a.csv", "-c", "Wineries"][..],
             &["a.csv", "-c", "w", "--delimiter", "ab"],
             &["a.csv", "-c", "w", "--format", "shp"],
         ] {
@@ -224,7 +256,13 @@ mod tests {
         let error = plan(parse(&["no/such.csv", "-c", "w"]).unwrap()).err().unwrap();
         assert!(error.to_string().starts_with("cannot open no/such.csv: "), "{error}");
         let error = plan(parse(&["/", "-c", "w"]).unwrap()).err().unwrap();
-        assert_eq!(error.to_string(), "/ is a directory; name the file to import");
+        assert!(
+            error.to_string().starts_with("/ is a directory without a manifest-summary.json; name"),
+            "{error}"
+        );
+        let error = plan(parse(&["Cargo.toml"]).unwrap()).err().unwrap();
+        assert_eq!(error.code, code::USAGE);
+        assert!(error.to_string().ends_with("name it with --collection NAME"), "{error}");
     }
 
     #[test]

@@ -96,6 +96,7 @@ fn style() -> ProgressStyle {
 fn text(report: &Report) -> String {
     let mut lines = vec![
         format!("places            {:>12}", report.places),
+        format!("checksum      {:>16}", report.checksum.to_string()),
         format!("searches compared {:>12}", report.searches),
         format!("results compared  {:>12}", report.results),
         format!("differences       {:>12}", report.differences),

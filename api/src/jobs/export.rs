@@ -13,6 +13,7 @@ use geo_index::Collection;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use crate::jobs::checksum::Checksum;
 use crate::jobs::import::Progress;
 use crate::store::{Store, StoreError};
 
@@ -60,6 +61,15 @@ impl ExportFormat {
     }
 }
 
+/// What an export wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Places.
+    pub places: u64,
+    /// Checksum of them.
+    pub checksum: Checksum,
+}
+
 /// Why an export stopped.
 #[derive(Debug, Error)]
 pub enum ExportError {
@@ -79,41 +89,42 @@ pub enum ExportError {
     },
 }
 
-/// Writes a collection and returns how many places it has. They come in no order.
+/// Writes a collection. Its places come in no order.
 pub async fn export(
     store: &dyn Store,
     collection: &Collection,
     format: ExportFormat,
     out: &mut dyn Write,
     progress: &dyn Progress,
-) -> Result<u64, ExportError> {
+) -> Result<Exported, ExportError> {
     if store.collection(collection).await?.is_none() {
         return Err(ExportError::NoCollection(collection.clone()));
     }
     let fault = |error| ExportError::Output { name: "the output".into(), error };
-    let (mut places, mut bytes) = (0, 0);
+    let (mut exported, mut bytes) = (Exported::default(), 0);
     let mut from = None;
     out.write_all(format.opening()).map_err(fault)?;
     loop {
         let part = store.scan(collection, from).await?;
         for place in &part.places {
-            if places > 0 {
+            if exported.places > 0 {
                 out.write_all(format.between()).map_err(fault)?;
             }
             let feature = place.feature();
             out.write_all(feature.as_bytes()).map_err(fault)?;
-            places += 1;
+            exported.places += 1;
+            exported.checksum.add(collection, place);
             bytes += feature.len() as u64;
         }
-        progress.position(bytes, places);
+        progress.position(bytes, exported.places);
         from = part.next;
         if from.is_none() {
             break;
         }
     }
-    out.write_all(format.closing(places == 0)).map_err(fault)?;
+    out.write_all(format.closing(exported.places == 0)).map_err(fault)?;
     out.flush().map_err(fault)?;
-    Ok(places)
+    Ok(exported)
 }
 
 /// Writes a collection to a file, gzipped if its name ends in `.gz`. An older file of the name is replaced.
@@ -123,20 +134,20 @@ pub async fn export_to_file(
     format: ExportFormat,
     path: &Path,
     progress: &dyn Progress,
-) -> Result<u64, ExportError> {
+) -> Result<Exported, ExportError> {
     let fault = |error| ExportError::Output { name: path.display().to_string(), error };
     let temporary = beside(path).map_err(fault)?;
     let file = BufWriter::new(temporary.reopen().map_err(fault)?);
-    let (places, file) = if is_gzip_name(path) {
+    let (exported, file) = if is_gzip_name(path) {
         let mut out = GzEncoder::new(file, Compression::default());
-        let places = export(store, collection, format, &mut out, progress).await?;
-        (places, out.finish().map_err(fault)?)
+        let exported = export(store, collection, format, &mut out, progress).await?;
+        (exported, out.finish().map_err(fault)?)
     } else {
         let mut out = file;
         (export(store, collection, format, &mut out, progress).await?, out)
     };
     finish(file, temporary, path).map_err(fault)?;
-    Ok(places)
+    Ok(exported)
 }
 
 fn finish(file: BufWriter<File>, temporary: NamedTempFile, path: &Path) -> io::Result<()> {

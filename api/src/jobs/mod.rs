@@ -1,6 +1,10 @@
 //! Work that runs beside requests: bulk reads and writes of whole collections.
 
 #[cfg(feature = "cli")]
+pub mod backup;
+#[cfg(feature = "cli")]
+pub mod checksum;
+#[cfg(feature = "cli")]
 pub mod edge_map;
 #[cfg(feature = "cli")]
 pub mod edge_plan;

@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+use crate::jobs::checksum::Checksum;
 use crate::pages::PageError;
 use crate::search::{Search, Work};
 use crate::store::{Store, StoreError};
@@ -33,6 +34,8 @@ pub struct Verify {
 pub struct Report {
     /// Places in the collection.
     pub places: usize,
+    /// Checksum of them.
+    pub checksum: Checksum,
     /// Searches that were compared; a search and each page of results behind it count as one.
     pub searches: usize,
     /// Places that all of them returned.
@@ -90,8 +93,8 @@ pub async fn verify(
     search: &Search,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Report, PageError> {
-    let known = read_all(&job.collection, store, &mut progress).await?;
-    let mut report = Report { places: known.len(), ..Report::default() };
+    let (known, checksum) = read_all(&job.collection, store, &mut progress).await?;
+    let mut report = Report { places: known.len(), checksum, ..Report::default() };
     let mut work = Work::default();
     let mut rng = ChaCha8Rng::seed_from_u64(job.seed);
     for number in 0..job.searches {
@@ -123,10 +126,11 @@ async fn read_all(
     collection: &Collection,
     store: &dyn Store,
     progress: &mut impl FnMut(usize, usize),
-) -> Result<Vec<Known>, StoreError> {
-    let (mut known, mut from) = (Vec::new(), None);
+) -> Result<(Vec<Known>, Checksum), StoreError> {
+    let (mut known, mut checksum, mut from) = (Vec::new(), Checksum::default(), None);
     loop {
         let part = store.scan(collection, from).await?;
+        part.places.iter().for_each(|place| checksum.add(collection, place));
         known.extend(part.places.into_iter().map(|place| Known {
             id: place.id.to_string(),
             position: place.position,
@@ -135,7 +139,7 @@ async fn read_all(
         progress(known.len(), 0);
         from = part.next;
         if from.is_none() {
-            return Ok(known);
+            return Ok((known, checksum));
         }
     }
 }

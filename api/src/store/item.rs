@@ -170,8 +170,12 @@ fn text(name: &str, value: String) -> (String, AttributeValue) {
 /// The shortest digits that read back as the same number; DynamoDB keeps 38. What is too small for its number
 /// type becomes 0: as a coordinate, that is less than an atom's width away.
 fn number(name: &str, value: f64) -> (String, AttributeValue) {
-    let value = if value.abs() < SMALLEST_NUMBER { 0.0 } else { value };
-    (name.to_owned(), AttributeValue::N(json_number(value)))
+    (name.to_owned(), AttributeValue::N(json_number(kept_number(value))))
+}
+
+/// The number as the table keeps it.
+pub(crate) fn kept_number(value: f64) -> f64 {
+    if value.abs() < SMALLEST_NUMBER { 0.0 } else { value }
 }
 
 fn checked(mut item: Item) -> Result<Item, StoreError> {

@@ -9,12 +9,15 @@
 //! | [`dynamo`] | the [`Store`] over the SDK, with `read` and `write` for what takes many requests |
 //! | [`table`] | names of the table's attributes, and its creation |
 //! | `item` | places, collections and notes as items |
+//! | `dynamo_json` | items as lines of DynamoDB's export to S3 |
 //! | `retry`, `failure` | the one layer of retries, and which errors it is for |
 //! | `journal` | what makes writes to the embedded engine durable |
 //! | `embedded` | a DynamoDB engine in our own process, for a data directory or in memory |
 
 pub mod config;
 pub mod dynamo;
+#[cfg(feature = "cli")]
+pub(crate) mod dynamo_json;
 #[cfg(feature = "cli")]
 pub mod embedded;
 pub(crate) mod failure;
@@ -35,6 +38,8 @@ pub use config::{DEFAULT_TABLE, SetupError, StoreConfig};
 pub use dynamo::DynamoStore;
 #[cfg(feature = "cli")]
 pub use embedded::{Embedded, EmbeddedError};
+#[cfg(feature = "cli")]
+pub(crate) use item::kept_number;
 
 use crate::place::Place;
 

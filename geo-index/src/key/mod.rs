@@ -143,19 +143,27 @@ pub mod registry {
     /// Partition of the index that lists the collections, in order of their names.
     pub const PARTITION: &str = "#collections";
 
+    const IMPORT: &str = "#import#";
+    const EDGE_MAP: &str = "#edge-map#";
+
     /// Base key of a collection's own item.
     pub fn base_key(collection: &Collection) -> String {
         format!("#collection#{collection}")
     }
 
-    /// Base key of an import's checkpoint.
-    pub fn checkpoint_key(collection: &Collection, input: &str) -> String {
-        format!("#import#{collection}#{input}")
+    /// Base key of an import's checkpoint; without a collection, of a restore of all of them.
+    pub fn checkpoint_key(collection: Option<&Collection>, input: &str) -> String {
+        format!("{IMPORT}{}#{input}", collection.map_or("", Collection::as_str))
     }
 
     /// Base key of a collection's density map.
     pub fn edge_map_key(collection: &Collection) -> String {
-        format!("#edge-map#{collection}")
+        format!("{EDGE_MAP}{collection}")
+    }
+
+    /// Whether a base key is of a note, which can be made again: a checkpoint or a density map.
+    pub fn is_note(key: &str) -> bool {
+        [IMPORT, EDGE_MAP].iter().any(|prefix| key.starts_with(prefix))
     }
 
     /// The collection that a base key of [`base_key`] names.

@@ -101,7 +101,7 @@ async fn parts_are_joined_even_when_some_are_empty() {
     let store = Parts { sizes: vec![0, 2, 0, 1, 0], fails: false };
     let mut out = Vec::new();
     let collection = "places".parse().unwrap();
-    let count = export(&store, &collection, ExportFormat::Geojson, &mut out, &Silent).await.unwrap();
+    let count = export(&store, &collection, ExportFormat::Geojson, &mut out, &Silent).await.unwrap().places;
     let whole: serde_json::Value = serde_json::from_slice(&out).unwrap();
     let ids: Vec<_> =
         whole["features"].as_array().unwrap().iter().map(|feature| feature["id"].as_str().unwrap()).collect();

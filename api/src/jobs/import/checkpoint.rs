@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::records::Mark;
+use crate::jobs::checksum::Checksum;
 use crate::store::{Store, StoreError};
 
 /// What a run has done up to a point.
@@ -17,6 +18,10 @@ pub(super) struct Counts {
     pub(super) stored: u64,
     pub(super) rejected: u64,
     pub(super) repeated: u64,
+    pub(super) collections: u64,
+    pub(super) skipped: u64,
+    /// Of the places stored.
+    pub(super) checksum: Checksum,
 }
 
 /// State of an import after a chunk. All before the mark is durable.
@@ -43,7 +48,7 @@ impl<'a> Keeper<'a> {
 
     /// Files of one name in different directories have different checkpoints. The path goes in as a hash, for keys
     /// are bounded and paths are not.
-    pub(super) fn of_file(store: &'a dyn Store, collection: &Collection, path: &Path) -> Self {
+    pub(super) fn of_file(store: &'a dyn Store, collection: Option<&Collection>, path: &Path) -> Self {
         let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let name: String = path.file_name().unwrap_or_default().to_string_lossy().chars().take(64).collect();
         let input = format!("{name}:{:016x}", xxh3_64(whole.as_os_str().as_encoded_bytes()));

@@ -1,6 +1,7 @@
 //! Which format an input is in: by its name, else by how it begins.
 
 use super::frame::{Collection, Csv, Framer, Lines, RECORD_SEPARATOR, Sequence};
+use crate::store::dynamo_json;
 
 /// How many bytes are looked at.
 pub(super) const SNIFF_BYTES: usize = 64 * 1024;
@@ -17,6 +18,8 @@ pub enum Format {
     Ndjson,
     /// A GeoJSON text sequence (RFC 8142).
     Geojsonseq,
+    /// An export of DynamoDB to S3: an item of the table in every line.
+    DynamodbJson,
 }
 
 impl Format {
@@ -41,6 +44,7 @@ impl Format {
         match text.first() {
             Some(&RECORD_SEPARATOR) => Some(Self::Geojsonseq),
             Some(b'{' | b'[') if first_line_is_a_feature(text) => Some(Self::Ndjson),
+            Some(b'{') if dynamo_json::is_line(first_line(text)) => Some(Self::DynamodbJson),
             Some(b'{' | b'[') => Some(Self::Geojson),
             _ => None,
         }
@@ -50,7 +54,8 @@ impl Format {
         match self {
             Self::Csv => Box::new(Csv::new(delimiter)),
             Self::Geojson => Box::new(Collection::new()),
-            Self::Ndjson => Box::new(Lines),
+            Self::Ndjson => Box::new(Lines::features()),
+            Self::DynamodbJson => Box::new(Lines::items()),
             Self::Geojsonseq => Box::new(Sequence),
         }
     }
@@ -62,8 +67,11 @@ fn first_line_is_a_feature(text: &[u8]) -> bool {
         #[serde(borrow, rename = "type")]
         kind: std::borrow::Cow<'a, str>,
     }
-    let line = text.split(|&b| b == b'\n').next().unwrap_or(text);
-    serde_json::from_slice(line).is_ok_and(|Typed { kind }| kind == "Feature")
+    serde_json::from_slice(first_line(text)).is_ok_and(|Typed { kind }| kind == "Feature")
+}
+
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|&b| b == b'\n').next().unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -91,6 +99,7 @@ mod tests {
             assert_eq!(Format::guess(name, b"{\n \"type\": \"Feature\"}"), Format::Geojson, "{name}");
             assert_eq!(Format::guess(name, feature), Format::Ndjson, "{name}");
             assert_eq!(Format::guess(name, b"\x1e{}"), Format::Geojsonseq, "{name}");
+            assert_eq!(Format::guess(name, b"{\"Item\":{}}\n"), Format::DynamodbJson, "{name}");
         }
         for (name, format) in [
             ("-", Format::Csv),

@@ -9,7 +9,8 @@
 //! Reading and parsing run on a thread of their own, so that the next chunk is parsed while this one is written.
 //!
 //! Invariants:
-//! - Every record is stored or listed in the rejects file with its line and the reason.
+//! - Every record is stored or listed in the rejects file with its line and the reason. An item of an export of
+//!   DynamoDB may also be counted as skipped: one of another collection, or a note.
 //! - A checkpoint is written after everything before it is durable. A run that is cut off anywhere and started again
 //!   ends as one clean run would: same places, every rejected record listed once. Records between the last
 //!   checkpoint and the cut are written again, which an upsert by id makes harmless.
@@ -50,8 +51,8 @@ pub const CHUNK_RECORDS: usize = 2_000;
 
 /// An import to be done.
 pub struct Import {
-    /// Where to; created if it does not exist.
-    pub collection: Collection,
+    /// Where to; created if it does not exist. `None` takes each item of an export of DynamoDB to its own.
+    pub collection: Option<Collection>,
     /// Where from.
     pub input: Input,
     /// How to read it.
@@ -70,9 +71,9 @@ impl Import {
     /// An import with default options.
     pub fn new(collection: Collection, input: Input) -> Self {
         Self {
-            collection,
+            options: ReadOptions { only: Some(collection.clone()), ..ReadOptions::default() },
+            collection: Some(collection),
             input,
-            options: ReadOptions::default(),
             rejects: None,
             dry_run: false,
             restart: false,
@@ -90,11 +91,13 @@ pub struct ReadOptions {
     pub columns: ColumnNames,
     /// What separates the cells of a CSV.
     pub delimiter: u8,
+    /// Of an export of DynamoDB, only items of this collection.
+    pub only: Option<Collection>,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { format: None, columns: ColumnNames::default(), delimiter: b',' }
+        Self { format: None, columns: ColumnNames::default(), delimiter: b',', only: None }
     }
 }
 
@@ -143,6 +146,9 @@ pub enum Cause {
         /// Why.
         error: std::io::Error,
     },
+    /// A place came, and it is not said where it belongs.
+    #[error("the input does not say of which collection its places are; name one")]
+    NoCollection,
     /// The rejects file is the input.
     #[error("{} is the input itself; the rejected records need another file", path.display())]
     RejectsAreInput {

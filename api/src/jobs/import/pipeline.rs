@@ -1,7 +1,10 @@
 //! Drives an import: what the reader hands on becomes durable, chunk after chunk.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use geo_index::Collection;
 
 use super::checkpoint::{Checkpoint, Counts, Keeper};
 use super::chunk::Chunk;
@@ -9,6 +12,7 @@ use super::frame::InputError;
 use super::reader::{Message, Reader};
 use super::rejects::{self, Rejects};
 use super::{Cause, Import, ImportError, Progress, Summary};
+use crate::jobs::checksum::Checksum;
 use crate::store::{CollectionInfo, Store};
 
 /// Imports; goes on after the last checkpoint if an earlier run of the same import was cut off.
@@ -52,6 +56,10 @@ struct Run<'a> {
     store: &'a dyn Store,
     progress: &'a dyn Progress,
     keeper: Keeper<'a>,
+    /// Of the places that do not say.
+    collection: Option<Collection>,
+    /// Collections that are known to be there.
+    known: HashSet<Collection>,
     dry: bool,
     rejects_path: Option<PathBuf>,
     rejects: Rejects,
@@ -62,7 +70,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn prepare(job: &mut Import, store: &'a dyn Store, progress: &'a dyn Progress) -> Self {
         let keeper = match job.input.path() {
-            Some(path) if !job.dry_run => Keeper::of_file(store, &job.collection, path),
+            Some(path) if !job.dry_run => Keeper::of_file(store, job.collection.as_ref(), path),
             _ => Keeper::none(store),
         };
         let default = (!job.dry_run).then(|| rejects::default_path(&job.input.name()));
@@ -70,6 +78,8 @@ impl<'a> Run<'a> {
             store,
             progress,
             keeper,
+            collection: job.collection.clone(),
+            known: HashSet::new(),
             dry: job.dry_run,
             rejects_path: job.rejects.take().or(default),
             rejects: Rejects::nowhere(),
@@ -88,14 +98,13 @@ impl<'a> Run<'a> {
         let Some(Message::Opened { resumed }) = reader.next().await else {
             return reader.outcome().map_err(Stop::Input);
         };
-        if !self.dry && self.store.collection(&job.collection).await?.is_none() {
-            let info = CollectionInfo { name: job.collection.clone(), title: None };
-            self.store.put_collection(&info).await?;
+        if let Some(collection) = job.collection.as_ref().filter(|_| !self.dry) {
+            self.ensure(collection).await?;
         }
         self.begin(earlier.is_some(), usable.filter(|_| resumed), job.restart).await?;
         while let Some(message) = reader.next().await {
             if let Message::Chunk(chunk) = message {
-                self.write(&job.collection, chunk).await?;
+                self.write(chunk).await?;
             }
         }
         reader.outcome().map_err(Stop::Input)?;
@@ -135,22 +144,51 @@ impl<'a> Run<'a> {
 
     /// Stores a chunk, lists what it rejects, and notes that both are done: in this order, each durable before
     /// the next begins.
-    async fn write(&mut self, collection: &geo_index::Collection, chunk: Chunk) -> Result<(), Cause> {
-        if !self.dry && !chunk.places.is_empty() {
-            self.store.put_many(collection, &chunk.places).await?;
-        }
+    async fn write(&mut self, chunk: Chunk) -> Result<(), Cause> {
+        let checksum = self.store(&chunk).await?;
         self.rejects.append(&chunk.rejects).map_err(|error| self.rejects_fault(error))?;
         let counts = Counts {
             read: self.counts.read + chunk.records(),
-            stored: self.counts.stored + chunk.places.len() as u64,
+            stored: self.counts.stored + chunk.stored(),
             rejected: self.counts.rejected + chunk.rejects.len() as u64,
             repeated: self.counts.repeated + chunk.repeated,
+            collections: self.counts.collections + chunk.collections.len() as u64,
+            skipped: self.counts.skipped + chunk.skipped,
+            checksum,
         };
         let rejects = self.rejects_path.as_deref().map(absolute).unwrap_or_default();
         let rejects_bytes = self.rejects.bytes();
         self.keeper.save(&Checkpoint { mark: chunk.mark, counts, rejects, rejects_bytes }).await?;
         self.counts = counts;
         self.progress.position(chunk.read_bytes, counts.read);
+        Ok(())
+    }
+
+    /// Stores what is to be stored; the checksum with it.
+    async fn store(&mut self, chunk: &Chunk) -> Result<Checksum, Cause> {
+        let mut checksum = self.counts.checksum;
+        for info in chunk.collections.iter().filter(|_| !self.dry) {
+            self.store.put_collection(info).await?;
+            self.known.insert(info.name.clone());
+        }
+        for (collection, places) in &chunk.places {
+            let collection =
+                collection.as_ref().or(self.collection.as_ref()).cloned().ok_or(Cause::NoCollection)?;
+            places.iter().for_each(|place| checksum.add(&collection, place));
+            if !self.dry {
+                self.ensure(&collection).await?;
+                self.store.put_many(&collection, places).await?;
+            }
+        }
+        Ok(checksum)
+    }
+
+    /// Creates a collection unless it is there.
+    async fn ensure(&mut self, collection: &Collection) -> Result<(), Cause> {
+        if self.known.insert(collection.clone()) && self.store.collection(collection).await?.is_none() {
+            let info = CollectionInfo { name: collection.clone(), title: None };
+            self.store.put_collection(&info).await?;
+        }
         Ok(())
     }
 

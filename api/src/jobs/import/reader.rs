@@ -32,10 +32,11 @@ impl Reader {
     /// Begins to read after the mark of an earlier run, or at the beginning.
     pub(super) fn start(
         input: Input,
-        options: ReadOptions,
+        mut options: ReadOptions,
         chunk_records: usize,
         resume: Option<Mark>,
     ) -> std::io::Result<Self> {
+        options.format = input.format().or(options.format);
         let (sender, messages) = mpsc::channel(CHUNKS_WAITING);
         let work =
             Work { input, options, chunk_records: chunk_records.max(1), read_bytes: Arc::default(), sender };
@@ -90,7 +91,7 @@ impl Work {
     }
 
     fn open(&mut self) -> Result<Records, InputError> {
-        let name = self.input.name();
-        Records::open(self.input.open(&self.read_bytes)?, &name, &self.options)
+        let (name, parts) = (self.input.name(), self.input.parts());
+        Records::open(self.input.open(&self.read_bytes)?, &name, parts, &self.options)
     }
 }

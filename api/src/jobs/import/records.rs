@@ -2,15 +2,19 @@
 
 use std::io::Read;
 
+use geo_index::Collection;
 use serde::{Deserialize, Serialize};
 
 use super::ReadOptions;
 use super::format::{Format, SNIFF_BYTES};
 use super::frame::{Frame, Framer, InputError};
+use super::source::Parts;
 use super::table::Table;
 use super::window::Window;
 use crate::geojson::{self, FeatureError, IdRule};
 use crate::place::Place;
+use crate::store::CollectionInfo;
+use crate::store::dynamo_json::{self, Entry};
 
 /// How much of a rejected record is listed, in characters.
 const LISTED_CHARS: usize = 500;
@@ -20,7 +24,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// A record that was not stored: a line of the rejects file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
-    /// Line of the input in which the record begins, from 1.
+    /// File in which it is, if the input is more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Line of the input, or of that file, in which the record begins, from 1.
     pub line: u64,
     /// Its id, if it could be told.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,23 +49,37 @@ pub(super) struct Mark {
     pub(super) hash: u64,
 }
 
+/// A record that can be used.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// A place; without a collection, it belongs to that of the import.
+    Place(Option<Collection>, Place),
+    /// A collection.
+    Collection(CollectionInfo),
+    /// Of another collection than the one that is wanted, or of use only where it was made.
+    Skipped,
+}
+
 pub(super) struct Records {
     window: Window,
     framer: Box<dyn Framer>,
     parser: Parser,
+    parts: Parts,
     count: u64,
 }
 
 enum Parser {
     Rows(Table),
     Features,
+    Items { only: Option<Collection> },
 }
 
 impl Records {
-    /// Begins to read. Faults of the whole input, such as a missing column, show here.
+    /// Begins to read an input that may be of several parts. Faults of the whole input, such as a missing column, show here.
     pub(super) fn open(
         reader: Box<dyn Read + Send>,
         name: &str,
+        parts: Parts,
         options: &ReadOptions,
     ) -> Result<Self, InputError> {
         let mut window = Window::new(reader, &format!("{options:?}"));
@@ -75,24 +96,32 @@ impl Records {
         let parser = match format {
             Format::Csv => Parser::Rows(header(&mut window, framer.as_mut(), options)?),
             Format::Geojson | Format::Ndjson | Format::Geojsonseq => Parser::Features,
+            Format::DynamodbJson => Parser::Items { only: options.only.clone() },
         };
-        Ok(Self { window, framer, parser, count: 0 })
+        Ok(Self { window, framer, parser, parts, count: 0 })
     }
 
-    /// The next record, as a place or as a line of the rejects file; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Result<Place, Reject>>, InputError> {
+    /// The next record, or its line of the rejects file; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Result<Record, Reject>>, InputError> {
+        let read = self.read()?;
+        Ok(read.map(|record| record.map_err(|reject| self.parts.locate(reject))))
+    }
+
+    fn read(&mut self) -> Result<Option<Result<Record, Reject>>, InputError> {
         let Some(frame) = self.framer.next(&mut self.window)? else { return Ok(None) };
         self.count += 1;
         let (line, text, bytes) = match frame {
             Frame::Record { line, text, bytes } => (line, text, bytes),
             Frame::Broken { line, excerpt, reason } => {
-                return Ok(Some(Err(Reject { line, id: None, reason, record: listed(&excerpt) })));
+                let record = listed(&excerpt);
+                return Ok(Some(Err(Reject { file: None, line, id: None, reason, record })));
             }
         };
         let record = &self.window.unread()[text];
         let read = match &self.parser {
-            Parser::Rows(table) => row(table, line, record),
-            Parser::Features => self.feature(line, record)?,
+            Parser::Rows(table) => row(table, line, record).map(|place| Record::Place(None, place)),
+            Parser::Features => self.feature(line, record)?.map(|place| Record::Place(None, place)),
+            Parser::Items { only } => item(only.as_ref(), line, record),
         };
         self.window.consume(bytes);
         Ok(Some(read))
@@ -115,7 +144,7 @@ impl Records {
     }
 
     fn feature(&self, line: u64, record: &[u8]) -> Result<Result<Place, Reject>, InputError> {
-        let reject = |id, reason| Reject { line, id, reason, record: listed(record) };
+        let reject = |id, reason| Reject { file: None, line, id, reason, record: listed(record) };
         let Ok(text) = std::str::from_utf8(record) else {
             return Ok(Err(reject(None, "not UTF-8".into())));
         };
@@ -131,10 +160,22 @@ impl Records {
 
 fn row(table: &Table, line: u64, record: &[u8]) -> Result<Place, Reject> {
     table.place(record).map_err(|error| Reject {
+        file: None,
         line,
         id: table.id_of(&String::from_utf8_lossy(record)),
         reason: error.to_string(),
         record: listed(record),
+    })
+}
+
+fn item(only: Option<&Collection>, line: u64, record: &[u8]) -> Result<Record, Reject> {
+    let reject = |id, reason| Reject { file: None, line, id, reason, record: listed(record) };
+    let text = std::str::from_utf8(record).map_err(|_| reject(None, "not UTF-8".into()))?;
+    let wanted = |collection: &Collection| only.is_none_or(|only| only == collection);
+    Ok(match dynamo_json::parse(text).map_err(|error| reject(error.key, error.reason))? {
+        Entry::Place(collection, place) if wanted(&collection) => Record::Place(Some(collection), place),
+        Entry::Collection(info) if wanted(&info.name) => Record::Collection(info),
+        Entry::Place(..) | Entry::Collection(_) | Entry::Note => Record::Skipped,
     })
 }
 

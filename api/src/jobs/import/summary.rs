@@ -8,9 +8,10 @@ use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
 use super::checkpoint::Counts;
+use crate::jobs::checksum::Checksum;
 use crate::jobs::grouped;
 
-/// What an import did. `read` = `stored` + `rejected` + `repeated`; all four include the records of earlier runs
+/// What an import did. `read` = `stored` + `rejected` + `repeated` + `collections` + `skipped`; all include the records of earlier runs
 /// of the same import that was cut off.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -23,6 +24,13 @@ pub struct Summary {
     /// Records that were passed over because a later one within the same 2,000 has the same id. Beyond that an id that
     /// comes again replaces the place stored before, and both count as stored.
     pub repeated: u64,
+    /// Items of an export of DynamoDB that are collections.
+    pub collections: u64,
+    /// Items of an export of DynamoDB that are of other collections than the one asked for, or neither places nor
+    /// collections.
+    pub skipped: u64,
+    /// Checksum of the places stored; that of the collection if it was empty before and no id came again.
+    pub checksum: Checksum,
     /// Records that an earlier run had done; `None` if this one began at the beginning.
     pub resumed_from: Option<u64>,
     /// How long this run took.
@@ -44,6 +52,9 @@ impl Summary {
             stored: counts.stored,
             rejected: counts.rejected,
             repeated: counts.repeated,
+            collections: counts.collections,
+            skipped: counts.skipped,
+            checksum: counts.checksum,
             resumed_from,
             seconds,
             rows_per_second: if seconds > 0.0 { rows as f64 / seconds } else { 0.0 },
@@ -61,6 +72,12 @@ impl Summary {
         table.add_row([stored.into(), grouped(self.stored)]);
         table.add_row(["rejected".into(), grouped(self.rejected)]);
         table.add_row(["repeated".into(), grouped(self.repeated)]);
+        for (name, count) in [("collections", self.collections), ("skipped", self.skipped)] {
+            if count > 0 {
+                table.add_row([name.into(), grouped(count)]);
+            }
+        }
+        table.add_row(["checksum".into(), self.checksum.to_string()]);
         if let Some(records) = self.resumed_from {
             table.add_row(["done before".into(), grouped(records)]);
         }
@@ -79,11 +96,12 @@ mod tests {
 
     #[test]
     fn the_rate_is_that_of_this_run() {
-        let counts = Counts { read: 5000, stored: 4900, rejected: 90, repeated: 10 };
+        let counts =
+            Counts { read: 5000, stored: 4900, rejected: 90, repeated: 7, skipped: 3, ..Counts::default() };
         let summary = Summary::new(counts, Some(3000), Duration::from_secs(4));
         assert!((summary.rows_per_second - 500.0).abs() < 1e-9);
         let table = summary.table();
-        for text in ["5,000", "4,900", "done before", "3,000", "500 rows/s"] {
+        for text in ["5,000", "4,900", "skipped", "0000000000000000", "done before", "3,000", "500 rows/s"] {
             assert!(table.contains(text), "{text} in\n{table}");
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ReadOptions;
 use super::frame::InputError;
-use super::records::{Records, Reject};
+use super::records::{Record, Records, Reject};
 use super::source::Input;
 use crate::place::Place;
 
@@ -15,9 +15,14 @@ pub fn read_whole(
     mut each: impl FnMut(Result<Place, Reject>),
 ) -> Result<(), InputError> {
     let name = input.name();
-    let mut records = Records::open(input.open(&Arc::default())?, &name, options)?;
+    let parts = input.parts();
+    let mut records = Records::open(input.open(&Arc::default())?, &name, parts, options)?;
     while let Some(record) = records.next()? {
-        each(record);
+        match record {
+            Ok(Record::Place(_, place)) => each(Ok(place)),
+            Ok(Record::Collection(_) | Record::Skipped) => {}
+            Err(reject) => each(Err(reject)),
+        }
     }
     Ok(())
 }

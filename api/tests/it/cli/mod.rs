@@ -1,5 +1,6 @@
 //! The real `cellar`, as a process: what it prints, how it ends, and what other processes find of its work.
 
+mod backup;
 mod cached;
 mod demo;
 mod edge;

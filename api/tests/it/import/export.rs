@@ -35,7 +35,7 @@ async fn an_export_imports_as_the_same_places() {
             let path = directory.path().join(name);
             let format = ExportFormat::of_name(&path);
             let count = export_to_file(&store, &collection(), format, &path, &Silent).await.unwrap();
-            assert_eq!(count, features.len() as u64);
+            assert_eq!(count.places, features.len() as u64);
             let bytes = std::fs::read(&path).unwrap();
             assert_eq!(bytes.starts_with(&[0x1f, 0x8b]), name.contains(".gz"));
             assert_eq!(imported(name, bytes).await.0, store.places(), "{name}");

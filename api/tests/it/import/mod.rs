@@ -6,6 +6,7 @@ mod data;
 mod export;
 mod memory;
 mod random;
+mod restore;
 mod resume;
 
 use std::collections::BTreeMap;

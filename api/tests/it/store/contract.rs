@@ -242,7 +242,7 @@ async fn collections_are_listed_by_name() {
 #[tokio::test]
 async fn notes_are_kept_apart() {
     let store = fresh_store().await;
-    let key = geo_index::key::registry::checkpoint_key(&collection("a"), "input.csv");
+    let key = geo_index::key::registry::checkpoint_key(Some(&collection("a")), "input.csv");
     assert_eq!(store.note(&key).await.unwrap(), None);
     store.put_note(&key, Some("line 7")).await.unwrap();
     store.put_note(&key, Some("")).await.unwrap();

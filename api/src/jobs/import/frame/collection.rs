@@ -116,7 +116,7 @@ fn feature(window: &mut Window) -> Result<Frame, InputError> {
     if let Some(end) = value_end(window, MAX_RECORD_BYTES)? {
         return Ok(Frame::Record { line: window.line(), text: 0..end, bytes: end });
     }
-    let frame = Frame::too_long(window);
+    let frame = Frame::too_long(window, MAX_RECORD_BYTES);
     skip_value(window)?;
     Ok(frame)
 }

@@ -3,7 +3,22 @@
 use super::{Frame, Framer, InputError, MAX_RECORD_BYTES, trimmed};
 use crate::jobs::import::window::Window;
 
-pub(in super::super) struct Lines;
+/// Longest line of an export of DynamoDB: an item of 400 KB whose every character is escaped as six.
+const MAX_ITEM_LINE_BYTES: usize = 6 * 400 * 1024;
+
+pub(in super::super) struct Lines {
+    max_bytes: usize,
+}
+
+impl Lines {
+    pub(in super::super) const fn features() -> Self {
+        Self { max_bytes: MAX_RECORD_BYTES }
+    }
+
+    pub(in super::super) const fn items() -> Self {
+        Self { max_bytes: MAX_ITEM_LINE_BYTES }
+    }
+}
 
 impl Framer for Lines {
     fn next(&mut self, window: &mut Window) -> Result<Option<Frame>, InputError> {
@@ -11,8 +26,8 @@ impl Framer for Lines {
         if window.peek()?.is_none() {
             return Ok(None);
         }
-        let Some(end) = window.find(b'\n', MAX_RECORD_BYTES)? else {
-            let frame = Frame::too_long(window);
+        let Some(end) = window.find(b'\n', self.max_bytes)? else {
+            let frame = Frame::too_long(window, self.max_bytes);
             window.skip_through(b'\n')?;
             return Ok(Some(frame));
         };

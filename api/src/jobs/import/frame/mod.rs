@@ -81,8 +81,8 @@ impl Frame {
         Self::Broken { line: window.line(), excerpt: window.unread()[..bytes].to_vec(), reason }
     }
 
-    fn too_long(window: &Window) -> Self {
-        let reason = format!("the record is longer than {MAX_RECORD_BYTES} bytes");
+    fn too_long(window: &Window, max_bytes: usize) -> Self {
+        let reason = format!("the record is longer than {max_bytes} bytes");
         Self::broken(window, EXCERPT_BYTES, reason)
     }
 }

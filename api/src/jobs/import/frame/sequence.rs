@@ -14,7 +14,7 @@ impl Framer for Sequence {
             return Ok(None);
         }
         let Some(end) = window.find(RECORD_SEPARATOR, MAX_RECORD_BYTES)? else {
-            let frame = Frame::too_long(window);
+            let frame = Frame::too_long(window, MAX_RECORD_BYTES);
             window.skip_through(RECORD_SEPARATOR)?;
             return Ok(Some(frame));
         };

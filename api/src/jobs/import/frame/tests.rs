@@ -38,12 +38,12 @@ fn line(number: u64, text: &str) -> (u64, String) {
 fn lines_are_records_unless_blank_or_too_long() {
     let long = "x".repeat(MAX_RECORD_BYTES + 1);
     let input = format!("\n {{1}} \r\n\t\n{long}\n{{2}}");
-    let found = texts(&mut Lines, &input);
+    let found = texts(&mut Lines::features(), &input);
     assert_eq!((&found[0], &found[2]), (&line(2, "{1}"), &line(5, "{2}")));
     assert_eq!(found[1], line(4, "broken: the record is longer than 65536 bytes"));
     assert_eq!(found.len(), 3);
     let longest = "x".repeat(MAX_RECORD_BYTES);
-    assert_eq!(texts(&mut Lines, &longest), [line(1, &longest)]);
+    assert_eq!(texts(&mut Lines::features(), &longest), [line(1, &longest)]);
 }
 
 #[test]
@@ -135,7 +135,7 @@ impl Read for Endless {
 fn memory_stays_bounded_whatever_a_record_weighs() {
     const LENGTH_BYTES: usize = 8 * 1024 * 1024;
     let begun: [(Box<dyn Framer>, &'static [u8]); 5] = [
-        (Box::new(Lines), b"{\"a\":\""),
+        (Box::new(Lines::features()), b"{\"a\":\""),
         (Box::new(Sequence), b"\x1e{\"a\":\""),
         (Box::new(Csv::new(b',')), b"a,b,"),
         (Box::new(Collection::new()), b"{\"features\":[{\"a\":\""),

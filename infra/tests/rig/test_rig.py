@@ -10,20 +10,50 @@ from cellar_infra.local.processes import until
 from cellar_infra.local.rig import COLLECTION, Rig
 
 
+def two_regions(**more):
+    return Rig(["eu-west-1", "us-east-1"], os.environ["CELLAR_PROGRAM"], check_interval_s=0.3, timeout_s=30, **more)
+
+
 @pytest.fixture
 def rig():
-    with Rig(["eu-west-1", "us-east-1"], os.environ["CELLAR_PROGRAM"], check_interval_s=0.3, timeout_s=30) as rig:
+    with two_regions() as rig:
         yield rig
 
 
-def test_a_killed_region_costs_no_read_and_no_acknowledged_write(rig):
-    report = drill(rig, how="kill", per_second=20, seconds=12, fail_at_s=3, recover_at_s=6)
+@pytest.fixture
+def rig_apart():
+    with two_regions(apart=True) as rig:
+        yield rig
+
+
+def short(rig, how):
+    """A drill of twelve seconds; what holds of each."""
+    report = drill(rig, how=how, per_second=20, seconds=12, fail_at_s=3, recover_at_s=6, shared=3)
     assert report.requests == 240
     assert report.reads_failed == 0
     assert report.acknowledged > 0
-    assert report.lost == []
+    assert (report.lost, report.overtaken) == ([], [])
+    return report
+
+
+def test_a_killed_region_costs_no_read_and_no_acknowledged_write(rig):
+    report = short(rig, "kill")
     assert report.taken_out_s is not None
     assert report.taken_in_s > report.taken_out_s
+
+
+def test_a_region_that_says_it_is_ill_is_left_and_answers_to_the_last(rig_apart):
+    report = short(rig_apart, "force-fail")
+    assert report.writes_failed == 0
+    assert report.taken_out_s is not None
+
+
+def test_a_table_that_is_silent_costs_no_read_and_no_acknowledged_write(rig_apart):
+    short(rig_apart, "table")
+
+
+def test_a_partition_costs_nothing_but_freshness(rig):
+    assert short(rig, "partition").writes_failed == 0
 
 
 def test_a_healthy_answer_holds_the_text_that_route_53_looks_for(rig):

@@ -1,11 +1,12 @@
 """Two regions, real programs: one fails under load and comes back. Nothing here depends on being quick."""
 
 import os
+import time
 
 import pytest
 
 from cellar_infra.checks import load
-from cellar_infra.local.drill import drill
+from cellar_infra.local.drill import collection_is_in, drill
 from cellar_infra.local.processes import until
 from cellar_infra.local.rig import COLLECTION, Rig
 
@@ -61,20 +62,40 @@ def test_a_healthy_answer_holds_the_text_that_route_53_looks_for(rig):
     assert check["SearchString"].encode() in rig.regions[0].body(check["ResourcePath"])
 
 
+PATH = f"/v1/collections/{COLLECTION}/items/p-1"
+
+
+def feature(name):
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [2.35, 48.85]},
+        "properties": {"name": name},
+    }
+
+
+def all_have(rig, name):
+    for region in rig.regions:
+        until(f"{name} in {region.name}", lambda region=region: f'"{name}"'.encode() in region.body(PATH))
+
+
 def test_writes_meet_in_both_regions_and_the_last_one_stays(rig):
     europe, america = rig.regions
-    path = f"/v1/collections/{COLLECTION}/items/p-1"
-    until("replication of the collection", lambda: america.status(f"/v1/collections/{COLLECTION}") == 200)
+    until("replication of the collection", lambda: collection_is_in(america))
+    assert europe.put(PATH, feature("europe")) == 201
+    until("the write in America", lambda: america.status(PATH) == 200)
+    assert america.put(PATH, feature("america")) == 200
+    all_have(rig, "america")
 
-    def feature(name):
-        return {
-            "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [2.35, 48.85]},
-            "properties": {"name": name},
-        }
 
-    assert europe.put(path, feature("europe")) == 201
-    until("the write in America", lambda: america.status(path) == 200)
-    assert america.put(path, feature("america")) == 200
-    for region in rig.regions:
-        until(f"the last write in {region.name}", lambda region=region: b'"america"' in region.body(path))
+def test_after_a_partition_the_later_of_two_writes_stays(rig):
+    europe, america = rig.regions
+    until("replication of the collection", lambda: collection_is_in(america))
+    rig.fail(america, "partition")
+    assert america.put(PATH, feature("earlier")) == 201
+    # Order is by whole seconds.
+    second = int(time.time())
+    until("the next second", lambda: int(time.time()) > second)
+    assert europe.put(PATH, feature("later")) == 201
+    assert b'"earlier"' in america.body(PATH)
+    rig.recover(america, "partition")
+    all_have(rig, "later")

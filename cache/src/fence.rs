@@ -6,15 +6,20 @@
 //!
 //! Invariant: admitting a value and invalidating its key exclude each other, each with what is done to the memory
 //! tier inside.
+//!
+//! Stripes are made in blocks when a key first needs one: to fill all of them takes milliseconds, and a process that is
+//! started to answer one request has none to spare.
 
 use std::hash::{BuildHasher as _, Hash};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::quality::RandomState;
 
-/// The key's hash picks one: 8 MB in all, so that among thousands of keys that change at a time few others are met.
-const STRIPES: usize = 1 << 18;
+/// The key's hash picks a block and a stripe in it: 2^18 stripes, 6 MB in all, so that among thousands of keys that change
+/// at a time few others are met.
+const BLOCKS: usize = 1 << 10;
+const STRIPES_OF_A_BLOCK: usize = 1 << 8;
 
 /// A point in the order of invalidations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,20 +33,22 @@ struct Stripe {
     settles: u64,
 }
 
+type Block = Box<[Mutex<Stripe>]>;
+
 /// The fence of all keys.
 #[derive(Debug)]
 pub(crate) struct Fence {
     last: AtomicU64,
     /// Loads that began before this are not kept, whatever their key.
     floor: AtomicU64,
-    stripes: Box<[Mutex<Stripe>]>,
+    blocks: Box<[OnceLock<Block>]>,
     hasher: RandomState,
 }
 
 impl Default for Fence {
     fn default() -> Self {
-        let stripes = (0..STRIPES).map(|_| Mutex::default()).collect();
-        Self { last: AtomicU64::new(0), floor: AtomicU64::new(0), stripes, hasher: RandomState::default() }
+        let blocks = (0..BLOCKS).map(|_| OnceLock::new()).collect();
+        Self { last: AtomicU64::new(0), floor: AtomicU64::new(0), blocks, hasher: RandomState::default() }
     }
 }
 
@@ -69,6 +76,8 @@ impl Fence {
     /// until when the key settles. Tells whether it was kept.
     pub(crate) fn admit<K: Hash>(&self, key: &K, begun: Begun, keep: impl FnOnce(u64)) -> bool {
         let stripe = self.stripe(key);
+        // Either `raise` sees the block of this stripe, or its floor is seen here.
+        fence(Ordering::SeqCst);
         let admitted = stripe.last <= begun.0 && self.floor.load(Ordering::SeqCst) <= begun.0;
         if admitted {
             keep(stripe.settles);
@@ -85,16 +94,19 @@ impl Fence {
     pub(crate) fn raise(&self, clear: impl FnOnce()) {
         let now = self.last.fetch_add(1, Ordering::SeqCst) + 1;
         self.floor.fetch_max(now, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         // Whoever was admitted before the floor rose is done when its stripe can be locked.
-        for stripe in &self.stripes {
+        for stripe in self.blocks.iter().filter_map(OnceLock::get).flatten() {
             drop(stripe.lock());
         }
         clear();
     }
 
     fn stripe<K: Hash>(&self, key: &K) -> MutexGuard<'_, Stripe> {
-        let at = self.hasher.hash_one(key) as usize % STRIPES;
-        self.stripes[at].lock().unwrap_or_else(PoisonError::into_inner)
+        let hash = self.hasher.hash_one(key) as usize;
+        let block = self.blocks[hash % BLOCKS]
+            .get_or_init(|| (0..STRIPES_OF_A_BLOCK).map(|_| Mutex::default()).collect());
+        block[hash / BLOCKS % STRIPES_OF_A_BLOCK].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,6 +132,18 @@ mod tests {
         fence.raise(|| ());
         assert!(!fence.holds(&"a", before));
         assert!(fence.holds(&"a", fence.begin()));
+    }
+
+    #[test]
+    fn stripes_are_made_when_they_are_needed() {
+        let fence = Fence::default();
+        let made = |fence: &Fence| fence.blocks.iter().filter(|block| block.get().is_some()).count();
+        assert_eq!(made(&fence), 0);
+        let before = fence.begin();
+        fence.raise(|| ());
+        assert_eq!(made(&fence), 0);
+        assert!(!fence.holds(&"a", before), "a floor counts for blocks that are made after it");
+        assert_eq!(made(&fence), 1);
     }
 
     #[test]

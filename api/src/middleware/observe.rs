@@ -139,6 +139,9 @@ fn server_timing(timing: &SearchTiming) -> String {
         work.tree.pages,
         work.cost.queries
     );
+    if work.cost.queries > 0 {
+        let _ = write!(value, ", read-units;desc=\"{}\"", work.cost.read_units);
+    }
     status::server_timing(&work.trace, &mut value);
     value
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::arrivals::{Arrival, Arrivals};
 use super::simulate::{Outcome, Simulation};
 use super::starts::StartTimes;
-use super::times::Times;
+use super::times::{Summary, Times};
 use crate::lambda::{CpuShare, Fleet, Function, Invocation, InvokeError, Limits};
 
 /// What a warmer sends.
@@ -48,6 +48,8 @@ pub struct LoadReport {
     /// How much later than planned requests were sent, in milliseconds: 99 of 100 less than this. What exceeds the
     /// latencies shows a machine that could not keep the rate.
     pub send_delay_p99_ms: f64,
+    /// From handing requests to the fleet to their answers: the latency without the delay of sending.
+    pub answer: Option<Summary>,
     /// Environments busy on average by Little's law: the planned rate times the mean times that were measured one by
     /// one, with the share of cold starts that was measured here.
     pub little_busy_mean: f64,
@@ -86,6 +88,7 @@ impl Load {
             idle: self.limits.idle,
             provisioned: self.limits.provisioned,
             cpu: fleet.cpu(),
+            answer: answers(&done).summary(),
             send_delay_p99_ms: delays.quantile(0.99).as_secs_f64() * 1_000.0,
             little_busy_mean: little(&self.arrivals, measured.cold_share, times),
             measured,
@@ -122,6 +125,11 @@ impl Load {
             latency: latencies.collect::<Times>().summary(),
         }
     }
+}
+
+fn answers(done: &[Done]) -> Times {
+    let requests = done.iter().filter(|done| !done.is_ping);
+    requests.filter_map(|done| done.outcome.as_ref().ok()).map(|answered| answered.total).collect()
 }
 
 /// Environments busy on average: rate times mean time. Pings take an environment as well.

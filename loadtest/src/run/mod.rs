@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`settings`] | what a run is to do |
 //! | [`placement`] | which region a user is sent to |
-//! | [`planner`](mod@planner) | a thread that thinks requests up ahead of time |
-//! | [`alarm`] | waking up on time |
+//! | `planner` | a thread that thinks requests up ahead of time |
+//! | `alarm` | waking up on time |
 //! | `worker` | threads that send what is due |
 //! | `request`, `url`, `paging` | one request of a user, as one exchange |
 //! | `cells`, `coding` | the same through the client of cell answers, which may take several |

@@ -58,6 +58,7 @@ impl Worker {
     /// As a task of its own: waking what a runtime blocks on costs a system call each time, waking a task does not.
     async fn work_apart(this: &Arc<Self>, jobs: Receiver<Vec<Job>>) -> io::Result<()> {
         let worker = Arc::clone(this);
+        tokio::spawn(keep_a_timer());
         tokio::spawn(async move { worker.work(jobs).await })
             .await
             .unwrap_or_else(|error| Err(io::Error::other(error)))
@@ -118,6 +119,14 @@ impl Worker {
                 break;
             }
         }
+    }
+}
+
+/// Keeps a timer pending that is due before all time limits: setting the only or the next timer costs the runtime a system call.
+async fn keep_a_timer() {
+    const OFTEN: Duration = Duration::from_millis(50);
+    loop {
+        tokio::time::sleep(OFTEN).await;
     }
 }
 

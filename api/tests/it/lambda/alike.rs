@@ -16,7 +16,10 @@ const OWN: [&str; 4] = ["date", "server-timing", "cache-status", "content-length
 const NEARBY: &str = "/v1/collections/wineries/nearby";
 const ITEM: &str = "/v1/collections/wineries/items/w-001";
 
-fn cases() -> Vec<(&'static str, String, &'static [(&'static str, &'static str)], String)> {
+type Headers = &'static [(&'static str, &'static str)];
+
+/// Methods, URLs, headers and bodies.
+fn cases() -> Vec<(&'static str, String, Headers, String)> {
     let reads = [
         "/".to_owned(),
         "/live".to_owned(),
@@ -47,15 +50,15 @@ fn cases() -> Vec<(&'static str, String, &'static [(&'static str, &'static str)]
         "/events".to_owned(),
         "/nope".to_owned(),
     ];
-    let plain: &[(&str, &str)] = &[];
-    let coded: &[(&str, &str)] = &[("accept-encoding", "br, gzip")];
+    let plain: Headers = &[];
+    let coded: Headers = &[("accept-encoding", "br, gzip")];
     let mut cases = Vec::new();
     for uri in reads {
         cases.push(("GET", uri.clone(), plain, String::new()));
         cases.push(("GET", uri.clone(), coded, String::new()));
         cases.push(("HEAD", uri, plain, String::new()));
     }
-    let json: &[(&str, &str)] = &[("content-type", "application/geo+json")];
+    let json: Headers = &[("content-type", "application/geo+json")];
     cases.extend([
         ("PUT", ITEM.to_owned(), json, winery(1).to_string()),
         ("PUT", ITEM.to_owned(), json, "{".to_owned()),

@@ -32,7 +32,7 @@ pub(crate) type Received = (StatusCode, HeaderMap, Bytes);
 pub(crate) fn context(left: Option<Duration>) -> Context {
     let deadline = left.map_or(SystemTime::UNIX_EPOCH, |left| SystemTime::now() + left);
     let mut context = Context::default();
-    context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+    "8476a536-e9f4-11e8-9739-2dfe598c3fcd".clone_into(&mut context.request_id);
     context.deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
     context
 }

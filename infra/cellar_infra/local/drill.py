@@ -74,7 +74,7 @@ class Report:
             ("reads by id", f"{self.stale.reads}"),
             ("stale before", f"{self.stale.stale_before}, by {seconds(self.stale.longest_before_s)} at most"),
             ("stale since", f"{self.stale.stale_since}, by {seconds(self.stale.longest_since_s)} at most"),
-            ("staler than before until", seconds(self.stale.unusual_until_s)),
+            ("stale by > 1 s until", seconds(self.stale.unusual_until_s)),
             ("earlier write won", f"{len(self.overtaken)} shared places"),
             ("acknowledged writes", f"{self.acknowledged}, lost {len(self.lost)}"),
             ("all regions alike", f"{seconds(self.all_alike_after_s)} after the load"),

@@ -12,6 +12,9 @@ from cellar_infra.local.load import Sent
 
 CLOCK_S = 1.0
 
+# Replication that works takes less.
+UNUSUAL_S = 1.0
+
 # The version of a shared place before anybody wrote to it.
 FIRST = 0
 
@@ -53,7 +56,7 @@ class Staleness:
     longest_before_s: float = 0.0
     stale_since: int = 0
     longest_since_s: float = 0.0
-    # Seconds since the failure at which the last read was staler than any before the failure.
+    # Seconds since the failure at which the last read was staler than `UNUSUAL_S`.
     unusual_until_s: float | None = None
 
 
@@ -67,6 +70,6 @@ def staleness(sent: list[Sent], failed_at_s: float) -> Staleness:
     since = [(at, age) for at, age in ages if age is not None and at >= failed_at_s]
     found.stale_before, found.longest_before_s = len(before), max(before, default=0.0)
     found.stale_since, found.longest_since_s = len(since), max((age for _, age in since), default=0.0)
-    unusual = [at - failed_at_s for at, age in since if age > found.longest_before_s]
+    unusual = [at - failed_at_s for at, age in since if age > UNUSUAL_S]
     found.unusual_until_s = max(unusual, default=None)
     return found

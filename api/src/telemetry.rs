@@ -152,6 +152,15 @@ fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u
     counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
 }
 
+/// How open a breaker is: 0 while calls go through, 1 while they are spared, 0.5 while one tries.
+pub(crate) fn breaker_open(breaker: BreakerState) -> f64 {
+    match breaker {
+        BreakerState::Closed => 0.0,
+        BreakerState::HalfOpen => 0.5,
+        BreakerState::Open => 1.0,
+    }
+}
+
 /// What the cache is like at the moment.
 struct CacheGauges(PageCache);
 
@@ -171,12 +180,8 @@ impl Collector for CacheGauges {
         let attended = f64::from(u8::from(cache.is_attended()));
         gauge(of, "cache_attended", "Whether invalidations reach this process", attended)?;
         if let Some(breaker) = cache.breaker() {
-            let open = match breaker {
-                BreakerState::Closed => 0.0,
-                BreakerState::HalfOpen => 0.5,
-                BreakerState::Open => 1.0,
-            };
-            gauge(of, "cache_breaker_open", "Whether Redis is left alone; 0.5 while one call tries", open)?;
+            let help = "Whether Redis is left alone; 0.5 while one call tries";
+            gauge(of, "cache_breaker_open", help, breaker_open(breaker))?;
             let pending = cache.pending() as f64;
             gauge(of, "cache_pending_invalidations", "Keys whose invalidation waits for Redis", pending)?;
         }

@@ -22,7 +22,16 @@ def zipped(name: bytes, program: bytes) -> bytes:
     packed = compress(program, numiterations=5)[2:-4]
     entry = struct.pack(
         "<HHHHHIIIHH",
-        VERSION, 0, DEFLATED, 0, FIRST_OF_1980, zlib.crc32(program), len(packed), len(program), len(name), 0,
+        VERSION,
+        0,
+        DEFLATED,
+        0,
+        FIRST_OF_1980,
+        zlib.crc32(program),
+        len(packed),
+        len(program),
+        len(name),
+        0,
     )
     local = b"PK\3\4" + entry + name + packed
     central = b"PK\1\2" + struct.pack("<H", UNIX | VERSION) + entry

@@ -1,6 +1,7 @@
 //! Metrics in the log, in `CloudWatch`'s Embedded Metric Format: one line for each route that answered.
 //!
-//! Invariant: dimensions are the region and the route's template; nothing that has many values is one.
+//! Invariant: dimensions are the region and the route's template; nothing that has many values is one. What the
+//! process is like, rather than an answer, has the region alone.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -8,11 +9,16 @@ use std::io::Write as _;
 use cellar_cache::clock::{Clock as _, SystemClock};
 use serde_json::{Map, Value, json};
 
+use crate::pages::PageCache;
 use crate::state::AppState;
 use crate::tally::Answers;
+use crate::telemetry::breaker_open;
 
 /// Namespace of the metrics in `CloudWatch`.
 pub const NAMESPACE: &str = "Cellar";
+
+/// 0 while Redis is asked, 1 while it is left alone, 0.5 while one call tries. Not there without Redis.
+pub const BREAKER_OPEN: &str = "l2_breaker_open";
 
 /// Writes what was answered since the last time to standard output, which becomes the function's log.
 pub(super) fn write(state: &AppState) {
@@ -28,8 +34,13 @@ pub(super) fn write(state: &AppState) {
 pub fn lines(state: &AppState, unix_ms: u64) -> String {
     let mut lines = String::new();
     let Some(tally) = &state.tally else { return lines };
+    let open = state.cache.as_ref().and_then(PageCache::breaker).map(breaker_open);
     for (route, answers) in tally.take() {
-        let _ = writeln!(lines, "{}", document(&state.config.region, &route, &answers, unix_ms));
+        let mut document = document(&state.config.region, &route, &answers, unix_ms);
+        if let Some(open) = open {
+            add_breaker(&mut document, open);
+        }
+        let _ = writeln!(lines, "{document}");
     }
     lines
 }
@@ -54,6 +65,19 @@ fn document(region: &str, route: &str, answers: &Answers, unix_ms: u64) -> Value
     document.insert("route".to_owned(), route.into());
     document.extend(metrics.into_iter().map(|(name, _, value)| (name.to_owned(), value)));
     Value::Object(document)
+}
+
+/// Adds whether Redis is left alone at the moment ([`breaker_open`]), as a metric of the region.
+fn add_breaker(document: &mut Value, open: f64) {
+    let directive = json!({
+        "Namespace": NAMESPACE,
+        "Dimensions": [["region"]],
+        "Metrics": [{ "Name": BREAKER_OPEN, "Unit": "None" }],
+    });
+    if let Some(directives) = document["_aws"]["CloudWatchMetrics"].as_array_mut() {
+        directives.push(directive);
+    }
+    document[BREAKER_OPEN] = open.into();
 }
 
 /// Names, units and values. Those of searches are there only if there was one.
@@ -103,5 +127,15 @@ mod tests {
         }
         assert_eq!(document["duration"], json!([1.5, 2.5]));
         assert!(super::document("r", "-", &Answers::default(), 7).get("searches").is_none());
+    }
+    #[test]
+    fn the_breaker_is_a_metric_of_the_region_alone() {
+        let mut document = document("eu-west-1", "/a/{b}", &Answers::default(), 7);
+        assert!(document.get(BREAKER_OPEN).is_none());
+        add_breaker(&mut document, 0.5);
+        let directives = document["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        assert_eq!(directives[1]["Dimensions"], json!([["region"]]));
+        assert_eq!(directives[1]["Metrics"][0]["Name"], BREAKER_OPEN);
+        assert_eq!((&document[BREAKER_OPEN], directives.len()), (&json!(0.5), 2));
     }
 }

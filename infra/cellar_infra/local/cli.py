@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 
-from cellar_infra.local.drill import drill
+from cellar_infra.local.drill import APART, WAYS, drill
 from cellar_infra.local.processes import RigError
 from cellar_infra.local.rig import Rig
 
@@ -19,6 +19,7 @@ examples:
   infra/local/rig up --regions eu-west-1,us-east-1,ap-southeast-1
   infra/local/rig drill --how kill --rate 300 --seconds 60
   infra/local/rig drill --how hang --json
+  infra/local/rig drill --how partition --seconds 60
 """
 
 
@@ -44,9 +45,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument(
         "--how",
-        choices=["kill", "hang"],
+        choices=list(WAYS),
         default="kill",
-        help="kill -9, or stopped: it takes connections and never answers",
+        help="; ".join(f"{way}: {what}" for way, what in WAYS.items()),
     )
     top.add_argument("--rate", type=float, default=300, help="requests per second; default %(default)s")
     top.add_argument("--seconds", type=float, default=60, help="default %(default)s")
@@ -79,8 +80,9 @@ def main() -> int:
     arguments = parser().parse_args()
     signal.signal(signal.SIGTERM, interrupt)
     cellar = arguments.cellar or shutil.which("target/release/cellar") or "cellar"
+    apart = arguments.command == "drill" and arguments.how in APART
     try:
-        with Rig(arguments.regions.split(","), cellar, check_interval_s=arguments.check_interval) as rig:
+        with Rig(arguments.regions.split(","), cellar, check_interval_s=arguments.check_interval, apart=apart) as rig:
             if arguments.command == "up":
                 up(rig)
                 return 0
@@ -94,7 +96,7 @@ def main() -> int:
                 recover_at_s=seconds / 2,
             )
             print(json.dumps(report.document(), indent=1) if arguments.json else report.table())
-            return 1 if report.lost else 0
+            return 1 if report.lost or report.overtaken else 0
     except RigError as error:
         print(f"infra/local/rig: {error}", file=sys.stderr)
         return 1

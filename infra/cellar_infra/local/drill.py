@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from dataclasses import asdict, dataclass, field
 
-from cellar_infra.local.load import Load, Sent
+from cellar_infra.local.load import SHARED, Load, Sent, place, version_of
+from cellar_infra.local.order import FIRST, History, Staleness, staleness
 from cellar_infra.local.processes import until
+from cellar_infra.local.region import Region
 from cellar_infra.local.rig import COLLECTION, Rig
 
-# Failures later than this after the region is back would be no consequence of the drill.
-TAIL_S = 5.0
+# Ways to fail, and what each is.
+WAYS = {
+    "kill": "kill -9 of server and table",
+    "hang": "stopped: takes connections and never answers",
+    "force-fail": "health says 503, everything else is answered",
+    "table": "the table takes connections and never answers",
+    "partition": "replication to and from the region is cut",
+}
+
+# Ways that need tables of their own.
+APART = {"force-fail", "table"}
 
 
 @dataclass
@@ -33,6 +45,9 @@ class Report:
     slowest_read_s: float = 0.0
     acknowledged: int = 0
     lost: list[str] = field(default_factory=list)
+    # Shared places where an earlier write won over a later one that was acknowledged.
+    overtaken: list[str] = field(default_factory=list)
+    stale: Staleness = field(default_factory=Staleness)
     all_alike_after_s: float = 0.0
 
     def share(self) -> float:
@@ -56,29 +71,44 @@ class Report:
             ("last failure after", seconds(self.last_failure_s)),
             ("started again after", seconds(self.recovered_s)),
             ("taken in after", seconds(self.taken_in_s)),
+            ("reads by id", f"{self.stale.reads}"),
+            ("stale before", f"{self.stale.stale_before}, by {seconds(self.stale.longest_before_s)} at most"),
+            ("stale since", f"{self.stale.stale_since}, by {seconds(self.stale.longest_since_s)} at most"),
+            ("stale by > 1 s until", seconds(self.stale.unusual_until_s)),
+            ("earlier write won", f"{len(self.overtaken)} shared places"),
             ("acknowledged writes", f"{self.acknowledged}, lost {len(self.lost)}"),
             ("all regions alike", f"{seconds(self.all_alike_after_s)} after the load"),
         ]
-        return "\n".join(f"{name:21}{value}" for name, value in rows)
+        return "\n".join(f"{name:26}{value}" for name, value in rows)
 
     def document(self) -> dict[str, object]:
         """For machines."""
         return {**asdict(self), "share_failed": self.share()}
 
 
-def drill(rig: Rig, *, how: str, per_second: float, seconds: float, fail_at_s: float, recover_at_s: float) -> Report:
+def drill(
+    rig: Rig,
+    *,
+    how: str,
+    per_second: float,
+    seconds: float,
+    fail_at_s: float,
+    recover_at_s: float,
+    shared: int = SHARED,
+) -> Report:
     """Runs the drill; the last region fails."""
     victim = rig.regions[-1]
-    load = Load({region.name: rig.url(region.name) for region in rig.regions}, COLLECTION, per_second, seconds)
+    urls = {region.name: rig.url(region.name) for region in rig.regions}
+    load = Load(urls, COLLECTION, per_second, seconds, shared=shared)
     times: dict[str, float] = {}
-    until("replication of the collection", lambda: victim.status(f"/v1/collections/{COLLECTION}") == 200)
+    prepare(rig, shared)
 
     def act() -> None:
         time.sleep(max(0.0, load.start + fail_at_s - time.monotonic()))
         times["failed"] = time.monotonic()
-        victim.fail(how)
+        rig.fail(victim, how)
         time.sleep(max(0.0, load.start + recover_at_s - time.monotonic()))
-        victim.recover(how)
+        rig.recover(victim, how)
         times["recovered"] = time.monotonic()
 
     actor = threading.Thread(target=act)
@@ -95,25 +125,53 @@ def drill(rig: Rig, *, how: str, per_second: float, seconds: float, fail_at_s: f
             report.taken_out_s = at - times["failed"]
         elif text == f"{victim.name} in":
             report.taken_in_s = at - times["failed"]
-    report.lost = missing(rig, [one.item for one in sent if one.item and one.status in (200, 201)])
+    report.lost = missing(rig, sorted({one.item for one in sent if one.kind == "write" and one.well}))
+    until("that all regions are alike", lambda: all(len(set(versions(rig, k))) == 1 for k in range(shared)))
+    history = History(sent)
+    report.overtaken = [f"s-{k}" for k in range(shared) if history.newer(f"s-{k}", versions(rig, k)[0])]
+    report.stale = staleness(sent, times["failed"] - load.start)
     report.all_alike_after_s = time.monotonic() - end
     return report
+
+
+def prepare(rig: Rig, shared: int) -> None:
+    """Writes the shared places and waits until they are everywhere."""
+    first = rig.regions[0]
+    for region in rig.regions:
+        until("replication of the collection", lambda region=region: collection_is_in(region))  # type: ignore[misc]
+    for number in range(shared):
+        first.put(path_of(number), json.loads(place(FIRST)))
+    until("the shared places", lambda: all(set(versions(rig, number)) == {FIRST} for number in range(shared)))
+
+
+def collection_is_in(region: Region) -> bool:
+    """Whether a region knows the collection."""
+    return region.status(f"/v1/collections/{COLLECTION}") == 200
+
+
+def path_of(number: int) -> str:
+    """Where a shared place is."""
+    return f"/v1/collections/{COLLECTION}/items/s-{number}"
+
+
+def versions(rig: Rig, number: int) -> list[int | None]:
+    """What each region has of a shared place."""
+    return [version_of(region.body(path_of(number))) for region in rig.regions]
 
 
 def summary(how: str, per_second: float, sent: list[Sent], failed_at_s: float) -> Report:
     """Counts."""
     report = Report(how, len(sent), per_second)
     for one in sent:
-        well = one.status in (200, 201)
         if one.kind == "read":
             report.reads += 1
-            report.reads_failed += not well
+            report.reads_failed += not one.well
             report.slowest_read_s = max(report.slowest_read_s, one.took_s)
         else:
             report.writes += 1
-            report.writes_failed += not well
-            report.acknowledged += well
-        if not well:
+            report.writes_failed += not one.well
+            report.acknowledged += one.well
+        if not one.well:
             report.last_failure_s = max(report.last_failure_s or 0.0, one.at_s + one.took_s - failed_at_s)
     return report
 

@@ -120,5 +120,10 @@ class Front:
         with self.lock:
             (self.out.add if out else self.out.discard)(region.name)
             self.events.append((time.monotonic(), f"{region.name} {'out' if out else 'in'}"))
+        self.lead()
+
+    def lead(self) -> None:
+        """Leads to where regions are, from now on."""
+        with self.lock:
             self._configure()
             self.nginx.signal(signal.SIGHUP)

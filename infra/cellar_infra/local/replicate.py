@@ -16,6 +16,9 @@ from typing import Any, Protocol
 
 Item = dict[str, Any]
 
+# What BatchWriteItem takes.
+BATCH = 25
+
 
 class Table(Protocol):
     """A region's table as the replicator needs it."""
@@ -25,9 +28,8 @@ class Table(Protocol):
     def changes(self) -> list[tuple[float, str, Item | None]]:
         """New records: when, the key, and the item, `None` if it is gone. Not handed out again."""
 
-    def get(self, key: str) -> Item | None: ...
-
-    def put(self, key: str, item: Item | None) -> None: ...
+    def put(self, items: dict[str, Item | None]) -> None:
+        """Writes at most `BATCH` items, removes those that are `None`."""
 
 
 class Replicator:
@@ -38,22 +40,34 @@ class Replicator:
         self.versions: dict[str, tuple[float, str]] = {}
         self.latest: dict[str, Item | None] = {}
         self.echoes: Counter[tuple[str, str, str]] = Counter()
+        # What each table has, as its own records and our writes say.
+        self.there: dict[str, dict[str, Item | None]] = {table.name: {} for table in tables}
         # What a table that was away has yet to get.
         self.owed: dict[str, set[str]] = {table.name: set() for table in tables}
+        # Tables that replication does not reach.
+        self.cut: set[str] = set()
         self.stopped = threading.Event()
 
     def run(self, pause_s: float, failed: Callable[[str, Exception], None]) -> None:
         """Until it is stopped."""
         while not self.stopped.wait(pause_s):
-            for table in self.tables:
-                try:
-                    self.step(table)
-                except Exception as error:  # The region is away; it is tried again.
-                    failed(table.name, error)
+            self.round(failed)
+
+    def round(self, failed: Callable[[str, Exception], None]) -> None:
+        """A step for each table that can be reached."""
+        for table in self.tables:
+            if table.name in self.cut:
+                continue
+            try:
+                self.step(table)
+            except Exception as error:  # The region is away; it is tried again.
+                failed(table.name, error)
 
     def step(self, table: Table) -> None:
         """Takes what is new in a table, and pays what is owed to it."""
         for at, key, item in table.changes():
+            self.there[table.name][key] = item
+            self.owed[table.name].add(key)
             echo = (table.name, key, fingerprint(item))
             if self.echoes[echo] > 0:
                 self.echoes[echo] -= 1
@@ -63,22 +77,24 @@ class Replicator:
                 self.versions[key], self.latest[key] = version, item
             for other in self.tables:
                 self.owed[other.name].add(key)
-        for key in sorted(self.owed[table.name]):
-            self.pay(table, key)
+        owed = sorted(self.owed[table.name])
+        for start in range(0, len(owed), BATCH):
+            self.pay(table, owed[start : start + BATCH])
 
-    def pay(self, table: Table, key: str) -> None:
-        """Writes the latest version of an item, unless it is there."""
-        item = self.latest[key]
-        if table.get(key) != item:
-            echo = (table.name, key, fingerprint(item))
-            self.echoes[echo] += 1
-            try:
-                table.put(key, item)
-            except Exception:
-                # It may have been written all the same. Then its record comes, and says what everybody knows.
-                self.echoes[echo] -= 1
-                raise
-        self.owed[table.name].discard(key)
+    def pay(self, table: Table, keys: list[str]) -> None:
+        """Writes the latest versions of items that are not there."""
+        there = self.there[table.name]
+        items = {key: self.latest[key] for key in keys if there.get(key) != self.latest[key]}
+        echoes = [(table.name, key, fingerprint(item)) for key, item in items.items()]
+        self.echoes.update(echoes)
+        try:
+            table.put(items)
+        except Exception:
+            # They may have been written all the same. Then their records come, and say what everybody knows.
+            self.echoes.subtract(echoes)
+            raise
+        there.update(items)
+        self.owed[table.name].difference_update(keys)
 
 
 def fingerprint(item: Item | None) -> str:

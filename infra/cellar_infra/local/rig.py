@@ -19,11 +19,19 @@ class Rig:
     """Starts everything, and ends it, whatever happens in between."""
 
     def __init__(
-        self, names: list[str], cellar: str, *, check_interval_s: float = 1.0, timeout_s: int = 2, pause_s: float = 0.1
+        self,
+        names: list[str],
+        cellar: str,
+        *,
+        check_interval_s: float = 1.0,
+        timeout_s: int = 2,
+        pause_s: float = 0.1,
+        apart: bool = False,
     ) -> None:
+        """`apart` makes each table a process of its own."""
         self._folder = tempfile.TemporaryDirectory(prefix="cellar-rig.")
         folder = Path(self._folder.name)
-        self.regions = [Region(name, folder, cellar) for name in names]
+        self.regions = [Region(name, folder, cellar, apart=apart) for name in names]
         self.front = Front(self.regions, folder, check_interval_s, timeout_s)
         self.replicator = Replicator([DynamoTable(r.name, lambda r=r: r.endpoint) for r in self.regions])  # type: ignore[misc]
         self.troubles: list[str] = []
@@ -58,6 +66,22 @@ class Rig:
     def url(self, name: str) -> str:
         """Where users near a region go."""
         return f"http://127.0.0.1:{self.front.ports[name]}"
+
+    def fail(self, region: Region, how: str) -> None:
+        """Makes a region fail; `partition` cuts its replication, and nothing else."""
+        if how == "partition":
+            self.replicator.cut.add(region.name)
+        else:
+            region.fail(how)
+            self.front.lead()
+
+    def recover(self, region: Region, how: str) -> None:
+        """Ends what `fail` began."""
+        if how == "partition":
+            self.replicator.cut.discard(region.name)
+        else:
+            region.recover(how)
+            self.front.lead()
 
     def _failed(self, name: str, error: Exception) -> None:
         self.troubles.append(f"{name}: {error}")

@@ -17,6 +17,10 @@ QUICK = Config(connect_timeout=1, read_timeout=2, retries={"max_attempts": 0}, p
 TABLE = "cellar"
 
 
+class ThrottledError(Exception):
+    """The table did not do all of a batch; it comes again."""
+
+
 class DynamoTable:
     """The table of an embedded engine; `endpoint` is asked again after each failure, for it moves with a restart."""
 
@@ -70,13 +74,11 @@ class DynamoTable:
             for one in records
         ]
 
-    def get(self, key: str) -> Item | None:
+    def put(self, items: dict[str, Item | None]) -> None:
         dynamo, _ = self.clients()
-        return dynamo.get_item(TableName=TABLE, Key={"pk": {"S": key}}, ConsistentRead=True).get("Item")
-
-    def put(self, key: str, item: Item | None) -> None:
-        dynamo, _ = self.clients()
-        if item is None:
-            dynamo.delete_item(TableName=TABLE, Key={"pk": {"S": key}})
-        else:
-            dynamo.put_item(TableName=TABLE, Item=item)
+        writes = [
+            {"DeleteRequest": {"Key": {"pk": {"S": key}}}} if item is None else {"PutRequest": {"Item": item}}
+            for key, item in items.items()
+        ]
+        if writes and dynamo.batch_write_item(RequestItems={TABLE: writes}).get("UnprocessedItems"):
+            raise ThrottledError

@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::bed::{PATIENCE, environment, within};
 use super::transport::{context, event};
 use crate::http::server::request;
+use crate::redis::RedisServer;
 use crate::support::{endpoint, fresh_store};
 
 /// What the runtime said: which of its endpoints, and what.
@@ -72,6 +73,20 @@ impl Environment {
     async fn invoke(&mut self, event: Value) -> Said {
         self.events.send(event).unwrap();
         self.next().await
+    }
+
+    /// Sends a request that is answered well.
+    async fn request(&mut self, method: &str, uri: &str) {
+        let (_, _, reply) = self.invoke(event(request(method.parse().unwrap(), uri, "")).await).await;
+        assert!(matches!(reply["statusCode"].as_u64(), Some(200..300)), "{reply}");
+    }
+
+    /// Ends it, once it is done with what it was given; its lines.
+    async fn end(self) -> Vec<Value> {
+        drop(self.events);
+        let output = within(self.child.wait_with_output()).await.unwrap();
+        let log = String::from_utf8(output.stdout).unwrap();
+        log.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 }
 
@@ -156,6 +171,29 @@ async fn it_answers_event_after_event_and_writes_lines_of_json() {
     for secret in ["48.8566", "2.3522"] {
         assert!(!log.contains(secret), "{log}");
     }
+}
+
+#[tokio::test]
+async fn its_metrics_say_when_redis_is_left_alone() {
+    let store = fresh_store().await;
+    let mut redis = RedisServer::start(&[]);
+    let url = format!("redis://127.0.0.1:{}", redis.port());
+    let variables = [
+        ("CELLAR_EMF", "true"),
+        ("CELLAR_REDIS_URL", url.as_str()),
+        // The first failure opens it, and no call tries again before the test is over.
+        ("CELLAR_L2_BREAKER_FAILURES", "1"),
+        ("CELLAR_L2_BREAKER_PAUSE_MS", "60000"),
+    ];
+    let mut running = Environment::start(environment(&endpoint().await, store.table(), &variables)).await;
+    running.request("PUT", "/v1/collections/wineries").await;
+    redis.kill();
+    running.request("GET", "/v1/collections/wineries/nearby?lat=48&lon=2").await;
+    running.request("GET", "/live").await;
+    let metrics: Vec<Value> =
+        running.end().await.into_iter().filter(|line| line["_aws"].is_object()).collect();
+    let open: Vec<_> = metrics.iter().map(|line| line["l2_breaker_open"].as_f64()).collect();
+    assert_eq!((open.first(), open.last()), (Some(&Some(0.0)), Some(&Some(1.0))), "{metrics:?}");
 }
 
 fn search_region(metrics: &[&Value]) -> Value {

@@ -33,20 +33,19 @@ def written(bundle: Bundle) -> dict[str, str]:
 @rule
 def both_ways(bundle: Bundle) -> Iterator[Finding]:
     read, lists = source.variables(), reasons()
-    awaited = set(lists["awaited"])
     ours = written(bundle)
     for variable, where in sorted(ours.items()):
-        if variable not in read | awaited:
+        if variable not in read:
             yield Finding("function", where, f"{variable} is read by nobody")
         if any(variable in lists[section] for section in ("default", "server")):
             yield Finding("function", where, f"{variable} is set and listed in variables.toml as not set")
     for variable in sorted(source.function_variables() - set(ours)):
-        if variable not in {**lists["default"], **lists["server"]} and variable not in awaited:
+        if variable not in {**lists["default"], **lists["server"]}:
             yield Finding(
                 "function", "Environment", f"{variable} is neither set nor listed in variables.toml with a reason"
             )
     for section in ("default", "server"):
-        for variable in sorted(set(lists[section]) - read - awaited):
+        for variable in sorted(set(lists[section]) - read):
             yield Finding("function", "variables.toml", f"{variable} is listed and nobody reads it")
 
 

@@ -4,7 +4,8 @@
 //! The tree is the data flow: [`plan`] says what is asked and when; [`workload`] thinks it up at the instants of
 //! [`schedule`], or [`replay`] reads it from an access log; [`regions`] says where a user's ask goes. [`run`] sends it over
 //! [`http`], [`record`] holds what was seen, and [`report`] tells of it; [`slo`] judges, and [`mod@compare`] sets two reports
-//! side by side. [`formula`] and [`cost`] say what to expect.
+//! side by side. [`formula`] and [`cost`] say what to expect;
+//! [`matrix`] has the stacks that the experiment compares.
 
 pub mod cli;
 pub mod compare;
@@ -12,6 +13,7 @@ pub mod cost;
 pub mod formula;
 pub mod http;
 pub mod lines;
+pub mod matrix;
 pub mod plan;
 pub mod record;
 pub mod regions;

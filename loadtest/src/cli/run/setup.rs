@@ -137,6 +137,7 @@ fn settings(
         late_after: sender.late_after,
         max_in_flight: sender.max_in_flight as usize,
         workers: sender.workers as usize,
+        snap: None,
         verify: args.verify,
         pages: true,
     })

@@ -4,7 +4,8 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -25,8 +26,6 @@ pub(super) struct Process {
     name: &'static str,
     child: Child,
     log: NamedTempFile,
-    /// Kept open: nobody who writes there is to fail.
-    _stdout: Option<BufReader<ChildStdout>>,
 }
 
 impl Process {
@@ -35,9 +34,10 @@ impl Process {
         let failed = |error: io::Error| StackError { name, why: error.to_string() };
         let log = NamedTempFile::new().map_err(failed)?;
         let stderr = File::create(log.path()).map_err(failed)?;
-        let child = command.stdin(Stdio::null()).stderr(stderr).spawn();
+        // Ctrl-C is for us, who then end it.
+        let child = command.process_group(0).stdin(Stdio::null()).stderr(stderr).spawn();
         let child = child.map_err(|error| StackError { name, why: format!("{error}; {hint}") })?;
-        Ok(Self { name, child, log, _stdout: None })
+        Ok(Self { name, child, log })
     }
 
     /// Starts a process that says where it listens, and waits for that.
@@ -48,10 +48,10 @@ impl Process {
     ) -> Result<(Self, String), StackError> {
         let mut this = Self::start(name, command.stdout(Stdio::piped()), hint)?;
         let mut line = String::new();
-        if let Some(stdout) = this.child.stdout.take() {
-            let mut stdout = BufReader::new(stdout);
-            stdout.read_line(&mut line).map_err(|error| StackError { name, why: error.to_string() })?;
-            this._stdout = Some(stdout);
+        // Read in place, so that it stays open: nobody who writes there is to fail.
+        if let Some(stdout) = this.child.stdout.as_mut() {
+            let read = BufReader::new(stdout).read_line(&mut line);
+            read.map_err(|error| StackError { name, why: error.to_string() })?;
         }
         match line.trim().strip_prefix("listening on ") {
             Some(url) => Ok((this, url.to_owned())),

@@ -5,7 +5,7 @@
 //! [`schedule`], or [`replay`] reads it from an access log; [`regions`] says where a user's ask goes. [`run`] sends it over
 //! [`http`], [`record`] holds what was seen, and [`report`] tells of it; [`slo`] judges, and [`mod@compare`] sets two reports
 //! side by side. [`formula`] and [`cost`] say what to expect. [`lambda`] runs a function as Lambda does, and [`coldstart`]
-//! measures what its environments cost.
+//! measures what its environments cost. [`matrix`] runs the experiment on stacks that it starts itself.
 
 pub mod cli;
 pub mod coldstart;
@@ -15,6 +15,7 @@ pub mod formula;
 pub mod http;
 pub mod lambda;
 pub mod lines;
+pub mod matrix;
 pub mod plan;
 pub mod record;
 pub mod regions;

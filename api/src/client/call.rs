@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use geo_index::PlaceId;
-use geo_index::edge::{CellUrl, Planner, SnapCell, Step, Wanted};
+use geo_index::edge::{CellUrl, Planner, Refined, SnapCell, Step, Wanted, refine};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 
@@ -13,7 +13,7 @@ use super::error::{ClientError, excerpt};
 use super::found::{By, Found, Hit, Outcome, Request};
 use super::fresh::{age, fresh_for, texts};
 use super::read::{self, Cell};
-use super::transport::{Response, Transport};
+use super::transport::{Response, Transport, TransportError};
 use super::{NearbyClient, hints};
 use crate::params::escape_segment;
 use crate::place::{Place, Properties};
@@ -48,6 +48,28 @@ impl<'c, T: Transport> Call<'c, T> {
             }
         }
         self.ask_exact(planner.wanted()).await
+    }
+
+    /// The results that this cell's answer vouches for, if it does.
+    pub(super) async fn of_cell(
+        mut self,
+        cell: SnapCell,
+        wanted: &Wanted,
+        within: Duration,
+    ) -> Result<Option<Found>, ClientError> {
+        let Wanted { collection, category, .. } = wanted;
+        let url = CellUrl { collection: collection.clone(), cell, category: category.clone() };
+        // A request for a cell may take half of the time that is left, and here nothing comes after it.
+        let Some(answer) = self.cell(&url, Instant::now() + within * 2).await else {
+            let last = self.requests.pop().map(|request| request.outcome);
+            let why = if let Some(Outcome::Failed(why)) = last { why } else { "no answer".to_owned() };
+            return Err(TransportError(why).into());
+        };
+        let Refined::Exact(hits) = refine(&answer, wanted.position, wanted.radius, wanted.limit) else {
+            return Ok(None);
+        };
+        let hits = hits.iter().map(own).collect::<Option<Vec<_>>>();
+        Ok(hits.map(|hits| Found { hits, by: By::Cell(cell), requests: self.requests }))
     }
 
     /// The results of the exact endpoint.

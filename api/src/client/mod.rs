@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cellar_cache::clock::{Clock, SystemClock};
-use geo_index::edge::{PlannerMemory, Wanted};
+use geo_index::edge::{PlannerMemory, SnapCell, Wanted};
 
 use self::call::Call;
 pub use self::error::{ClientError, Fault};
@@ -129,6 +129,19 @@ impl<T: Transport> NearbyClient<T> {
     pub async fn nearby(&self, wanted: Wanted, within: Duration) -> Result<Found, ClientError> {
         check(&wanted)?;
         let search = Call::new(self).run(wanted, within);
+        tokio::time::timeout(within, search).await.unwrap_or(Err(ClientError::Deadline))
+    }
+
+    /// The same if the answer of this cell vouches for it, without a look at any other; `None` if it does not.
+    /// For measurements of how much a level of cells is worth.
+    pub async fn of_cell(
+        &self,
+        cell: SnapCell,
+        wanted: Wanted,
+        within: Duration,
+    ) -> Result<Option<Found>, ClientError> {
+        check(&wanted)?;
+        let search = Call::new(self).of_cell(cell, &wanted, within);
         tokio::time::timeout(within, search).await.unwrap_or(Err(ClientError::Deadline))
     }
 

@@ -6,6 +6,7 @@
 pub mod cold_start;
 pub mod compare;
 pub mod cost;
+pub mod matrix;
 pub mod run;
 pub mod workload;
 
@@ -46,6 +47,7 @@ pub struct Cli {
 enum Command {
     ColdStart(Box<cold_start::ColdStartArgs>),
     Compare(compare::CompareArgs),
+    Matrix(Box<matrix::MatrixArgs>),
     Workload(Box<workload::WorkloadArgs>),
     Cost(Box<cost::CostArgs>),
 }
@@ -57,6 +59,7 @@ impl Cli {
             None => run::run(&self.run),
             Some(Command::ColdStart(args)) => cold_start::execute(&args),
             Some(Command::Compare(args)) => compare::run(&args),
+            Some(Command::Matrix(args)) => matrix::run(&args),
             Some(Command::Workload(args)) => workload::run(&args),
             Some(Command::Cost(args)) => cost::run(&args),
         }

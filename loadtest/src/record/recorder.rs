@@ -114,6 +114,14 @@ impl Recorder {
         }
     }
 
+    /// A cell's answer was looked at: its certificate vouches for what the user wants, or does not.
+    pub fn vouched(&mut self, region: usize, certified: bool) {
+        let tally = &mut self.regions[region];
+        tally.certified.0 += u64::from(certified);
+        tally.certified.1 += 1;
+        tally.tries += 1;
+    }
+
     /// An answer was compared with the exact endpoint's.
     pub fn verified(&mut self, verdict: Verdict) {
         let verified = &mut self.verified;

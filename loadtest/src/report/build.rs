@@ -49,6 +49,14 @@ pub fn build(facts: Facts, finished: &Finished) -> Report {
     }
 }
 
+/// What a run found in all, without what was to be done.
+pub(crate) fn sum(finished: &Finished) -> (Outcome, Part, Option<Verified>) {
+    let Finished { recorder, measured, interrupted, .. } = finished;
+    let tally = recorder.total();
+    let outcome = outcome(recorder, &tally, *measured, *interrupted);
+    (outcome, part(&tally, *measured), verified(recorder))
+}
+
 fn outcome(recorder: &Recorder, tally: &Tally, measured: Duration, interrupted: bool) -> Outcome {
     let mut faults = Vec::new();
     if tally.unsent > 0 {

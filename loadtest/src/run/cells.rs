@@ -14,9 +14,9 @@ use hyper::StatusCode;
 use super::planner::Job;
 use super::request::{Outcome, Times, exchange};
 use super::worker::Worker;
-use super::{coding, lock, verify};
+use super::{Snap, coding, lock, url, verify};
 use crate::http::{Keep, Missed, Pool};
-use crate::record::{Exchange, Failure, Refined};
+use crate::record::{Exchange, Failure, Refined, Verdict};
 
 /// Without a radius users look as far as the server lets them.
 const HORIZON: f64 = 200_000.0;
@@ -136,8 +136,26 @@ impl Worker {
         }
     }
 
+    /// Asks for the answer of a cell once more, as a client does, and compares the results that it vouches for with those of the exact
+    /// endpoint. Nothing of it is measured.
+    pub(super) async fn check_cell(&self, job: &Job, snap: Snap) {
+        let (now, limit) = (Instant::now(), self.shared.settings.time_limit);
+        let apart = Times { due: now, deadline: now + limit, planned: None, round_trip: Duration::ZERO };
+        let client = &self.clients[job.placed.region];
+        let Ok(url) = url::cell(&self.shared.settings.collection, &job.ask, snap) else { return };
+        let found = NOTES.scope(Notes::new(apart), client.of_cell(url.cell, self.wanted(job), limit)).await;
+        let Ok(found) = found else {
+            return lock(&self.recorder).verified(Verdict::Unknown);
+        };
+        lock(&self.recorder).vouched(job.placed.region, found.is_some());
+        if let Some(found) = found {
+            let verdict = self.verdict(job, &found).await;
+            lock(&self.recorder).verified(verdict);
+        }
+    }
+
     /// Compares with the exact endpoint, which has as long as a user would wait.
-    async fn verdict(&self, job: &Job, found: &Found) -> crate::record::Verdict {
+    async fn verdict(&self, job: &Job, found: &Found) -> Verdict {
         let (now, limit) = (Instant::now(), self.shared.settings.time_limit);
         let apart = Times { due: now, deadline: now + limit, planned: None, round_trip: Duration::ZERO };
         let client = &self.clients[job.placed.region];

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 pub use self::placement::{Placed, Placement};
-pub use self::settings::{Mode, Region, RunSettings};
+pub use self::settings::{Mode, Region, RunSettings, Snap};
 use self::worker::Worker;
 use crate::plan::Plan;
 use crate::record::Recorder;

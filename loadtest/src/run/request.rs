@@ -47,26 +47,41 @@ impl Worker {
         }
         let outcome = self.directly(&job, times).await;
         self.record(&job, times, taken_up, &outcome);
+        if let (true, Some(snap), None) = (verify && times.planned.is_some(), settings.snap, outcome.failure)
+        {
+            Box::pin(self.check_cell(&job, snap)).await;
+        }
     }
 
     async fn directly(&self, job: &Job, times: Times) -> Outcome {
         let settings = &self.shared.settings;
-        let behind = if job.ask.page > 0 { self.last.take(job.ask.user) } else { None };
-        if job.ask.page > 0 && behind.is_none() && times.planned.is_some() {
-            lock(&self.recorder).page_lost(job.placed.region);
-        }
-        let path = behind.unwrap_or_else(|| url::nearby(&settings.collection, &job.ask, settings.mode));
-        let keep = if settings.pages { Keep::Beginning } else { Keep::Nothing };
+        let pages = settings.pages && settings.snap.is_none();
+        let path = match settings.snap {
+            Some(snap) => match url::cell(&settings.collection, &job.ask, snap) {
+                Ok(url) => url.to_string(),
+                Err(_) => return Outcome { failure: Some(Failure::BadAnswer), ..Outcome::default() },
+            },
+            None => self.nearby(job, times.planned.is_some()),
+        };
+        let keep = if pages { Keep::Beginning } else { Keep::Nothing };
         let answer = self.pools[job.placed.region].get(&path, keep, times.deadline).await;
-        if settings.pages
-            && let Ok(answer) = &answer
-        {
+        if pages && let Ok(answer) = &answer {
             self.last.learn(job.ask.user, &answer.body);
         }
         let Some(exchange) = exchange(&answer, times.due, times.round_trip) else {
             return Outcome { unsent: true, ..Outcome::default() };
         };
         Outcome { failure: exchange.failure, exchanges: vec![exchange], ..Outcome::default() }
+    }
+
+    /// The page behind the user's last answer, or the first one.
+    fn nearby(&self, job: &Job, measured: bool) -> String {
+        let settings = &self.shared.settings;
+        let behind = if job.ask.page > 0 { self.last.take(job.ask.user) } else { None };
+        if job.ask.page > 0 && behind.is_none() && measured {
+            lock(&self.recorder).page_lost(job.placed.region);
+        }
+        behind.unwrap_or_else(|| url::nearby(&settings.collection, &job.ask, settings.mode))
     }
 
     pub(super) fn record(&self, job: &Job, times: Times, taken_up: Instant, outcome: &Outcome) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use geo_index::Collection;
+use geo_index::{Collection, Grid};
 use serde::{Deserialize, Serialize};
 
 use crate::http::{Settings, Target};
@@ -23,6 +23,15 @@ pub enum Mode {
     Cell,
     /// `/nearby` with the position and without a mode.
     Raw,
+}
+
+/// Cells of one level, for askings that know no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snap {
+    /// The grid.
+    pub grid: Grid,
+    /// The geohash precision, 3 to 7, or the H3 resolution, 3 to 9.
+    pub level: u8,
 }
 
 /// A region: a server, or what stands before servers.
@@ -76,7 +85,10 @@ pub struct RunSettings {
     pub max_in_flight: usize,
     /// Sending threads.
     pub workers: usize,
-    /// Share of the answers that are compared with the exact endpoint's, 0 to 1; for [`Mode::Cell`].
+    /// In [`Mode::Raw`]: the answer of the cell that the user is in is asked for, at this level. It has all that a further page would.
+    pub snap: Option<Snap>,
+    /// Share of the answers that are compared with the exact endpoint's, 0 to 1; for [`Mode::Cell`] and for `snap`, where
+    /// those count that the cell's certificate vouches for.
     pub verify: f64,
     /// Whether users ask for more than first pages.
     pub pages: bool,

@@ -5,6 +5,7 @@ mod cli;
 mod cold_start;
 mod failures;
 mod lambda;
+mod matrix;
 mod open_loop;
 mod stub;
 mod support;

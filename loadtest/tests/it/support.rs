@@ -45,6 +45,7 @@ pub(crate) fn settings(url: &str, measured: Duration) -> RunSettings {
         late_after: LIMIT,
         max_in_flight: 10_000,
         workers: 1,
+        snap: None,
         verify: 0.0,
         pages: false,
     }

@@ -13,6 +13,7 @@ use cellar_api::cli::CliError;
 use tempfile::NamedTempFile;
 
 pub use self::args::{HELP, RunArgs};
+pub(super) use self::setup::in_words;
 use super::code;
 use super::workload::say;
 use crate::report::{self, Facts, Report};

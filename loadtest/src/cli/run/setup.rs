@@ -137,6 +137,7 @@ fn settings(
         late_after: sender.late_after,
         max_in_flight: sender.max_in_flight as usize,
         workers: sender.workers as usize,
+        snap: None,
         verify: args.verify,
         pages: true,
     })
@@ -173,7 +174,7 @@ fn describe(args: &RunArgs, settings: &RunSettings, timing: &Timing) -> model::S
 }
 
 /// Who asks for what.
-fn in_words(users: &UsersArgs) -> String {
+pub(in crate::cli) fn in_words(users: &UsersArgs) -> String {
     let from = |what: &str, file: &Path| format!("{what} `{}`", file.display());
     if let Some(file) = &users.replay {
         return format!("{}, {} times as fast", from("access log", file), users.speed);

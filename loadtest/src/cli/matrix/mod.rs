@@ -1,0 +1,192 @@
+//! `loadtest matrix`.
+
+mod args;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use cellar_api::cli::CliError;
+use indicatif::{ProgressBar, ProgressStyle};
+
+pub use self::args::MatrixArgs;
+use super::code;
+use super::workload::{UsersArgs, say};
+use crate::matrix::combination::stacks;
+use crate::matrix::experiment::{Experiment, Plans};
+use crate::matrix::rates::Rates;
+use crate::matrix::table::{Places, Table};
+use crate::matrix::{Asking, Combination, MatrixReport, report};
+use crate::plan::Plan;
+use crate::schedule::{Arrivals, MAX_LENGTH, Schedule, Stage};
+use crate::workload::Numbers;
+
+/// How far users look unless they are told: as far as a walk or a short ride.
+const RADIUS_M: f64 = 10_000.0;
+
+/// How many times as long as a stack is asked the plan is that rates are counted over: those of rare answers are too high over a
+/// short one.
+const RATES_TIMES: u32 = 25;
+
+/// Runs the experiment and prints its report.
+pub fn run(args: &MatrixArgs) -> Result<u8, CliError> {
+    let cellar = cellar(args.cellar.as_deref())?;
+    let runtime = tokio::runtime::Runtime::new();
+    let runtime = runtime.map_err(|error| CliError::failure(format!("cannot start: {error}")))?;
+    let report = runtime.block_on(measure(args, cellar))?;
+    if args.json {
+        eprintln!("{}", report.text());
+        say(&serde_json::to_string_pretty(&report).map_err(|error| CliError::failure(error.to_string()))?)?;
+    } else {
+        say(&report.text())?;
+    }
+    Ok(exit_code(&report))
+}
+
+fn exit_code(report: &MatrixReport) -> u8 {
+    if report.differ() > 0 {
+        code::DIFFERENT
+    } else if report.interrupted {
+        code::INTERRUPTED
+    } else if report.is_valid() {
+        code::OK
+    } else {
+        code::INVALID
+    }
+}
+
+/// The program, which is beside this one where both were built or installed together.
+fn cellar(named: Option<&Path>) -> Result<PathBuf, CliError> {
+    if let Some(path) = named {
+        let there = path.is_file();
+        return there.then(|| path.to_owned()).ok_or_else(|| {
+            CliError::usage(format!("--cellar {}: there is no such program", path.display()))
+        });
+    }
+    let beside = std::env::current_exe().ok().map(|own| own.with_file_name("cellar"));
+    beside.filter(|path| path.is_file()).ok_or_else(|| {
+        CliError::usage(
+            "there is no `cellar` beside this program: build it with `cargo build --release --bin cellar`, or name it with --cellar PATH",
+        )
+    })
+}
+
+async fn measure(args: &MatrixArgs, cellar: PathBuf) -> Result<MatrixReport, CliError> {
+    let started = SystemTime::now();
+    let users = users(&args.users);
+    let plans = || plan(args, &users, args.duration * 2);
+    plans()?.1.iter().for_each(|note| eprintln!("{note}"));
+    let rates = rates(args, &users)?;
+    let places = match &args.places {
+        Some(file) => Places::File(file.clone()),
+        None => Places::World(args.world as usize, args.users.seed),
+    };
+    let table = Table::fill(&cellar, &args.collection, &places).await?;
+    let experiment = Experiment {
+        cellar,
+        data: table.data(),
+        collection: args.collection.clone(),
+        duration: args.duration,
+        lifetime: lifetime(args),
+        late_after: args.late_after,
+        verify: args.verify,
+        seed: args.users.seed,
+        stop: stop_on_interrupt(),
+    };
+    let plans = || plans().map(|(plan, _)| plan);
+    let rows = all(args, &experiment, &plans, &rates).await?;
+    Ok(MatrixReport {
+        form: report::FORM,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: humantime::format_rfc3339_seconds(started).to_string(),
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        places: in_words(args, &places),
+        users: super::run::in_words(&users),
+        seed: args.users.seed,
+        rps: args.rps,
+        duration_s: args.duration.as_secs_f64(),
+        lifetime_s: lifetime(args).as_secs_f64(),
+        interrupted: experiment.is_stopped(),
+        rows,
+    })
+}
+
+/// All that is wanted, one after the other.
+async fn all(
+    args: &MatrixArgs,
+    experiment: &Experiment,
+    plans: &Plans<'_>,
+    rates: &Rates,
+) -> Result<Vec<crate::matrix::Row>, CliError> {
+    let only = args.only.clone().unwrap_or_default();
+    // A stack that is wanted warm only is asked cold before.
+    let runs = |(asking, caching)| match Combination::of_stack(asking, caching).map(|one| only.wants(one)) {
+        [_, true] => 2,
+        [true, false] => 1,
+        [false, false] => 0,
+    };
+    let length_ms = args.duration.as_millis() as u64 * stacks().map(runs).sum::<u64>();
+    let style = ProgressStyle::with_template("{bar:30} {percent} % [{elapsed}, {eta} left] {msg}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(length_ms).with_style(style);
+    let mut rows = Vec::new();
+    for stack in stacks() {
+        if !experiment.is_stopped() {
+            experiment.measure(stack, &only, (plans, rates), &bar, &mut rows).await?;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(rows)
+}
+
+/// First pages only: the answer of a cell has those that follow, and so would not be asked for again.
+fn users(args: &UsersArgs) -> UsersArgs {
+    let radius = args.radius.clone().unwrap_or_else(|| Numbers::fixed(RADIUS_M));
+    UsersArgs { paging: 0.0, radius: Some(radius), ..args.clone() }
+}
+
+/// What is asked within this time, and what somebody should know of it. Independent users come at random instants, as the formula takes
+/// them to.
+fn plan(args: &MatrixArgs, users: &UsersArgs, length: Duration) -> Result<(Plan, Vec<String>), CliError> {
+    let schedule = Schedule::new(Duration::ZERO, vec![Stage::steady(args.rps, length)]);
+    let schedule = schedule.map_err(|error| CliError::usage(error.to_string()))?;
+    let instants = schedule.instants(Arrivals::Poisson, users.seed);
+    let source = users.source(Some(&args.collection), instants, length)?;
+    Ok((source.plan, source.notes))
+}
+
+fn rates(args: &MatrixArgs, users: &UsersArgs) -> Result<Rates, CliError> {
+    // A file has its own instants, and no more of them than it has.
+    let files = users.replay.is_some() || users.stream.is_some();
+    let asked = args.duration * 2;
+    let length = if files { asked } else { (asked * RATES_TIMES).min(MAX_LENGTH) };
+    let (plan, _) = plan(args, users, length)?;
+    let plan = plan.take_while(|planned| planned.at < length).filter(|planned| planned.ask.page == 0);
+    Ok(Rates::of(plan, length, &Asking::ALL))
+}
+
+/// As caches count it: in whole seconds.
+fn lifetime(args: &MatrixArgs) -> Duration {
+    let lifetime = args.lifetime.unwrap_or(args.duration);
+    Duration::from_secs(lifetime.as_secs_f64().ceil() as u64)
+}
+
+fn in_words(args: &MatrixArgs, places: &Places) -> String {
+    match places {
+        Places::World(count, seed) => format!("{count} generated places, seed {seed}"),
+        Places::File(file) => format!("{} of {}", args.collection, file.display()),
+    }
+}
+
+/// Set by Ctrl-C from now on.
+fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            set.store(true, Ordering::Relaxed);
+        }
+    });
+    stop
+}

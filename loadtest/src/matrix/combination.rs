@@ -1,0 +1,150 @@
+//! What is compared.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Asking, Caching};
+
+/// Words for whether the same users have asked before.
+const COLD: &str = "cold";
+const WARM: &str = "warm";
+
+/// One combination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Combination {
+    /// What users ask for.
+    pub asking: Asking,
+    /// What there is to answer from.
+    pub caching: Caching,
+    /// Whether the same users have asked before.
+    pub warm: bool,
+}
+
+impl Combination {
+    /// `cold` or `warm`.
+    pub const fn temperature(self) -> &'static str {
+        if self.warm { WARM } else { COLD }
+    }
+
+    /// Both of a stack: first without anything cached, then with what that left behind.
+    pub fn of_stack(asking: Asking, caching: Caching) -> [Self; 2] {
+        [false, true].map(|warm| Self { asking, caching, warm })
+    }
+}
+
+impl fmt::Display for Combination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}, {}", self.asking, self.caching, self.temperature())
+    }
+}
+
+/// Stacks, in the order in which the experiment runs them: each is asked cold, then warm.
+///
+/// ```
+/// assert_eq!(cellar_loadtest::matrix::combination::stacks().count(), 7 * 4);
+/// ```
+pub fn stacks() -> impl Iterator<Item = (Asking, Caching)> {
+    Asking::ALL.into_iter().flat_map(|asking| Caching::ALL.into_iter().map(move |caching| (asking, caching)))
+}
+
+/// Which combinations are wanted: of each dimension those that are named, or all if none is.
+///
+/// ```
+/// use cellar_loadtest::matrix::{Asking, Caching, Combination, Only};
+///
+/// let only: Only = "raw,geohash5,l1+l2+edge,warm".parse()?;
+/// let [cold, warm] = Combination::of_stack(Asking::Raw, Caching::L1L2Edge);
+/// assert!(only.wants(warm) && !only.wants(cold));
+/// assert!(!only.wants(Combination { caching: Caching::L1, ..warm }));
+/// assert!("geohash 4".parse::<Only>().is_err());
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Only {
+    askings: Vec<Asking>,
+    cachings: Vec<Caching>,
+    warm: Vec<bool>,
+}
+
+impl Only {
+    /// Whether this one is wanted.
+    pub fn wants(&self, combination: Combination) -> bool {
+        wanted(&self.askings, &combination.asking)
+            && wanted(&self.cachings, &combination.caching)
+            && wanted(&self.warm, &combination.warm)
+    }
+}
+
+fn wanted<T: PartialEq>(named: &[T], one: &T) -> bool {
+    named.is_empty() || named.contains(one)
+}
+
+impl FromStr for Only {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut only = Self::default();
+        for part in text.split(',') {
+            let name = plain(part);
+            if let Some(asking) = Asking::ALL.into_iter().find(|asking| plain(&asking.to_string()) == name) {
+                only.askings.push(asking);
+            } else if let Some(caching) =
+                Caching::ALL.into_iter().find(|caching| plain(&caching.to_string()) == name)
+            {
+                only.cachings.push(caching);
+            } else if name == COLD || name == WARM {
+                only.warm.push(name == WARM);
+            } else {
+                return Err(format!("there is no `{part}`; allowed: {}", names().join(", ")));
+            }
+        }
+        Ok(only)
+    }
+}
+
+/// All names, as they are written after `--only`.
+fn names() -> Vec<String> {
+    let askings = Asking::ALL.iter().map(|asking| plain(&asking.to_string()));
+    let cachings = Caching::ALL.iter().map(|caching| plain(&caching.to_string()));
+    askings.chain(cachings).chain([COLD, WARM].map(str::to_owned)).collect()
+}
+
+/// Without spaces, hyphens and capitals.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(only: &str) -> usize {
+        let only: Only = only.parse().unwrap();
+        stacks()
+            .flat_map(|(asking, caching)| Combination::of_stack(asking, caching))
+            .filter(|one| only.wants(*one))
+            .count()
+    }
+
+    #[test]
+    fn names_select_within_their_dimension() {
+        assert_eq!(names().len(), 7 + 4 + 2);
+        for (only, expected) in [
+            ("raw", 8),
+            ("raw,H3 7", 16),
+            ("no cache", 14),
+            ("geohash-5,L1,l1+l2", 4),
+            ("cold", 28),
+            ("cold,warm", 56),
+        ] {
+            assert_eq!(count(only), expected, "{only}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_what_is() {
+        let error = "raw,l3".parse::<Only>().unwrap_err();
+        assert!(error.starts_with("there is no `l3`; allowed: raw, geohash5, "), "{error}");
+        assert!("".parse::<Only>().is_err());
+    }
+}

@@ -1,0 +1,88 @@
+//! Processes of a stack.
+//!
+//! Invariant: a process does not outlive its handle. It is asked to end, and killed if it takes too long.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
+
+use super::stack::StackError;
+
+/// How long a process may take to end before it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often it is asked whether something is so.
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
+
+/// A process, and what it complains about.
+#[derive(Debug)]
+pub(super) struct Process {
+    name: &'static str,
+    child: Child,
+    log: NamedTempFile,
+}
+
+impl Process {
+    /// Starts a process. `hint` says how to get a program that is not there.
+    pub(super) fn start(name: &'static str, command: &mut Command, hint: &str) -> Result<Self, StackError> {
+        let failed = |error: io::Error| StackError { name, why: error.to_string() };
+        let log = NamedTempFile::new().map_err(failed)?;
+        let stderr = File::create(log.path()).map_err(failed)?;
+        // Ctrl-C is for us, who then end it.
+        let child = command.process_group(0).stdin(Stdio::null()).stderr(stderr).spawn();
+        let child = child.map_err(|error| StackError { name, why: format!("{error}; {hint}") })?;
+        Ok(Self { name, child, log })
+    }
+
+    /// Starts a process that says where it listens, and waits for that.
+    pub(super) fn listening(
+        name: &'static str,
+        command: &mut Command,
+        hint: &str,
+    ) -> Result<(Self, String), StackError> {
+        let mut this = Self::start(name, command.stdout(Stdio::piped()), hint)?;
+        let mut line = String::new();
+        // Read in place, so that it stays open: nobody who writes there is to fail.
+        if let Some(stdout) = this.child.stdout.as_mut() {
+            let read = BufReader::new(stdout).read_line(&mut line);
+            read.map_err(|error| StackError { name, why: error.to_string() })?;
+        }
+        match line.trim().strip_prefix("listening on ") {
+            Some(url) => Ok((this, url.to_owned())),
+            None => Err(this.complaint()),
+        }
+    }
+
+    pub(super) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// The last line that it had to say.
+    pub(super) fn complaint(&self) -> StackError {
+        let text = std::fs::read_to_string(self.log.path()).unwrap_or_default();
+        let why = text.lines().last().unwrap_or("it ended without a word").to_owned();
+        StackError { name: self.name, why }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let process = Pid::from_raw(self.child.id() as i32);
+        // It has not been waited for, so the number is its own.
+        if let (false, Some(process)) = (self.has_ended(), process) {
+            let _ = kill_process(process, Signal::TERM);
+        }
+        let until = Instant::now() + STOP_LIMIT;
+        while !self.has_ended() && Instant::now() < until {
+            thread::sleep(PAUSE);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,164 @@
+//! What a run found, and what that would cost.
+
+use serde::Serialize;
+
+use super::{Caching, Combination};
+use crate::cost::{Deployment, Prices, Profile, Usage};
+use crate::record::Tier;
+use crate::report::model::{Outcome, Part, TierPart, Verified};
+
+/// Requests that prices are told for.
+const MILLION: f64 = 1e6;
+
+/// One combination.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// What users ask for: `raw`, `geohash 5`.
+    pub asking: String,
+    /// What there is to answer from: `no cache`, `L1+L2+edge`.
+    pub caching: String,
+    /// Whether the same users have asked before.
+    pub warm: bool,
+    /// Requests that were planned.
+    pub planned: u64,
+    /// Of these, how many failed or were not sent.
+    pub failed: u64,
+    /// Requests per second that succeeded.
+    pub succeeded_rps: f64,
+    /// Half of the requests took no longer, from their planned instants.
+    pub p50_ms: Option<f64>,
+    /// 99 % took no longer.
+    pub p99_ms: Option<f64>,
+    /// Hit ratios, each of what the tier was asked for.
+    pub hits: Hits,
+    /// What the edge would have by Σ p·λT/(1+λT) if it had run for ever; none without an edge, or where it may keep nothing.
+    pub formula: Option<f64>,
+    /// DynamoDB read request units per request; none if fewer than all answers declare them.
+    pub read_units: Option<f64>,
+    /// Bytes of an answer, as sent.
+    pub answer_bytes: f64,
+    /// A million requests in US dollars, without what is there anyway and without free amounts.
+    pub million_usd: f64,
+    /// Share of the answers looked at whose certificate vouches for what the user wants; none for raw coordinates.
+    pub certified: Option<f64>,
+    /// Comparisons with the exact endpoint.
+    pub verified: Option<Verified>,
+    /// What speaks against the measurement.
+    pub faults: Vec<String>,
+}
+
+/// Hit ratios.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Hits {
+    /// Of all answers.
+    pub edge: Option<f64>,
+    /// Of the answers of the process, those that it had as bytes.
+    pub rendered: Option<f64>,
+    /// Of the pages that searches needed, those in memory.
+    pub l1: Option<f64>,
+    /// Of the other pages, those in the shared cache.
+    pub l2: Option<f64>,
+}
+
+impl Row {
+    /// What a run of a combination found.
+    pub fn new(
+        combination: Combination,
+        outcome: &Outcome,
+        part: &Part,
+        verified: Option<Verified>,
+        formula: Option<f64>,
+    ) -> Self {
+        let edge = combination.caching == Caching::L1L2Edge;
+        let hits = Hits::of(&part.tiers);
+        // All or nothing: a mean of the answers that happen to tell is not that of the rest.
+        let declared = part.read_units_declared.is_some_and(|share| share > 0.999_999);
+        let read_units = part.read_units_per_answer.filter(|_| declared);
+        let answers: u64 = part.tiers.iter().map(|tier| tier.served).sum();
+        let answer_bytes = part.bytes as f64 / answers.max(1) as f64;
+        let profile = profile(combination, hits, read_units.unwrap_or(0.0), answer_bytes);
+        let usage = Usage::of_requests(&Deployment::default(), &profile, MILLION);
+        Self {
+            asking: combination.asking.to_string(),
+            caching: combination.caching.to_string(),
+            warm: combination.warm,
+            planned: part.planned,
+            failed: part.failed + part.unsent,
+            succeeded_rps: part.succeeded_rps,
+            p50_ms: part.latency_ms.map(|spread| spread.p50),
+            p99_ms: part.latency_ms.map(|spread| spread.p99),
+            hits,
+            formula: formula.filter(|_| edge),
+            read_units,
+            answer_bytes,
+            million_usd: usage.cost_usd(&Prices::built_in(), false),
+            certified: part.certified_share,
+            verified,
+            faults: outcome.faults.clone(),
+        }
+    }
+}
+
+impl Hits {
+    fn of(tiers: &[TierPart]) -> Self {
+        let tier = |wanted: Tier| tiers.iter().find(|tier| tier.tier == wanted);
+        Self {
+            edge: tier(Tier::Edge).and_then(|tier| tier.hit_ratio),
+            rendered: tier(Tier::Rendered).and_then(|tier| tier.hit_ratio),
+            l1: tier(Tier::L1).and_then(|tier| tier.page_hit_ratio),
+            l2: tier(Tier::L2).and_then(|tier| tier.page_hit_ratio),
+        }
+    }
+}
+
+/// The profile that the cost model bills: what was measured, and for what cannot be measured on one machine (times in a region, cold
+/// starts, logs) what the model assumes.
+fn profile(combination: Combination, hits: Hits, read_units: f64, answer_bytes: f64) -> Profile {
+    let Combination { caching, .. } = combination;
+    let edge = caching == Caching::L1L2Edge;
+    // An answer that the process had as bytes looked for no page: all of them were in memory, so to say.
+    let rendered = hits.rendered.unwrap_or(0.0);
+    let l1_hit = rendered + (1.0 - rendered) * hits.l1.unwrap_or(0.0);
+    let assumed = Profile::uncached(combination.to_string());
+    let mut profile = Profile {
+        edge_hit: edge.then(|| hits.edge.unwrap_or(0.0)),
+        l1_hit: if caching == Caching::Nothing { 0.0 } else { l1_hit },
+        l2_hit: (caching >= Caching::L1L2).then(|| hits.l2.unwrap_or(0.0)),
+        answer_bytes,
+        // The edge's name is not looked up for each request: as in `Profile::all`.
+        dns_per_request: if edge { 0.0 } else { assumed.dns_per_request },
+        ..assumed
+    };
+    // Of a search that has nothing cached, so that a request of this run reads what was measured.
+    let share = profile.origin_share() * profile.table_share();
+    profile.read_units = if share > 0.0 { read_units / share } else { 0.0 };
+    profile
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::Asking;
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9, "{found} instead of {expected}");
+    }
+
+    #[test]
+    fn what_was_measured_is_what_is_billed() {
+        let hits = Hits { edge: Some(0.5), rendered: Some(0.2), l1: Some(0.5), l2: Some(0.25) };
+        let of = |caching, hits, units| {
+            profile(Combination { asking: Asking::Raw, caching, warm: false }, hits, units, 2_000.0)
+        };
+        let full = of(Caching::L1L2Edge, hits, 0.3);
+        near(full.origin_share(), 0.5);
+        near(full.l1_hit, 0.6);
+        near(full.table_share(), 0.4 * 0.75);
+        near(full.read_units_per_request(), 0.3);
+        let nothing = of(Caching::Nothing, Hits::default(), 2.5);
+        near(nothing.read_units_per_request(), 2.5);
+        assert_eq!((nothing.edge_hit, nothing.l2_hit), (None, None));
+        let all = Hits { l1: Some(1.0), ..Hits::default() };
+        near(of(Caching::L1, all, 0.0).read_units_per_request(), 0.0);
+    }
+}

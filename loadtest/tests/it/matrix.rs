@@ -1,0 +1,158 @@
+//! The experiment, small, with real servers: the program `cellar`, redis-server and nginx.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+/// What the program is made of, beside what we are.
+const SOURCES: [&str; 4] = ["../api/src", "../cache/src", "../geo-index/src", "../infra/edge"];
+
+/// The program, beside ours. Tests of the whole workspace have built it; where it is not there, or older than its sources, it is built
+/// now: cargo builds no programs of other packages for a test.
+fn cellar() -> &'static PathBuf {
+    static CELLAR: OnceLock<PathBuf> = OnceLock::new();
+    CELLAR.get_or_init(|| {
+        let beside = PathBuf::from(env!("CARGO_BIN_EXE_loadtest")).with_file_name("cellar");
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let sources = SOURCES.iter().map(|source| newest(&here.join(source))).max().unwrap();
+        if std::fs::metadata(&beside).and_then(|file| file.modified()).is_ok_and(|built| built >= sources) {
+            return beside;
+        }
+        let target = beside.parent().and_then(Path::parent).unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "-p", "cellar-api", "--bin", "cellar", "--target-dir"]).arg(target);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        let built = cargo.current_dir(here).output().unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        assert!(beside.is_file(), "{} was not built", beside.display());
+        beside
+    })
+}
+
+/// When the newest file of a directory was changed.
+fn newest(directory: &Path) -> SystemTime {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let changed = entries.map(|entry| {
+        let metadata = entry.metadata().unwrap();
+        if metadata.is_dir() { newest(&entry.path()) } else { metadata.modified().unwrap() }
+    });
+    changed.max().unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+fn matrix(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    command.arg("matrix").args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A small experiment. Nobody is late, as the machine may be slow.
+fn small(only: &str, more: &[&str]) -> (Value, Output) {
+    let cellar = cellar().to_str().unwrap();
+    let args = ["--cellar", cellar, "--only", only, "--json", "--late-after", "1h", "--world", "2000"];
+    let output = matrix(&[&args, more].concat());
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (report, output)
+}
+
+/// Whatever a number is, it is one.
+fn number(row: &Value, pointer: &str) -> f64 {
+    row.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("{pointer} of {row:#}"))
+}
+
+/// Users who do not move search from the same homes again and again, so that every tier has something to hit, and lifetimes are longer
+/// than the test takes.
+const FEW_USERS: [&str; 12] = [
+    "--users",
+    "20",
+    "--stay",
+    "--rps",
+    "40",
+    "--duration",
+    "2s",
+    "--lifetime",
+    "1h",
+    "--verify",
+    "1",
+    "--searches=1",
+];
+
+#[test]
+fn each_tier_saves_what_it_is_there_for() {
+    let (report, output) = small("raw,geohash5,nocache,l1+l2+edge", &FEW_USERS);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows = report["rows"].as_array().unwrap();
+    let names: Vec<String> = rows.iter().map(name).collect();
+    let expected = ["raw", "geohash 5"].map(|asking| {
+        ["no cache", "L1+L2+edge"]
+            .map(|caching| ["cold", "warm"].map(|warm| format!("{asking}, {caching}, {warm}")))
+    });
+    assert_eq!(names, expected.into_iter().flatten().flatten().collect::<Vec<_>>());
+    for row in rows {
+        assert_eq!(row["failed"], 0, "{row:#}");
+        assert!(
+            number(row, "/planned") > 20.0 && number(row, "/p99_ms") >= number(row, "/p50_ms"),
+            "{row:#}"
+        );
+        assert!(number(row, "/million_usd") > 0.0, "{row:#}");
+    }
+    let [raw_none_cold, raw_none, _, raw_edge, cell_none_cold, cell_none, cell_edge_cold, cell_edge] =
+        rows.as_slice()
+    else {
+        panic!("{names:?}")
+    };
+    // Nothing is kept: each search reads.
+    for row in [raw_none_cold, raw_none, cell_none_cold, cell_none] {
+        assert!(number(row, "/read_units") > 0.1, "{row:#}");
+        assert_eq!((&row["hits"]["edge"], &row["formula"]), (&Value::Null, &Value::Null));
+    }
+    // No edge keeps an answer to coordinates, but the process has the pages; each user has a cell that was asked for before.
+    assert!(number(raw_edge, "/read_units") < number(raw_none, "/read_units") / 2.0, "{raw_edge:#}");
+    assert_eq!((number(raw_edge, "/hits/edge"), &raw_edge["formula"]), (0.0, &Value::Null));
+    assert!(number(cell_edge, "/hits/edge") > number(cell_edge_cold, "/hits/edge"), "{cell_edge:#}");
+    assert!(number(cell_edge, "/hits/edge") > 0.9 && number(cell_edge, "/formula") > 0.9, "{cell_edge:#}");
+    assert!(number(cell_edge, "/million_usd") < number(cell_none, "/million_usd"));
+}
+
+fn name(row: &Value) -> String {
+    let temperature = if row["warm"] == true { "warm" } else { "cold" };
+    format!("{}, {}, {temperature}", row["asking"].as_str().unwrap(), row["caching"].as_str().unwrap())
+}
+
+#[test]
+fn what_a_cell_vouches_for_is_what_the_exact_endpoint_says() {
+    let (report, _) = small("h37,l1+l2,cold", &FEW_USERS);
+    let row = &report["rows"][0];
+    assert_eq!(report["rows"].as_array().unwrap().len(), 1);
+    let (compared, planned) = (number(row, "/verified/compared"), number(row, "/planned"));
+    assert!((compared - planned * number(row, "/certified")).abs() < 1e-6 && compared > 0.0, "{row:#}");
+    assert_eq!((&row["verified"]["differ"], &row["verified"]["unknown"]), (&0.into(), &0.into()), "{row:#}");
+    // The shared cache was asked for what memory did not have, and had nothing.
+    assert!(number(row, "/hits/l1") > 0.0 && number(row, "/hits/l2") < 0.5, "{row:#}");
+}
+
+#[test]
+fn what_makes_no_sense_is_said_at_once() {
+    let cellar = env!("CARGO_BIN_EXE_loadtest");
+    for (args, said) in [
+        (&["--only", "h310"][..], "there is no `h310`; allowed: raw, geohash5"),
+        (&["--rps", "0"], "from 0.1 to 100000"),
+        (&["--duration", "0s"], "from 1s to 1h"),
+        (&["--lifetime", "13h"], "from 1s to 12h"),
+        (&["--verify", "2"], "from 0 to 1"),
+        (&["--cellar", "/nowhere/cellar"], "there is no such program"),
+    ] {
+        let output = matrix(args);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {complaint}");
+        assert!(complaint.contains(said) && output.stdout.is_empty(), "{args:?}: {complaint}");
+    }
+    // A program that is none of ours: it says no address.
+    let output =
+        matrix(&["--cellar", cellar, "--only", "raw,nocache,cold", "--world", "1", "--duration", "1s"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cellar serve does not start: "), "{output:?}");
+}

@@ -37,6 +37,9 @@ pub struct Report {
     pub verified: Option<Verified>,
     /// Different instances that answered, if they say who they are.
     pub instances: Option<u64>,
+    /// Answers by where users asked; none if nothing was answered.
+    #[serde(default)]
+    pub map: Option<MapPart>,
 }
 
 /// What was to be done.
@@ -273,6 +276,30 @@ pub struct Verified {
     pub unknown: u64,
     /// The first differences.
     pub examples: Vec<String>,
+}
+
+/// Answers by where users asked, in squares as small as a bounded number of them allows.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapPart {
+    /// Side of a square, in degrees.
+    pub side_deg: f64,
+    /// Squares with answers, those with most of them first.
+    pub squares: Vec<SquarePart>,
+}
+
+/// A square of the map.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SquarePart {
+    /// Latitude of its centre, in degrees.
+    pub lat: f64,
+    /// Longitude of its centre, in degrees.
+    pub lon: f64,
+    /// Answers to users who asked from here.
+    pub answers: u64,
+    /// Of those that say where they came from, the share that came from a cache.
+    pub cached_share: Option<f64>,
 }
 
 impl Report {

@@ -11,7 +11,7 @@ const tiers = [
 let number = 0;
 const server = createServer((_, response) => {
   number += 1;
-  const cold = number % 40 === 5;
+  const cold = number % 40 === 7;
   response.setHeader("cache-status", tiers[number % tiers.length]);
   response.setHeader("server-timing", 'queries;desc="2", read-units;desc="1.5"');
   response.setHeader("x-cellar-instance", `i-${number % 3}`);

@@ -38,7 +38,6 @@ pub struct Report {
     /// Different instances that answered, if they say who they are.
     pub instances: Option<u64>,
     /// Answers by where users asked; none if nothing was answered.
-    #[serde(default)]
     pub map: Option<MapPart>,
 }
 
@@ -70,6 +69,9 @@ pub struct Settings {
     pub time_limit_ms: f64,
     /// What is sent later than this after its instant counts as late.
     pub late_after_ms: f64,
+    /// What was due within this time was sent together, when the last of it was due.
+    #[serde(default)]
+    pub group_within_ms: f64,
     /// Most requests under way.
     pub max_in_flight: u64,
     /// Sending threads.

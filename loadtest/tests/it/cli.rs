@@ -147,6 +147,7 @@ fn what_makes_no_sense_is_said_at_once() {
         (&["--regions", good, "--duration", "30"], "30s"),
         (&["--regions", good, "--stages", "10:5"], "30s:100"),
         (&["--regions", good, "--verify", "0.5"], "--mode cell"),
+        (&["--regions", good, "--group-within", "1s"], "--late-after"),
         (&["--regions", good, "--fail-if", "p98>1ms"], "p99"),
         (&["--regions", good, "--fail-if", "eu-west-1:p99>1ms"], "eu-west-1"),
         (&["--regions", "us-east-1=http://192.0.2.1"], "--i-own-this-target"),

@@ -84,7 +84,7 @@ impl Chart {
 
     fn figure(&self, names: &[&str], marks: &Markup) -> Markup {
         let inside = html! { (self.grid()) (marks) };
-        figure(self.id, self.title, &self.about, &html! { (legend(names)) }, &inside)
+        figure(self.id, self.title, &self.about, &legend(names), &inside)
     }
 
     fn grid(&self) -> Markup {

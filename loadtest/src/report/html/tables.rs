@@ -131,6 +131,7 @@ pub(super) fn settings(settings: &Settings) -> Markup {
         ("accept-encoding", settings.accept_encoding.clone()),
         ("time limit", format!("{} ms", settings.time_limit_ms)),
         ("late after", format!("{} ms", settings.late_after_ms)),
+        ("sent together within", format!("{} ms", settings.group_within_ms)),
         ("sending threads", settings.workers.to_string()),
         ("added round trip", settings.client_rtt.clone()),
     ];

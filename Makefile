@@ -4,9 +4,9 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint unit deny edge infra bench demo cargo-deny curl redis node nginx python
+.PHONY: test format lint unit deny edge infra report bench demo cargo-deny curl redis node nginx python chromium
 
-test: format lint unit deny edge infra
+test: format lint unit deny edge infra report
 
 format:
 	$(CARGO) fmt --all --check
@@ -41,6 +41,14 @@ edge: node nginx
 infra: node python redis nginx
 	$(CARGO) build -q -p cellar-api --bin cellar --locked
 	infra/check --cellar $${CARGO_TARGET_DIR:-target}/debug/cellar
+
+# The load test's HTML report in headless Chromium. Built as for the unit tests, so that nothing is built twice.
+report: node chromium
+	$(CARGO) test -q --workspace --no-run --locked
+	loadtest/test/browser.sh $${CARGO_TARGET_DIR:-target}/debug/loadtest
+
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; }
 
 python:
 	@python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -q -y python3-venv; }

@@ -109,6 +109,7 @@ impl Experiment {
             late_after: self.late_after,
             max_in_flight: 20_000,
             workers: 1,
+            group_within: Duration::ZERO,
             snap: asking.snap(),
             verify: self.verify,
             pages: false,

@@ -3,7 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use geo_index::Position;
+
+use super::account::Account;
 use super::events::{Done, Exchange, Verdict};
+use super::map::Map;
 use super::slice::{Slice, slice_length};
 use super::tally::Tally;
 
@@ -25,6 +29,8 @@ pub struct Recorder {
     pub instances: HashSet<u64>,
     /// Comparisons with the exact endpoint.
     pub verified: Verified,
+    /// Answers by where users asked.
+    pub map: Map,
 }
 
 /// Comparisons with the exact endpoint.
@@ -52,6 +58,7 @@ impl Recorder {
             slices: vec![Slice::default(); slices],
             instances: HashSet::new(),
             verified: Verified::default(),
+            map: Map::default(),
         }
     }
 
@@ -122,6 +129,11 @@ impl Recorder {
         tally.tries += 1;
     }
 
+    /// An answer came for somebody who asked from here.
+    pub fn answered(&mut self, position: Position, account: &Account) {
+        self.map.add(position, account.served);
+    }
+
     /// An answer was compared with the exact endpoint's.
     pub fn verified(&mut self, verdict: Verdict) {
         let verified = &mut self.verified;
@@ -143,6 +155,7 @@ impl Recorder {
         self.regions.iter_mut().zip(&other.regions).for_each(|(mine, other)| mine.merge(other));
         self.slices.iter_mut().zip(&other.slices).for_each(|(mine, other)| mine.merge(other));
         self.instances.extend(&other.instances);
+        self.map.merge(&other.map);
         self.verified.compared += other.verified.compared;
         self.verified.differ += other.verified.differ;
         self.verified.unknown += other.verified.unknown;

@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use super::model::{
-    FORM, Outcome, OverTime, Part, RegionPart, Report, Settings, SlicePart, Spread, TierPart, Verified,
+    FORM, MapPart, Outcome, OverTime, Part, RegionPart, Report, Settings, SlicePart, Spread, SquarePart,
+    TierPart, Verified,
 };
-use crate::record::{Latencies, Recorder, Slice, Tally, Tier};
+use crate::record::{Latencies, Map, Recorder, Slice, Square, Tally, Tier};
 use crate::run::{Finished, Region};
 
 /// A run in which a larger share of the requests was sent late has not kept its rate.
@@ -46,6 +47,7 @@ pub fn build(facts: Facts, finished: &Finished) -> Report {
         over_time: over_time(recorder, *measured),
         verified: verified(recorder),
         instances: (!recorder.instances.is_empty()).then_some(recorder.instances.len() as u64),
+        map: map(&recorder.map),
     }
 }
 
@@ -167,6 +169,17 @@ fn slice_part(slice: &Slice) -> SlicePart {
 fn verified(recorder: &Recorder) -> Option<Verified> {
     let crate::record::recorder::Verified { compared, differ, unknown, examples } = recorder.verified.clone();
     (compared + unknown > 0).then_some(Verified { compared, differ, unknown, examples })
+}
+
+fn map(map: &Map) -> Option<MapPart> {
+    let part = |(lat, lon, square): (f64, f64, Square)| SquarePart {
+        lat,
+        lon,
+        answers: square.answers,
+        cached_share: ratio(square.cached as f64, square.declared),
+    };
+    let squares: Vec<SquarePart> = map.squares().into_iter().map(part).collect();
+    (!squares.is_empty()).then(|| MapPart { side_deg: map.side_deg(), squares })
 }
 
 fn spread(latencies: &Latencies) -> Option<Spread> {

@@ -37,6 +37,8 @@ pub struct Report {
     pub verified: Option<Verified>,
     /// Different instances that answered, if they say who they are.
     pub instances: Option<u64>,
+    /// Answers by where users asked; none if nothing was answered.
+    pub map: Option<MapPart>,
 }
 
 /// What was to be done.
@@ -67,6 +69,9 @@ pub struct Settings {
     pub time_limit_ms: f64,
     /// What is sent later than this after its instant counts as late.
     pub late_after_ms: f64,
+    /// What was due within this time was sent together, when the last of it was due.
+    #[serde(default)]
+    pub group_within_ms: f64,
     /// Most requests under way.
     pub max_in_flight: u64,
     /// Sending threads.
@@ -273,6 +278,30 @@ pub struct Verified {
     pub unknown: u64,
     /// The first differences.
     pub examples: Vec<String>,
+}
+
+/// Answers by where users asked, in squares as small as a bounded number of them allows.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapPart {
+    /// Side of a square, in degrees.
+    pub side_deg: f64,
+    /// Squares with answers, those with most of them first.
+    pub squares: Vec<SquarePart>,
+}
+
+/// A square of the map.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SquarePart {
+    /// Latitude of its centre, in degrees.
+    pub lat: f64,
+    /// Longitude of its centre, in degrees.
+    pub lon: f64,
+    /// Answers to users who asked from here.
+    pub answers: u64,
+    /// Of those that say where they came from, the share that came from a cache.
+    pub cached_share: Option<f64>,
 }
 
 impl Report {

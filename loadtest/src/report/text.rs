@@ -25,7 +25,8 @@ pub fn text(report: &Report) -> String {
     out
 }
 
-fn heading(report: &Report) -> String {
+/// How much was done, in a sentence.
+pub(super) fn heading(report: &Report) -> String {
     let part = &report.total;
     let stopped = if report.outcome.interrupted { ", stopped early" } else { "" };
     format!(
@@ -96,7 +97,8 @@ fn failures(part: &Part) -> Table {
     table
 }
 
-fn facts(report: &Report) -> Vec<String> {
+/// What else is worth a line.
+pub(super) fn facts(report: &Report) -> Vec<String> {
     let part = &report.total;
     let mut facts = Vec::new();
     if let (Some(certified), Some(tries)) = (part.certified_share, part.tries_per_answer) {
@@ -128,7 +130,8 @@ fn facts(report: &Report) -> Vec<String> {
     facts
 }
 
-fn verdict(report: &Report) -> String {
+/// `passed`, or what speaks against it.
+pub(super) fn verdict(report: &Report) -> String {
     let outcome = &report.outcome;
     let failed = outcome.conditions.iter().filter(|condition| condition.fails);
     let failed = failed.map(|condition| match condition.measured {
@@ -139,15 +142,15 @@ fn verdict(report: &Report) -> String {
     if reasons.is_empty() { "passed".to_owned() } else { format!("FAILED: {}", reasons.join("; ")) }
 }
 
-fn spread(spread: Option<&Spread>) -> [String; 5] {
+pub(super) fn spread(spread: Option<&Spread>) -> [String; 5] {
     let of = |value: fn(&Spread) -> f64| number(spread.map(value));
     [of(|s| s.p50), of(|s| s.p90), of(|s| s.p99), of(|s| s.p99_9), of(|s| s.max)]
 }
 
-fn number(value: Option<f64>) -> String {
+pub(super) fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", share * 100.0))
 }

@@ -94,6 +94,9 @@ impl Worker {
         }
         for exchange in &outcome.exchanges {
             recorder.exchanged(region, planned, exchange);
+            if exchange.failure.is_none() {
+                recorder.answered(job.ask.position, &exchange.account);
+            }
         }
         recorder.done(&Done {
             region,

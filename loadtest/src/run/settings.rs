@@ -81,6 +81,8 @@ pub struct RunSettings {
     pub time_limit: Duration,
     /// What is taken up later than this after its instant counts as late.
     pub late_after: Duration,
+    /// What is due within this time is sent together, when the last of it is due: fewer wake-ups for a send delay of up to this.
+    pub group_within: Duration,
     /// Most requests under way: what comes on top is not sent.
     pub max_in_flight: usize,
     /// Sending threads.

@@ -67,9 +67,10 @@ impl Worker {
     async fn work(self: &Arc<Self>, mut jobs: Receiver<Vec<Job>>) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         let mut burst = 0;
-        'jobs: while let Some(batch) = jobs.recv().await {
-            for job in batch {
-                let at = self.shared.start + job.at;
+        'jobs: while let Some(mut batch) = jobs.recv().await {
+            while !batch.is_empty() {
+                let group = together(&batch, self.shared.settings.group_within);
+                let at = self.shared.start + batch[group - 1].at;
                 while Instant::now() < at {
                     burst = 0;
                     alarm.until(at).await?;
@@ -77,10 +78,12 @@ impl Worker {
                         break 'jobs;
                     }
                 }
-                self.launch(job);
-                burst += 1;
-                if burst % BURST == 0 {
-                    tokio::task::yield_now().await;
+                for job in batch.drain(..group) {
+                    self.launch(job);
+                    burst += 1;
+                    if burst % BURST == 0 {
+                        tokio::task::yield_now().await;
+                    }
                 }
             }
         }
@@ -122,6 +125,13 @@ impl Worker {
     }
 }
 
+/// How many of the first jobs are sent together: those that are due within this time of the first, at the instant of the last of them. So
+/// none is sent before its instant, and none waits longer than this.
+fn together(jobs: &[Job], within: Duration) -> usize {
+    let last = jobs.first().map_or(Duration::ZERO, |first| first.at.saturating_add(within));
+    jobs.partition_point(|job| job.at <= last)
+}
+
 /// Keeps a timer pending that is due before all time limits: setting the only or the next timer costs the runtime a system call.
 async fn keep_a_timer() {
     const OFTEN: Duration = Duration::from_millis(50);
@@ -151,5 +161,36 @@ impl Drop for UnderWay {
         if self.measured && !self.ended {
             lock(&self.worker.recorder).cut(self.region);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use geo_index::Position;
+
+    use super::*;
+    use crate::plan::Ask;
+    use crate::run::Placed;
+
+    fn job(at_us: u64) -> Job {
+        let position = Position::new(0.0, 0.0).unwrap();
+        let ask = Ask { user: 0, position, radius: None, limit: 1, category: None, page: 0 };
+        Job { at: Duration::from_micros(at_us), ask, placed: Placed::default() }
+    }
+
+    #[test]
+    fn what_is_due_within_the_time_is_sent_together() {
+        let jobs: Vec<Job> = [100, 300, 600, 601, 2_000].map(job).into();
+        for (from, within_us, group) in
+            [(0, 0, 1), (0, 199, 1), (0, 500, 3), (0, 501, 4), (3, 500, 1), (4, 500, 1)]
+        {
+            assert_eq!(
+                together(&jobs[from..], Duration::from_micros(within_us)),
+                group,
+                "{from} {within_us}"
+            );
+        }
+        assert_eq!(together(&[job(5), job(5), job(6)], Duration::ZERO), 2);
+        assert_eq!(together(&[], Duration::MAX), 0);
     }
 }

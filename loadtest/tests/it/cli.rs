@@ -7,7 +7,7 @@ use cellar_loadtest::report::Report;
 use crate::stub::{Reply, Stub, answer};
 use crate::support::until;
 
-fn loadtest(args: &[&str]) -> Output {
+pub(crate) fn loadtest(args: &[&str]) -> Output {
     command(args).output().unwrap()
 }
 
@@ -18,7 +18,7 @@ fn command(args: &[&str]) -> Command {
 }
 
 /// A short run; the machine may be slow, so nobody is late.
-fn run(urls: &[String], more: &[&str]) -> Output {
+pub(crate) fn run(urls: &[String], more: &[&str]) -> Output {
     let names = ["us-east-1", "us-west-2"];
     let regions: Vec<String> = names.iter().zip(urls).map(|(name, url)| format!("{name}={url}")).collect();
     let regions = regions.join(",");
@@ -37,11 +37,11 @@ fn run(urls: &[String], more: &[&str]) -> Output {
     loadtest(&[&args[..], more].concat())
 }
 
-fn report(output: &Output) -> Report {
+pub(crate) fn report(output: &Output) -> Report {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| panic!("{output:?}"))
 }
 
@@ -147,6 +147,7 @@ fn what_makes_no_sense_is_said_at_once() {
         (&["--regions", good, "--duration", "30"], "30s"),
         (&["--regions", good, "--stages", "10:5"], "30s:100"),
         (&["--regions", good, "--verify", "0.5"], "--mode cell"),
+        (&["--regions", good, "--group-within", "1s"], "--late-after"),
         (&["--regions", good, "--fail-if", "p98>1ms"], "p99"),
         (&["--regions", good, "--fail-if", "eu-west-1:p99>1ms"], "eu-west-1"),
         (&["--regions", "us-east-1=http://192.0.2.1"], "--i-own-this-target"),

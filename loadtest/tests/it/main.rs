@@ -4,6 +4,7 @@ mod cells;
 mod cli;
 mod cold_start;
 mod failures;
+mod html;
 mod lambda;
 mod matrix;
 mod open_loop;

@@ -43,6 +43,7 @@ pub(crate) fn settings(url: &str, measured: Duration) -> RunSettings {
         },
         time_limit: LIMIT,
         late_after: LIMIT,
+        group_within: Duration::ZERO,
         max_in_flight: 10_000,
         workers: 1,
         snap: None,

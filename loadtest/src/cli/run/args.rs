@@ -24,6 +24,7 @@ Examples:
   loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8080 --collection cities
   loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8090,us-west-2=http://127.0.0.1:8091 --collection cities \\
       --mode cell --verify 0.05 --duration 60s --warmup 10s --fail-if 'p99>50ms' --fail-if 'hit.edge<0.9' --json > a.json
+  loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8080 --collection cities --html report.html
   loadtest compare a.json b.json";
 
 /// Where to, how many, what and how.
@@ -68,6 +69,9 @@ pub struct RunArgs {
     /// Writes the whole report as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Writes the report with its charts to a file for a browser, which needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// I own the servers, or am allowed to load them; needed for those that are not on this machine
     #[arg(long)]
     pub i_own_this_target: bool,
@@ -98,6 +102,9 @@ pub struct SenderArgs {
     /// What is sent later than this after its instant counts as late; a run with more than 1 % of that fails
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = time)]
     pub late_after: Duration,
+    /// Sends what is due within this time together, when the last of it is due: cheaper at high rates, but it adds to latency
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    pub group_within: Duration,
     /// Most requests under way; what comes on top is not sent
     #[arg(long, value_name = "NUMBER", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub max_in_flight: u64,

@@ -46,8 +46,8 @@ async fn measure(
     running.finish().map_err(CliError::failure)
 }
 
-/// The report: on standard output as JSON or as text, and in a file. The text is printed first, so that nothing is lost when the file
-/// cannot be written.
+/// The report: on standard output as JSON or as text, and in files. The text is printed first, and each file is tried, so that nothing is
+/// lost when one cannot be written.
 fn print(args: &RunArgs, report: &Report) -> Result<(), CliError> {
     let json = || serde_json::to_string_pretty(report).unwrap_or_default();
     let text = report::text(report);
@@ -57,14 +57,17 @@ fn print(args: &RunArgs, report: &Report) -> Result<(), CliError> {
     } else {
         say(&text)?;
     }
-    match &args.out {
-        Some(file) => write(file, &json()),
-        None => Ok(()),
+    let out = args.out.as_deref().map(|file| write(file, &json()));
+    let html = args.html.as_deref().map(|file| write(file, &report::html(report)));
+    let failed: Vec<String> = [out, html].into_iter().flatten().filter_map(Result::err).collect();
+    if failed.is_empty() {
+        return Ok(());
     }
+    Err(CliError::failure(format!("{}; the summary is above", failed.join("; "))))
 }
 
 /// Writes a file whole or not at all; what is no file (a terminal, a pipe) is written to.
-fn write(file: &Path, text: &str) -> Result<(), CliError> {
+fn write(file: &Path, text: &str) -> Result<(), String> {
     let written = if file.exists() && !file.is_file() {
         File::options().write(true).open(file).and_then(|mut file| writeln!(file, "{text}"))
     } else {
@@ -75,12 +78,7 @@ fn write(file: &Path, text: &str) -> Result<(), CliError> {
             beside.persist(file).map(drop).map_err(|error| error.error)
         })
     };
-    written.map_err(|error| {
-        CliError::failure(format!(
-            "cannot write the report to `{}`: {error}; the summary is above",
-            file.display()
-        ))
-    })
+    written.map_err(|error| format!("cannot write the report to `{}`: {error}", file.display()))
 }
 
 /// Differences first: they are what must not be. Then what was asked for, then whether it was a measurement at all.

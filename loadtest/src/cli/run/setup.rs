@@ -41,6 +41,9 @@ pub(super) async fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     if args.sender.time_limit.is_zero() || args.sender.time_limit > crate::schedule::MAX_LENGTH {
         return Err(CliError::usage("--time-limit must be more than 0 s and at most 24 h"));
     }
+    if args.sender.group_within > args.sender.late_after {
+        return Err(CliError::usage("--group-within must not be more than --late-after"));
+    }
     let (timing, source) = workload(args, &collection)?;
     source.notes.iter().for_each(|note| eprintln!("{note}"));
     let targets = resolve(&regions, args.i_own_this_target).await?;
@@ -135,6 +138,7 @@ fn settings(
         http,
         time_limit: sender.time_limit,
         late_after: sender.late_after,
+        group_within: sender.group_within,
         max_in_flight: sender.max_in_flight as usize,
         workers: sender.workers as usize,
         snap: None,
@@ -163,6 +167,7 @@ fn describe(args: &RunArgs, settings: &RunSettings, timing: &Timing) -> model::S
         accept_encoding: settings.http.accept_encoding.to_owned(),
         time_limit_ms: settings.time_limit.as_secs_f64() * 1e3,
         late_after_ms: settings.late_after.as_secs_f64() * 1e3,
+        group_within_ms: settings.group_within.as_secs_f64() * 1e3,
         max_in_flight: settings.max_in_flight as u64,
         workers: settings.workers as u64,
         client_rtt: match args.client_rtt {

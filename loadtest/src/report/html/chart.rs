@@ -1,0 +1,159 @@
+//! A frame with axes, and lines or bars in it.
+
+use std::fmt::Write as _;
+
+use maud::{Markup, html};
+
+use super::axis::Axis;
+
+/// Size of a chart, in its own units: about pixels on a phone, so that its letters can be read there.
+pub(super) const WIDTH: f64 = 360.0;
+/// Height of a chart.
+pub(super) const HEIGHT: f64 = 230.0;
+/// Ends of the axes: left, right, top, bottom.
+const LEFT: f64 = 52.0;
+const RIGHT: f64 = 346.0;
+const TOP: f64 = 12.0;
+const BOTTOM: f64 = 204.0;
+/// Lines that the stylesheet tells apart.
+pub(super) const STYLES: usize = 8;
+
+/// A chart without what it shows.
+pub(super) struct Chart {
+    /// Name within the page.
+    pub(super) id: &'static str,
+    pub(super) title: &'static str,
+    /// What it shows, for those who do not see it.
+    pub(super) about: String,
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+}
+
+/// A line; it has gaps where nothing was measured.
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) points: Vec<(f64, Option<f64>)>,
+}
+
+/// A bar: from, to, and how high.
+pub(super) type Bar = (f64, f64, f64);
+
+impl Chart {
+    /// With lines.
+    pub(super) fn lines(&self, lines: &[Line]) -> Markup {
+        let marks = html! {
+            @for (number, line) in lines.iter().enumerate() {
+                g class={ "line s" (number % STYLES) } { (self.line(line)) }
+            }
+        };
+        let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
+        self.figure(&names, &marks)
+    }
+
+    /// With bars.
+    pub(super) fn bars(&self, bars: &[Bar]) -> Markup {
+        let bar = |&(from, to, high): &Bar| {
+            let (x, y) = self.at(from, high);
+            let width = (self.at(to, 0.0).0 - x).max(1.0);
+            html! { rect x=(unit(x)) y=(unit(y)) width=(unit(width)) height=(unit(BOTTOM - y)) {} }
+        };
+        let marks = html! { g.bars { @for each in bars.iter().filter(|bar| bar.2 > 0.0) { (bar(each)) } } };
+        self.figure(&[], &marks)
+    }
+
+    fn at(&self, x: f64, y: f64) -> (f64, f64) {
+        (self.x.place(x).mul_add(RIGHT - LEFT, LEFT), self.y.place(y).mul_add(TOP - BOTTOM, BOTTOM))
+    }
+
+    /// Pieces without gaps; a piece of one point is a dot.
+    fn line(&self, line: &Line) -> Markup {
+        let at = |&(x, y): &(f64, Option<f64>)| y.map(|y| self.at(x, y));
+        let places: Vec<Option<(f64, f64)>> = line.points.iter().map(at).collect();
+        let pieces =
+            places.split(Option::is_none).map(|piece| piece.iter().flatten().copied().collect::<Vec<_>>());
+        html! {
+            @for piece in pieces {
+                @if let [(x, y)] = piece[..] {
+                    circle cx=(unit(x)) cy=(unit(y)) r="3" {}
+                } @else if !piece.is_empty() {
+                    path d=(path(&piece)) {}
+                }
+            }
+        }
+    }
+
+    fn figure(&self, names: &[&str], marks: &Markup) -> Markup {
+        let inside = html! { (self.grid()) (marks) };
+        figure(self.id, self.title, &self.about, &legend(names), &inside)
+    }
+
+    fn grid(&self) -> Markup {
+        let x = self.x.ticks.iter().map(|(value, label)| (self.at(*value, 0.0).0, label));
+        let y = self.y.ticks.iter().map(|(value, label)| (self.at(0.0, *value).1, label));
+        html! {
+            g.grid {
+                @for (y, label) in y {
+                    line x1=(LEFT) x2=(RIGHT) y1=(unit(y)) y2=(unit(y)) {}
+                    text.y x=(LEFT - 5.0) y=(unit(y + 4.0)) { (label) }
+                }
+                @for (x, label) in x {
+                    line x1=(unit(x)) x2=(unit(x)) y1=(BOTTOM) y2=(BOTTOM + 4.0) {}
+                    text.x x=(unit(x)) y=(BOTTOM + 18.0) { (label) }
+                }
+            }
+        }
+    }
+}
+
+/// A figure around what is drawn.
+pub(super) fn figure(id: &str, title: &str, about: &str, legend: &Markup, inside: &Markup) -> Markup {
+    let (title_id, about_id) = (format!("{id}-title"), format!("{id}-about"));
+    html! {
+        figure id=(id) {
+            figcaption { (title) }
+            (legend)
+            svg.chart role="img" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } aria-labelledby=(title_id) aria-describedby=(about_id) {
+                title id=(title_id) { (title) }
+                desc id=(about_id) { (about) }
+                (inside)
+            }
+        }
+    }
+}
+
+/// A figure for which nothing was measured, and why.
+pub(super) fn missing(id: &str, title: &str, why: &str) -> Markup {
+    html! { figure id=(id) { figcaption { (title) } p.missing { (why) } } }
+}
+
+fn legend(names: &[&str]) -> Markup {
+    html! {
+        @if !names.is_empty() {
+            ul.legend {
+                @for (number, name) in names.iter().enumerate() {
+                    li {
+                        svg.key viewBox="0 0 24 10" aria-hidden="true" {
+                            g class={ "line s" (number % STYLES) } { path d="M1 5H23" {} }
+                        }
+                        (name)
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn path(points: &[(f64, f64)]) -> String {
+    let mut path = String::new();
+    for (number, (x, y)) in points.iter().enumerate() {
+        let step = if number == 0 { 'M' } else { 'L' };
+        // Writing to a string cannot fail.
+        let _ = write!(path, "{step}{} {}", unit(*x), unit(*y));
+    }
+    path
+}
+
+/// A tenth of a unit is as exact as a screen is.
+pub(super) fn unit(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}

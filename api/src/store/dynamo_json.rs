@@ -148,14 +148,17 @@ mod tests {
     #[test]
     fn other_lines_are_refused_with_their_key() {
         let key = Some("wineries#w-1");
+        let textual = LINE.replace(r#""N":"48.8566""#, r#""S":"48.8566""#);
+        let too_far = LINE.replace("48.8566", "91");
+        let other = LINE.replace("#w-1\"},\"lon", "#w-2\"},\"lon");
         let cases = [
             ("{", None, "not an item as DynamoDB exports it"),
             (r#"{"Keys":{"pk":{"S":"a#b"}}}"#, None, "missing field `Item`"),
             (r#"{"Item":{"pk":{"N":"7"}}}"#, None, "no text `pk`"),
             (r##"{"Item":{"pk":{"S":"#else#a"}}}"##, Some("#else#a"), "collection"),
-            (&LINE.replace(r#""N":"48.8566""#, r#""S":"48.8566""#), key, "no number `lat`"),
-            (&LINE.replace("48.8566", "91"), key, "latitude"),
-            (&LINE.replace("#w-1\"},\"lon", "#w-2\"},\"lon"), key, "keys do not agree"),
+            (textual.as_str(), key, "no number `lat`"),
+            (too_far.as_str(), key, "latitude"),
+            (other.as_str(), key, "keys do not agree"),
         ];
         for (line, key, reason) in cases {
             let error = parse(line).unwrap_err();

@@ -56,9 +56,7 @@ pub(super) struct FileEntry {
 
 /// The `ETag` of an upload of one part, from the MD5 of that part.
 pub(super) fn etag_of(md5: &[u8]) -> String {
-    let hash = Md5::digest(md5);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{hex}-1")
+    format!("{:032x}-1", u128::from_be_bytes(Md5::digest(md5).into()))
 }
 
 /// Reads a manifest whose checksum file, if there is one, agrees. The guide does not say how the MD5 is written there,

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Source: Amazon DynamoDB Developer Guide, "DynamoDB table export output format". An `md5Checksum` is that of the
-//! stored, gzipped object, in Base64: in the guide's example, the ETag of a multipart upload of one part is the MD5 of
+//! stored, gzipped object, in Base64: in the guide's example, the `ETag` of a multipart upload of one part is the MD5 of
 //! just this MD5.
 //!
 //! Invariant: an export that is not whole is never read. Nothing of it is stored before each of its files has the MD5

@@ -174,7 +174,9 @@ impl<'a> Run<'a> {
         for (collection, places) in &chunk.places {
             let collection =
                 collection.as_ref().or(self.collection.as_ref()).cloned().ok_or(Cause::NoCollection)?;
-            places.iter().for_each(|place| checksum.add(&collection, place));
+            for place in places {
+                checksum.add(&collection, place);
+            }
             if !self.dry {
                 self.ensure(&collection).await?;
                 self.store.put_many(&collection, places).await?;

@@ -98,7 +98,9 @@ impl Map {
     fn coarsen(&mut self) {
         let (squares, halvings) = (std::mem::take(&mut self.squares), self.halvings);
         self.halvings -= 1;
-        squares.into_iter().for_each(|(at, square)| self.put(at, halvings, square));
+        for (at, square) in squares {
+            self.put(at, halvings, square);
+        }
     }
 }
 

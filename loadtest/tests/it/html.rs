@@ -175,7 +175,8 @@ fn a_file_that_cannot_be_written_costs_nothing_else() {
     assert_eq!(code(&output), 1, "{output:?}");
     assert!(std::fs::read_to_string(&good).unwrap().ends_with("</html>\n"));
 
-    let output = run(&stub, &["--json", "--html", &bad, "--out", &path("report.json")]);
+    let output =
+        run(&stub, &["--arrivals", "constant", "--json", "--html", &bad, "--out", &path("report.json")]);
     assert_eq!(code(&output), 1, "{output:?}");
     let complaint = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = complaint.lines().filter(|line| line.starts_with("loadtest: ")).collect();
@@ -188,7 +189,7 @@ fn a_file_that_cannot_be_written_costs_nothing_else() {
 
     #[cfg(target_os = "linux")]
     {
-        let output = run(&stub, &["--html", "/dev/full"]);
+        let output = run(&stub, &["--arrivals", "constant", "--html", "/dev/full"]);
         assert_eq!(code(&output), 1, "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the report to `/dev/full`"));
         assert!(String::from_utf8_lossy(&output.stdout).contains("100 done"), "{output:?}");

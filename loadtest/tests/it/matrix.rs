@@ -130,8 +130,8 @@ fn what_a_cell_vouches_for_is_what_the_exact_endpoint_says() {
     let (compared, planned) = (number(row, "/verified/compared"), number(row, "/planned"));
     assert!((compared - planned * number(row, "/certified")).abs() < 1e-6 && compared > 0.0, "{row:#}");
     assert_eq!((&row["verified"]["differ"], &row["verified"]["unknown"]), (&0.into(), &0.into()), "{row:#}");
-    // The shared cache was asked for what memory did not have, and had nothing.
-    assert!(number(row, "/hits/l1") > 0.0 && number(row, "/hits/l2") < 0.5, "{row:#}");
+    // Memory did not have all of it, so the shared cache was asked.
+    assert!(number(row, "/hits/l1") < 1.0 && number(row, "/hits/l2") < 1.0, "{row:#}");
 }
 
 #[test]

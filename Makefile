@@ -20,7 +20,7 @@ lint:
 # edge against its function in node and in nginx. The tests of the HTTP API run once more through the Lambda function.
 unit: curl redis node nginx
 	$(CARGO) test --workspace --locked
-	CELLAR_TEST_TRANSPORT=lambda $(CARGO) test -p cellar-api --test it http:: --locked
+	CELLAR_TEST_TRANSPORT=lambda $(CARGO) test --workspace --test it --locked -- http::
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
 # Licences, sources and duplicates. Advisories need their database from the network: `cargo deny check advisories`.
@@ -38,8 +38,9 @@ edge: node nginx
 	infra/edge/test/run.sh
 
 # The templates of a deployment, the functions in them and the command that deploys them. Tools are installed in target/infra.
+# `cellar` is built as for the unit tests, so that nothing is built twice.
 infra: node python redis nginx
-	$(CARGO) build -q -p cellar-api --bin cellar --locked
+	$(CARGO) test -q --workspace --no-run --locked
 	infra/check --cellar $${CARGO_TARGET_DIR:-target}/debug/cellar
 
 # The load test's HTML report in headless Chromium. Built as for the unit tests, so that nothing is built twice.

@@ -58,7 +58,9 @@ async fn serve() -> Result<(), Error> {
     let function = match init().await {
         Ok(function) => Arc::new(function),
         Err(problem) => {
-            report(&problem).await?;
+            if let Err(error) = report(&problem).await {
+                eprintln!("bootstrap: Lambda cannot be told why it does not start: {error}");
+            }
             return Err(problem.into());
         }
     };

@@ -169,3 +169,26 @@ impl From<CacheError<PageError>> for PageError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cellar_cache::clock::SystemClock;
+    use geo_index::{GridCell as _, Position};
+
+    use super::*;
+    use crate::store::{Embedded, StoreConfig};
+
+    #[tokio::test]
+    async fn keys_share_the_text_of_their_name() {
+        let engine = Embedded::memory().await.unwrap();
+        let store = engine.store(&StoreConfig::default()).await.unwrap();
+        let pages = CachedPages::new(Arc::new(store), Policy::default(), None, Arc::new(SystemClock));
+        let cell = H3Cell::at(Position::new(1.0, 2.0).unwrap(), 3).unwrap();
+        let text = |name: &str| {
+            let ids = pages.ids(&name.parse().unwrap(), &[cell]);
+            ids[0].0.collection().as_str().as_ptr()
+        };
+        assert_eq!(text("places"), text("places"));
+        assert_ne!(text("places"), text("others"));
+    }
+}

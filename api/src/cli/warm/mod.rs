@@ -6,9 +6,10 @@ mod asked;
 pub use args::WarmArgs;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use cellar_cache::Policy;
 use cellar_cache::remote::Board;
+use cellar_cache::{Policy, RemotePolicy};
 use geo_index::{Cell, GridCell, H3Cell, Position};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -25,6 +26,9 @@ use crate::tiers::Tiers;
 
 /// Memory of this process that pages pass through, in bytes: it ends with the process.
 const PASSING_BYTES: u64 = 64 << 20;
+
+/// How long the job waits for Redis at least: nobody waits for the job, and what Redis has need not be read again.
+const JOB_LIMIT: Duration = Duration::from_secs(2);
 
 /// What is printed.
 #[derive(Serialize)]
@@ -44,7 +48,7 @@ pub async fn run(args: WarmArgs) -> Result<u8, CliError> {
     }
     let asked = asked::read(&args.what, &args.collection)?;
     let redis = args.cache.redis(&args.store)?;
-    let policy = Policy { memory_bytes: PASSING_BYTES, ..cache_args::policy(args.store.is_embedded())? };
+    let policy = patient(cache_args::policy(args.store.is_embedded())?);
     let front = args.url.clone().map(Front::new).transpose().map_err(cannot_request)?;
     asked.tell();
     let open = args.store.open().await?;
@@ -53,6 +57,13 @@ pub async fn run(args: WarmArgs) -> Result<u8, CliError> {
     tiers.pages.cache().drain().await;
     open.close().await;
     outcome
+}
+
+fn patient(policy: Policy) -> Policy {
+    let remote = policy.remote;
+    let limits = (remote.read_limit.max(JOB_LIMIT), remote.write_limit.max(JOB_LIMIT));
+    let remote = RemotePolicy { read_limit: limits.0, write_limit: limits.1, ..remote };
+    Policy { memory_bytes: PASSING_BYTES, remote, ..policy }
 }
 
 fn cannot_request(error: impl std::fmt::Display) -> CliError {

@@ -89,9 +89,7 @@ async fn observe(town: Arc<Town>, stop: watch::Receiver<bool>) -> Duration {
     while !*stop.borrow() {
         let upto = Instant::now();
         until("the feed catches up", async || {
-            let lags = ATTENDED.iter().filter_map(|at| town.processes[*at].upkeep.as_ref());
-            let mut lags = lags.filter_map(|upkeep| upkeep.status.lag().since_caught_up);
-            lags.any(|ago| Instant::now().checked_sub(ago).is_some_and(|at| at >= upto)).then_some(())
+            ATTENDED.iter().any(|at| town.processes[*at].has_heard(upto)).then_some(())
         })
         .await;
         let mut all = true;

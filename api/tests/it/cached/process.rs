@@ -1,7 +1,7 @@
 //! A process as `cellar serve` would make it, in ours.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::Method;
@@ -19,6 +19,7 @@ use cellar_cache::clock::Clock;
 use cellar_cache::remote::Remote;
 use cellar_cache::remote::redis::RedisRemote;
 
+use super::bed::until;
 use super::watched::Watched;
 use crate::http::server::{Answer, request, send};
 
@@ -75,6 +76,18 @@ impl Process {
 
     pub(crate) fn cache(&self) -> &PageCache {
         self.tiers.pages.cache()
+    }
+
+    /// Whether its feed has told it of everything that was written up to a time.
+    pub(crate) fn has_heard(&self, upto: Instant) -> bool {
+        let ago = self.upkeep.as_ref().and_then(|upkeep| upkeep.status.lag().since_caught_up);
+        ago.and_then(|ago| Instant::now().checked_sub(ago)).is_some_and(|at| at >= upto)
+    }
+
+    /// Waits until its feed has told it of everything that was written before.
+    pub(crate) async fn catches_up(&self) {
+        let now = Instant::now();
+        until("the feed catches up", async || self.has_heard(now).then_some(())).await;
     }
 
     pub(crate) async fn send(&self, method: Method, uri: &str, body: String) -> Answer {

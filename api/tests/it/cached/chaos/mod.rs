@@ -90,6 +90,10 @@ impl Stage {
 
     /// Every answer is exact in the end, also that of another process, which gets its pages from Redis.
     pub(super) async fn ends(self, url: &str) {
+        // While there are writes in a collection, loads are kept in memory and not in Redis. Now there are none, and
+        // nothing is told any more: what is loaded anew gets there.
+        self.process().catches_up().await;
+        self.process().cache().distrust();
         self.town.settles(0).await;
         self.process().cache().drain().await;
         self.town.joined_by(client(url)).await;

@@ -19,21 +19,15 @@ fn command(args: &[&str]) -> Command {
 
 /// A short run; the machine may be slow, so nobody is late.
 pub(crate) fn run(urls: &[String], more: &[&str]) -> Output {
+    run_for("1s", urls, &[&["--collection", "places"], more].concat())
+}
+
+/// The same for so long, without a collection.
+pub(crate) fn run_for(duration: &str, urls: &[String], more: &[&str]) -> Output {
     let names = ["us-east-1", "us-west-2"];
     let regions: Vec<String> = names.iter().zip(urls).map(|(name, url)| format!("{name}={url}")).collect();
     let regions = regions.join(",");
-    let args = [
-        "--regions",
-        &regions,
-        "--collection",
-        "places",
-        "--late-after",
-        "30s",
-        "--rps",
-        "100",
-        "--duration",
-        "1s",
-    ];
+    let args = ["--regions", &regions, "--late-after", "30s", "--rps", "100", "--duration", duration];
     loadtest(&[&args[..], more].concat())
 }
 

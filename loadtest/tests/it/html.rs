@@ -5,7 +5,7 @@ use std::path::Path;
 use cellar_loadtest::report::{Report, html};
 use roxmltree::{Document, Node};
 
-use crate::cli::{code, loadtest, report, run};
+use crate::cli::{code, report, run, run_for};
 use crate::stub::{Reply, Stub, answer};
 
 const CHARTS: [(&str, &str); 6] = [
@@ -37,21 +37,8 @@ fn origin() -> Stub {
 /// A report of a run of three seconds.
 fn measured(more: &[&str]) -> Report {
     let url = origin().url();
-    let regions = format!("us-east-1={url},us-west-2={url}");
-    let args = [
-        "--regions",
-        &regions,
-        "--collection",
-        "places",
-        "--late-after",
-        "30s",
-        "--rps",
-        "100",
-        "--duration",
-        "3s",
-        "--json",
-    ];
-    let output = loadtest(&[&args[..], more].concat());
+    let args = ["--collection", "places", "--json"];
+    let output = run_for("3s", &[url.clone(), url], &[&args[..], more].concat());
     assert_eq!(code(&output), 0, "{output:?}");
     report(&output)
 }

@@ -3,6 +3,7 @@
 mod cells;
 mod cli;
 mod cold_start;
+mod collection;
 mod failures;
 mod html;
 mod lambda;

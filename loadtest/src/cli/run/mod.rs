@@ -1,6 +1,7 @@
 //! The default: a run.
 
 mod args;
+mod collection;
 mod live;
 mod setup;
 

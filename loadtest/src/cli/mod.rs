@@ -8,6 +8,7 @@ pub mod compare;
 pub mod cost;
 pub mod matrix;
 pub mod run;
+pub mod usage;
 pub mod workload;
 
 use cellar_api::cli::CliError;

@@ -39,10 +39,10 @@ pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| panic!("{output:?}"))
 }
 
-/// Standard error, which is one line without the usage that clap adds.
-fn complaint(output: &Output) -> String {
+/// Standard error, which is one line; standard output is empty.
+pub(crate) fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(output.stdout.is_empty() && text.lines().count() == 1, "{output:?}");
     text
 }
 

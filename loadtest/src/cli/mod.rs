@@ -6,6 +6,7 @@
 pub mod cold_start;
 pub mod compare;
 pub mod cost;
+mod file;
 pub mod matrix;
 pub mod run;
 pub mod usage;

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
+use cellar_loadtest::matrix::MatrixReport;
 use cellar_loadtest::report::Report;
 
 use crate::stub::{Reply, Stub, answer};
@@ -47,14 +48,18 @@ pub(crate) fn complaint(output: &Output) -> String {
 }
 
 #[test]
-fn the_schema_in_the_repository_is_that_of_the_report() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("report.schema.json");
-    let generated = serde_json::to_string_pretty(&Report::schema()).unwrap() + "\n";
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&file, &generated).unwrap();
+fn the_schemas_in_the_repository_are_those_of_the_reports() {
+    for (name, schema) in
+        [("report.schema.json", Report::schema()), ("matrix.schema.json", MatrixReport::schema())]
+    {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let generated = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(&file, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(committed == generated, "run the tests with UPDATE_SCHEMA=1, and commit {name}");
     }
-    let committed = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(committed == generated, "run the tests with UPDATE_SCHEMA=1, and commit report.schema.json");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod failures;
 mod html;
 mod lambda;
 mod matrix;
+mod matrix_html;
 mod open_loop;
 mod stub;
 mod support;

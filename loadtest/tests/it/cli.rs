@@ -159,6 +159,30 @@ fn what_makes_no_sense_is_said_at_once() {
     }
 }
 
+/// Each sending thread opens some files of its own, so 64 of them cannot all begin.
+#[cfg(unix)]
+#[test]
+fn a_sender_without_files_to_open_is_one_line() {
+    let region = format!("us-east-1={}", Stub::always("", "x").url());
+    let mut shell = Command::new("sh");
+    shell.args([
+        "-c",
+        r#"ulimit -n 64 && exec "$@""#,
+        "sh",
+        env!("CARGO_BIN_EXE_loadtest"),
+        "--workers",
+        "64",
+    ]);
+    // It does not go on for an hour with the threads that could begin.
+    shell.args(["--regions", &region, "--collection", "c", "--duration", "1h"]).stdin(Stdio::null());
+    let output = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(code(&output) == 1 && output.stdout.is_empty() && !said.contains("panicked"), "{said}");
+    // A slow machine may have said before how the run goes.
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("loadtest: cannot send: ") && last.contains("ulimit -n"), "{said}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_said_and_the_summary_is_not_lost() {

@@ -40,7 +40,7 @@ async fn measure(
     let running = start(settings, plan, placement);
     let running = running.map_err(|error| CliError::failure(format!("cannot start a thread: {error}")))?;
     live::watch(&running, length).await;
-    running.finish().map_err(CliError::failure)
+    running.finish().map_err(|error| CliError::failure(error.to_string()))
 }
 
 /// The report: on standard output as JSON or as text, and in files. The text is printed first, and each file is tried, so that nothing is

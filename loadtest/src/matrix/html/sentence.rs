@@ -43,8 +43,11 @@ fn range(mut cells: Vec<&Row>) -> Option<String> {
     }
 }
 
-fn seen(row: &Row) -> u64 {
-    (row.database_share.unwrap_or_default() * 1e3).round() as u64
+fn seen(row: &Row) -> String {
+    match (row.database_share.unwrap_or_default() * 1e3).round() as u64 {
+        1_000 => "1,000".to_owned(),
+        seen => seen.to_string(),
+    }
 }
 
 const fn place(caching: Caching) -> &'static str {

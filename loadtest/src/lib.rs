@@ -12,6 +12,7 @@ pub mod coldstart;
 pub mod compare;
 pub mod cost;
 pub mod formula;
+mod html;
 pub mod http;
 pub mod lambda;
 pub mod lines;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cellar_loadtest::cli::Cli;
+use cellar_loadtest::cli::{Cli, usage};
 use clap::Parser as _;
 
 /// A request allocates a few dozen small blocks.
@@ -10,7 +10,10 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match Cli::parse().execute() {
+    let done = Cli::try_parse()
+        .map_err(|error| usage::complaint(&error).unwrap_or_else(|| error.exit()))
+        .and_then(Cli::execute);
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("loadtest: {error}");

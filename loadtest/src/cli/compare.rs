@@ -6,8 +6,8 @@ use cellar_api::cli::CliError;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::code;
 use super::workload::say;
+use super::{code, file};
 use crate::compare::{Change, Compared, compare};
 use crate::report::Report;
 use crate::report::model::FORM;
@@ -51,17 +51,9 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
     Ok(if worse { code::CONDITION } else { code::OK })
 }
 
-fn read(file: &Path) -> Result<Report, CliError> {
-    let name = file.display();
-    let text =
-        std::fs::read(file).map_err(|error| CliError::failure(format!("cannot read `{name}`: {error}")))?;
-    let report: Report = serde_json::from_slice(&text)
-        .map_err(|error| CliError::failure(format!("`{name}` is no report of `loadtest --json`: {error}")))?;
-    if report.form == FORM {
-        Ok(report)
-    } else {
-        Err(CliError::failure(format!("`{name}` has the form {}, this program reads {FORM}", report.form)))
-    }
+fn read(path: &Path) -> Result<Report, CliError> {
+    let report: Report = file::read(path, "report of `loadtest --json`")?;
+    if report.form == FORM { Ok(report) } else { Err(file::foreign(path, report.form, FORM)) }
 }
 
 fn table(compared: &[Compared]) -> Table {

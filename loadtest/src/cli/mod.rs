@@ -6,8 +6,10 @@
 pub mod cold_start;
 pub mod compare;
 pub mod cost;
+mod file;
 pub mod matrix;
 pub mod run;
+pub mod usage;
 pub mod workload;
 
 use cellar_api::cli::CliError;

@@ -127,7 +127,7 @@ impl Experiment {
             bar.set_position(before + running.elapsed().min(self.duration).as_millis() as u64);
         }
         bar.set_position(before + self.duration.as_millis() as u64);
-        running.finish().map_err(CliError::failure)
+        running.finish().map_err(|error| CliError::failure(error.to_string()))
     }
 }
 

@@ -11,6 +11,7 @@
 //! | [`experiment`] | runs, one after the other |
 //! | [`row`] | what a run found; its price |
 //! | [`report`] | all of it, as a table and as JSON |
+//! | [`html`](mod@html) | and as one file for a browser |
 //!
 //! Invariant: a stack ends with what started it: its processes are children that end when it is dropped. All combinations are asked the same
 //! by the same users at the same instants.
@@ -18,6 +19,7 @@
 mod asking;
 pub mod combination;
 pub mod experiment;
+pub mod html;
 mod process;
 pub mod rates;
 mod redis;
@@ -29,6 +31,7 @@ pub mod table;
 pub use self::asking::Asking;
 pub use self::combination::{Combination, Only};
 pub use self::experiment::Experiment;
+pub use self::html::html;
 pub use self::report::MatrixReport;
 pub use self::row::Row;
 pub use self::stack::{Caching, Stack, StackError};

@@ -1,7 +1,8 @@
-//! The whole experiment, as a table and as JSON.
+//! The whole experiment, as a table and as JSON. `loadtest/matrix.schema.json` is generated of these types.
 
 use comfy_table::{CellAlignment, Table, presets};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Row;
 
@@ -9,7 +10,8 @@ use super::Row;
 pub const FORM: u32 = 1;
 
 /// What the experiment found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct MatrixReport {
     /// Version of the form of this document.
     pub form: u32,
@@ -37,7 +39,8 @@ pub struct MatrixReport {
     pub rows: Vec<Row>,
 }
 
-const HEADER: [&str; 16] = [
+/// Headings of the table.
+pub(super) const HEADER: [&str; 17] = [
     "asking",
     "tiers",
     "",
@@ -49,6 +52,7 @@ const HEADER: [&str; 16] = [
     "rendered",
     "L1",
     "L2",
+    "database",
     "read units",
     "bytes",
     "$/million",
@@ -70,6 +74,29 @@ impl MatrixReport {
         !self.rows.is_empty() && self.rows.iter().all(|row| row.faults.is_empty())
     }
 
+    /// The schema of the form.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
+    }
+
+    /// What was done, in two lines.
+    pub(super) fn heading(&self) -> String {
+        format!(
+            "{}; {}\n{} requests/s for {} s each, fresh for {} s in every tier; {} processors for sender, servers and caches",
+            self.places, self.users, self.rps, self.duration_s, self.lifetime_s, self.processors
+        )
+    }
+
+    /// What was not measured as it should, and answers that differ.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        let of = |row: &Row| {
+            let name = format!("{}, {}, {}", row.asking, row.caching, temperature(row));
+            let examples = row.verified.iter().flat_map(|verified| &verified.examples);
+            row.faults.iter().chain(examples).map(|what| format!("{name}: {what}")).collect::<Vec<_>>()
+        };
+        self.rows.iter().flat_map(of).collect()
+    }
+
     /// The report for people.
     pub fn text(&self) -> String {
         let mut table = Table::new();
@@ -78,22 +105,9 @@ impl MatrixReport {
         for column in table.column_iter_mut().skip(WORDS) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        let mut lines = vec![
-            format!(
-                "{}; {}\n{} requests/s for {} s each, fresh for {} s in every tier; {} processors for sender, servers and caches",
-                self.places, self.users, self.rps, self.duration_s, self.lifetime_s, self.processors
-            ),
-            String::new(),
-            table.trim_fmt(),
-            String::new(),
-            NOTES.to_owned(),
-        ];
-        for row in &self.rows {
-            let name = format!("{}, {}, {}", row.asking, row.caching, temperature(row));
-            lines.extend(row.faults.iter().map(|fault| format!("! {name}: {fault}")));
-            let examples = row.verified.iter().flat_map(|verified| &verified.examples);
-            lines.extend(examples.map(|example| format!("! {name}: {example}")));
-        }
+        let mut lines =
+            vec![self.heading(), String::new(), table.trim_fmt(), String::new(), NOTES.to_owned()];
+        lines.extend(self.complaints().into_iter().map(|complaint| format!("! {complaint}")));
         if self.interrupted {
             lines.push("stopped before the end".to_owned());
         }
@@ -101,15 +115,18 @@ impl MatrixReport {
     }
 }
 
-const NOTES: &str = "edge, rendered: of the answers that it was asked for; L1, L2: of the pages. formula: Σ p·λT/(1+λT), an edge that has run \
-for ever. read units: per request. certified: of the answers looked at, those that vouch for what the user wants; differ: of these, \
+/// What the columns mean.
+pub(super) const NOTES: &str = "edge, rendered: of the answers that it was asked for; L1, L2: of the pages. formula: Σ p·λT/(1+λT), an edge that has run \
+for ever. database: of all answers, those that no cache had. read units: per request. certified: of the answers looked at, those that vouch for what the user wants; differ: of these, \
 those that differ from the exact endpoint. !: not measured as it should.";
 
-const fn temperature(row: &Row) -> &'static str {
+/// `cold` or `warm`.
+pub(super) const fn temperature(row: &Row) -> &'static str {
     if row.warm { "warm" } else { "cold" }
 }
 
-fn cells(row: &Row) -> Vec<String> {
+/// A row of the table.
+pub(super) fn cells(row: &Row) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let ratio = |ratio: Option<f64>| or_dash(ratio.map(|ratio| format!("{ratio:.3}")));
     let ms = |ms: Option<f64>| or_dash(ms.map(|ms| format!("{ms:.2}")));
@@ -127,6 +144,7 @@ fn cells(row: &Row) -> Vec<String> {
         ratio(row.hits.rendered),
         ratio(row.hits.l1),
         ratio(row.hits.l2),
+        ratio(row.database_share),
         ratio(row.read_units),
         format!("{:.0}", row.answer_bytes),
         format!("{:.2}", row.million_usd),

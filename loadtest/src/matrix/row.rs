@@ -1,6 +1,7 @@
 //! What a run found, and what that would cost.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Caching, Combination};
 use crate::cost::{Deployment, Prices, Profile, Usage};
@@ -11,7 +12,8 @@ use crate::report::model::{Outcome, Part, TierPart, Verified};
 const MILLION: f64 = 1e6;
 
 /// One combination.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Row {
     /// What users ask for: `raw`, `geohash 5`.
     pub asking: String,
@@ -33,6 +35,9 @@ pub struct Row {
     pub hits: Hits,
     /// What the edge would have by Σ p·λT/(1+λT) if it had run for ever; none without an edge, or where it may keep nothing.
     pub formula: Option<f64>,
+    /// Of all answers, those that no cache had: the database was asked. None unless all of them say where they came from.
+    #[serde(default)]
+    pub database_share: Option<f64>,
     /// DynamoDB read request units per request; none if fewer than all answers declare them.
     pub read_units: Option<f64>,
     /// Bytes of an answer, as sent.
@@ -48,7 +53,8 @@ pub struct Row {
 }
 
 /// Hit ratios.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hits {
     /// Of all answers.
     pub edge: Option<f64>,
@@ -89,6 +95,7 @@ impl Row {
             p99_ms: part.latency_ms.map(|spread| spread.p99),
             hits,
             formula: formula.filter(|_| edge),
+            database_share: database_share(&part.tiers),
             read_units,
             answer_bytes,
             million_usd: usage.cost_usd(&Prices::built_in(), false),
@@ -109,6 +116,14 @@ impl Hits {
             l2: tier(Tier::L2).and_then(|tier| tier.page_hit_ratio),
         }
     }
+}
+
+fn database_share(tiers: &[TierPart]) -> Option<f64> {
+    let served = |wanted: Tier| {
+        tiers.iter().filter(move |tier| tier.tier == wanted).map(|tier| tier.served).sum::<u64>()
+    };
+    let all: u64 = tiers.iter().map(|tier| tier.served).sum();
+    (all > 0 && served(Tier::Undeclared) == 0).then(|| served(Tier::Database) as f64 / all as f64)
 }
 
 /// The profile that the cost model bills: what was measured, and for what cannot be measured on one machine (times in a region, cold
@@ -142,6 +157,25 @@ mod tests {
 
     fn near(found: f64, expected: f64) {
         assert!((found - expected).abs() < 1e-9, "{found} instead of {expected}");
+    }
+
+    #[test]
+    fn what_the_database_was_asked_for_is_known_of_all_answers_or_not_at_all() {
+        let part = |(tier, served)| TierPart {
+            tier,
+            asked: None,
+            hit_ratio: None,
+            page_hit_ratio: None,
+            served,
+            share: 0.0,
+            latency_ms: None,
+        };
+        let share =
+            |served: &[(Tier, u64)]| database_share(&served.iter().copied().map(part).collect::<Vec<_>>());
+        assert_eq!(share(&[(Tier::Edge, 3), (Tier::Database, 1)]), Some(0.25));
+        assert_eq!(share(&[(Tier::L1, 3)]), Some(0.0));
+        assert_eq!(share(&[(Tier::Database, 3), (Tier::Undeclared, 1)]), None);
+        assert_eq!(share(&[]), None);
     }
 
     #[test]

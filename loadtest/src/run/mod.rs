@@ -26,11 +26,13 @@ mod url;
 mod verify;
 mod worker;
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use thiserror::Error;
 use tokio::sync::mpsc;
 
 pub use self::placement::{Placed, Placement};
@@ -48,7 +50,7 @@ const RUN_UP: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Running {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Result<(), SenderError>>>,
     recorders: Vec<Arc<Mutex<Recorder>>>,
 }
 
@@ -70,7 +72,7 @@ impl Shared {
 }
 
 /// Begins a run.
-pub fn start(settings: RunSettings, plan: Plan, placement: Box<dyn Placement>) -> std::io::Result<Running> {
+pub fn start(settings: RunSettings, plan: Plan, placement: Box<dyn Placement>) -> io::Result<Running> {
     let workers = settings.workers.max(1);
     let shared = Arc::new(Shared {
         start: Instant::now() + RUN_UP,
@@ -91,7 +93,11 @@ pub fn start(settings: RunSettings, plan: Plan, placement: Box<dyn Placement>) -
         lanes.push(lane);
     }
     let planner = planner::Planner { shared, plan, placement, lanes };
-    running.threads.push(std::thread::Builder::new().name("plan".to_owned()).spawn(move || planner.run())?);
+    let plan = move || {
+        planner.run();
+        Ok(())
+    };
+    running.threads.push(std::thread::Builder::new().name("plan".to_owned()).spawn(plan)?);
     Ok(running)
 }
 
@@ -121,16 +127,15 @@ impl Running {
         self.recorders.iter().for_each(|recorder| at(&lock(recorder)));
     }
 
-    /// Waits for the end: what was recorded, and connections opened by region. An error means that a thread of the sender broke down, and with
+    /// Waits for the end: what was recorded, and connections opened by region. An error means that a thread of the sender gave up, and with
     /// it the measurement.
-    pub fn finish(self) -> Result<Finished, &'static str> {
-        let broke = "the sender broke down, which is a defect of this program";
+    pub fn finish(self) -> Result<Finished, SenderError> {
         for thread in self.threads {
-            thread.join().map_err(|_| broke)?;
+            thread.join().map_err(|_| SenderError::Broke)??;
         }
         let took = self.shared.start.elapsed();
         let mut recorders = self.recorders.iter();
-        let mut all = lock(recorders.next().ok_or(broke)?).clone();
+        let mut all = lock(recorders.next().ok_or(SenderError::Broke)?).clone();
         recorders.for_each(|recorder| all.merge(&lock(recorder)));
         let settings = &self.shared.settings;
         let interrupted = self.shared.stopped();
@@ -139,6 +144,19 @@ impl Running {
         let connections = settings.regions.iter().map(Region::opened).collect();
         Ok(Finished { recorder: all, measured, interrupted, connections })
     }
+}
+
+/// Why a run has no result.
+#[derive(Debug, Error)]
+pub enum SenderError {
+    /// A thread that sends has no means to: files that it may open, most likely.
+    #[error(
+        "cannot send: {0}; with too many open files, raise the limit (`ulimit -n`) or lower --workers and --connections"
+    )]
+    Cannot(io::Error),
+    /// A thread came to its end in an unforeseen way.
+    #[error("the sender broke down, which is a defect of this program")]
+    Broke,
 }
 
 /// A run at its end.

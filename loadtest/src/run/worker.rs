@@ -12,7 +12,7 @@ use super::cells::{Client, client};
 use super::paging::LastAnswers;
 use super::planner::Job;
 use super::settings::Region;
-use super::{Shared, lock};
+use super::{SenderError, Shared, lock};
 use crate::http::{Pool, Settings};
 use crate::record::Recorder;
 
@@ -43,25 +43,28 @@ impl Worker {
         Self { recorder, pools, clients, last: LastAnswers::default(), verify, shared }
     }
 
-    /// Works until there is nothing left to send and nothing under way.
-    pub(super) fn run(self, jobs: Receiver<Vec<Job>>) {
+    /// Works until there is nothing left to send and nothing under way. If it cannot, the whole run is stopped.
+    pub(super) fn run(self, jobs: Receiver<Vec<Job>>) -> Result<(), SenderError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let this = Arc::new(self);
+        let runtime = runtime.map_err(SenderError::Cannot);
         let sent = runtime.and_then(|runtime| runtime.block_on(Self::work_apart(&this, jobs)));
         for (region, pool) in this.shared.settings.regions.iter().zip(&this.pools) {
             region.add_opened(pool.opened());
         }
+        if sent.is_err() {
+            this.shared.stop.store(true, Ordering::Relaxed);
+        }
         this.shared.working.fetch_sub(1, Ordering::Release);
-        sent.expect("a thread can have a runtime and a timer");
+        sent
     }
 
     /// As a task of its own: waking what a runtime blocks on costs a system call each time, waking a task does not.
-    async fn work_apart(this: &Arc<Self>, jobs: Receiver<Vec<Job>>) -> io::Result<()> {
+    async fn work_apart(this: &Arc<Self>, jobs: Receiver<Vec<Job>>) -> Result<(), SenderError> {
         let worker = Arc::clone(this);
         tokio::spawn(keep_a_timer());
-        tokio::spawn(async move { worker.work(jobs).await })
-            .await
-            .unwrap_or_else(|error| Err(io::Error::other(error)))
+        let sent = tokio::spawn(async move { worker.work(jobs).await }).await;
+        sent.map_err(|_| SenderError::Broke)?.map_err(SenderError::Cannot)
     }
 
     async fn work(self: &Arc<Self>, mut jobs: Receiver<Vec<Job>>) -> io::Result<()> {

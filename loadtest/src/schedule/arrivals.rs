@@ -46,6 +46,20 @@ pub struct Instants {
 }
 
 impl Instants {
+    /// At one rate, in requests per second, for as long as this.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use cellar_loadtest::schedule::{Arrivals, Instants};
+    ///
+    /// let week = Duration::from_hours(7 * 24);
+    /// assert_eq!(Instants::steady(0.01, week, Arrivals::Constant, 1).count(), 6_048);
+    /// ```
+    pub fn steady(rate: f64, lasts: Duration, arrivals: Arrivals, seed: u64) -> Self {
+        Self::new(vec![Stage::steady(rate, lasts)], arrivals, seed)
+    }
+
     pub(super) fn new(stages: Vec<Stage>, arrivals: Arrivals, seed: u64) -> Self {
         let mut stages = stages.into_iter();
         let stage = stages.next();

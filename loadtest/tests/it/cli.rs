@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
+use cellar_loadtest::matrix::MatrixReport;
 use cellar_loadtest::report::Report;
 
 use crate::stub::{Reply, Stub, answer};
@@ -19,21 +20,15 @@ fn command(args: &[&str]) -> Command {
 
 /// A short run; the machine may be slow, so nobody is late.
 pub(crate) fn run(urls: &[String], more: &[&str]) -> Output {
+    run_for("1s", urls, &[&["--collection", "places"], more].concat())
+}
+
+/// The same for so long, without a collection.
+pub(crate) fn run_for(duration: &str, urls: &[String], more: &[&str]) -> Output {
     let names = ["us-east-1", "us-west-2"];
     let regions: Vec<String> = names.iter().zip(urls).map(|(name, url)| format!("{name}={url}")).collect();
     let regions = regions.join(",");
-    let args = [
-        "--regions",
-        &regions,
-        "--collection",
-        "places",
-        "--late-after",
-        "30s",
-        "--rps",
-        "100",
-        "--duration",
-        "1s",
-    ];
+    let args = ["--regions", &regions, "--late-after", "30s", "--rps", "100", "--duration", duration];
     loadtest(&[&args[..], more].concat())
 }
 
@@ -45,22 +40,26 @@ pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| panic!("{output:?}"))
 }
 
-/// Standard error, which is one line without the usage that clap adds.
-fn complaint(output: &Output) -> String {
+/// Standard error, which is one line; standard output is empty.
+pub(crate) fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(output.stdout.is_empty() && text.lines().count() == 1, "{output:?}");
     text
 }
 
 #[test]
-fn the_schema_in_the_repository_is_that_of_the_report() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("report.schema.json");
-    let generated = serde_json::to_string_pretty(&Report::schema()).unwrap() + "\n";
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&file, &generated).unwrap();
+fn the_schemas_in_the_repository_are_those_of_the_reports() {
+    for (name, schema) in
+        [("report.schema.json", Report::schema()), ("matrix.schema.json", MatrixReport::schema())]
+    {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let generated = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(&file, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(committed == generated, "run the tests with UPDATE_SCHEMA=1, and commit {name}");
     }
-    let committed = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(committed == generated, "run the tests with UPDATE_SCHEMA=1, and commit report.schema.json");
 }
 
 #[test]
@@ -158,6 +157,30 @@ fn what_makes_no_sense_is_said_at_once() {
         assert_eq!(code(&output), 2, "{args:?}: {complaint}");
         assert!(complaint.contains(said), "{args:?}: {complaint}");
     }
+}
+
+/// Each sending thread opens some files of its own, so 64 of them cannot all begin.
+#[cfg(unix)]
+#[test]
+fn a_sender_without_files_to_open_is_one_line() {
+    let region = format!("us-east-1={}", Stub::always("", "x").url());
+    let mut shell = Command::new("sh");
+    shell.args([
+        "-c",
+        r#"ulimit -n 64 && exec "$@""#,
+        "sh",
+        env!("CARGO_BIN_EXE_loadtest"),
+        "--workers",
+        "64",
+    ]);
+    // It does not go on for an hour with the threads that could begin.
+    shell.args(["--regions", &region, "--collection", "c", "--duration", "1h"]).stdin(Stdio::null());
+    let output = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(code(&output) == 1 && output.stdout.is_empty() && !said.contains("panicked"), "{said}");
+    // A slow machine may have said before how the run goes.
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("loadtest: cannot send: ") && last.contains("ulimit -n"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use std::path::Path;
 use cellar_loadtest::report::{Report, html};
 use roxmltree::{Document, Node};
 
-use crate::cli::{code, loadtest, report, run};
+use crate::cli::{code, report, run, run_for};
 use crate::stub::{Reply, Stub, answer};
 
 const CHARTS: [(&str, &str); 6] = [
@@ -37,52 +37,60 @@ fn origin() -> Stub {
 /// A report of a run of three seconds.
 fn measured(more: &[&str]) -> Report {
     let url = origin().url();
-    let regions = format!("us-east-1={url},us-west-2={url}");
-    let args = [
-        "--regions",
-        &regions,
-        "--collection",
-        "places",
-        "--late-after",
-        "30s",
-        "--rps",
-        "100",
-        "--duration",
-        "3s",
-        "--json",
-    ];
-    let output = loadtest(&[&args[..], more].concat());
+    let args = ["--collection", "places", "--json"];
+    let output = run_for("3s", &[url.clone(), url], &[&args[..], more].concat());
     assert_eq!(code(&output), 0, "{output:?}");
     report(&output)
 }
 
 /// The page's body, which is well-formed XML; elements of the head need no end tags.
-fn body(page: &str) -> Document<'_> {
+pub(crate) fn body(page: &str) -> Document<'_> {
     let (from, to) = (page.find("<body>").unwrap(), page.find("</body>").unwrap());
     Document::parse(&page[from..to + "</body>".len()]).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn by_id<'d>(page: &'d Document<'_>, id: &str) -> Node<'d, 'd> {
+pub(crate) fn by_id<'d>(page: &'d Document<'_>, id: &str) -> Node<'d, 'd> {
     page.descendants().find(|node| node.attribute("id") == Some(id)).unwrap_or_else(|| panic!("no {id}"))
 }
 
-fn chart<'d>(page: &'d Document<'_>, id: &str) -> Option<Node<'d, 'd>> {
+pub(crate) fn chart<'d>(page: &'d Document<'_>, id: &str) -> Option<Node<'d, 'd>> {
     by_id(page, id).children().find(|node| node.attribute("class") == Some("chart"))
 }
 
-fn text(node: Node<'_, '_>) -> String {
+pub(crate) fn text(node: Node<'_, '_>) -> String {
     node.descendants().filter_map(|node| node.text().filter(|_| node.is_text())).collect()
 }
 
-fn has_class(node: &Node<'_, '_>, class: &str) -> bool {
+pub(crate) fn has_class(node: &Node<'_, '_>, class: &str) -> bool {
     node.attribute("class").is_some_and(|classes| classes.split(' ').any(|each| each == class))
 }
 
-fn marks<'d>(chart: Node<'d, 'd>, mark: &str) -> Vec<Node<'d, 'd>> {
-    let layers =
-        chart.children().filter(|node| ["line", "bars", "cells"].iter().any(|class| has_class(node, class)));
+pub(crate) fn marks<'d>(chart: Node<'d, 'd>, mark: &str) -> Vec<Node<'d, 'd>> {
+    let layers = chart
+        .children()
+        .filter(|node| ["line", "bars", "cells", "stroke"].iter().any(|class| has_class(node, class)));
     let mark = mark.to_owned();
     layers.flat_map(|layer| layer.children()).filter(|node| node.has_tag_name(mark.as_str())).collect()
+}
+
+pub(crate) fn drawn_and_described(page: &Document<'_>, id: &str, mark: &str) {
+    let chart = chart(page, id).unwrap_or_else(|| panic!("{id} is not drawn"));
+    assert!(!marks(chart, mark).is_empty(), "{id} has no {mark}");
+    assert_eq!(chart.attribute("role"), Some("img"), "{id}");
+    for (reference, element) in [("aria-labelledby", "title"), ("aria-describedby", "desc")] {
+        let target = by_id(page, chart.attribute(reference).unwrap());
+        assert!(target.has_tag_name(element) && !text(target).is_empty(), "{id}: {reference}");
+    }
+}
+
+/// The page loads nothing and links to nothing.
+pub(crate) fn needs_nothing_else(page: &str) {
+    assert!(page.contains("default-src 'none'"), "no policy");
+    for forbidden in
+        ["http://", "https://", "<script", "<link", "<img", "<iframe", "url(", "@import", " src=", " href="]
+    {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
 }
 
 #[test]
@@ -91,13 +99,7 @@ fn every_chart_is_there_with_its_data_and_in_words() {
     let page = html(&report);
     let page = body(&page);
     for (id, mark) in CHARTS {
-        let chart = chart(&page, id).unwrap_or_else(|| panic!("{id} is not drawn"));
-        assert!(!marks(chart, mark).is_empty(), "{id} has no {mark}");
-        assert_eq!(chart.attribute("role"), Some("img"), "{id}");
-        for (reference, element) in [("aria-labelledby", "title"), ("aria-describedby", "desc")] {
-            let target = by_id(&page, chart.attribute(reference).unwrap());
-            assert!(target.has_tag_name(element) && !text(target).is_empty(), "{id}: {reference}");
-        }
+        drawn_and_described(&page, id, mark);
     }
     // Every line goes through every slice: p50, p99 and the longest; edge, l1 and l2.
     for id in ["latency", "hits"] {
@@ -138,12 +140,7 @@ fn nothing_is_loaded_and_texts_come_escaped() {
     let mut report = measured(&[]);
     report.outcome.faults.push("<script>alert(1)</script> & \"more\"".to_owned());
     let page = html(&report);
-    assert!(page.contains("default-src 'none'"), "no policy");
-    for forbidden in
-        ["http://", "https://", "<script", "<link", "<img", "<iframe", "url(", "@import", " src=", " href="]
-    {
-        assert!(!page.contains(forbidden), "{forbidden}");
-    }
+    needs_nothing_else(&page);
     assert!(text(body(&page).root()).contains("<script>alert(1)</script> & \"more\""));
 }
 
@@ -193,5 +190,31 @@ fn a_file_that_cannot_be_written_costs_nothing_else() {
         assert_eq!(code(&output), 1, "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the report to `/dev/full`"));
         assert!(String::from_utf8_lossy(&output.stdout).contains("100 done"), "{output:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_have_the_mode_of_any_other_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/test/matrix.sample.json");
+    let region = format!("us-east-1={}", Stub::always("", "x").url());
+    let files = ["--out", "a.json", "--html", "a.html"];
+    for command in [
+        &["--regions", &region, "--collection", "c", "--late-after", "30s", "--duration", "1s"][..],
+        &["matrix", "--from", sample],
+    ] {
+        for (umask, mode) in [("022", 0o644), ("077", 0o600), ("002", 0o664)] {
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", r#"umask "$0" && exec "$@""#, umask, env!("CARGO_BIN_EXE_loadtest")]);
+            let output = shell.args(command).args(files).current_dir(&directory).output().unwrap();
+            assert_eq!(code(&output), 0, "{output:?}");
+            for file in ["a.json", "a.html"] {
+                let found = std::fs::metadata(directory.path().join(file)).unwrap().permissions().mode();
+                assert_eq!(found & 0o777, mode, "{command:?} {umask} {file}: {found:o}");
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ const SOURCES: [&str; 4] = ["../api/src", "../cache/src", "../geo-index/src", ".
 
 /// The program, beside ours. Tests of the whole workspace have built it; where it is not there, or older than its sources, it is built
 /// now: cargo builds no programs of other packages for a test.
-fn cellar() -> &'static PathBuf {
+pub(crate) fn cellar() -> &'static PathBuf {
     static CELLAR: OnceLock<PathBuf> = OnceLock::new();
     CELLAR.get_or_init(|| {
         let beside = PathBuf::from(env!("CARGO_BIN_EXE_loadtest")).with_file_name("cellar");

@@ -16,6 +16,8 @@ Examples:
   loadtest matrix --only raw,geohash5,h38 --rps 300 --duration 60s
   loadtest matrix --only geohash6,l1+l2+edge,warm --lifetime 60s --json
   loadtest matrix --collection breweries --places breweries.csv --users 1000000
+  loadtest matrix --duration 60s --out matrix.json --html matrix.html
+  loadtest matrix --from matrix.json --html matrix.html
 
 Everything runs on this machine: `cellar serve` with the embedded engine, redis-server, and nginx as the edge (`cellar edge`), on free \
 ports, and is gone afterwards. redis-server and nginx with its njs module have to be installed (Debian: apt-get install redis-server \
@@ -73,9 +75,21 @@ pub struct MatrixArgs {
           value_parser = clap::value_parser!(u32).range(1..=1_000_000), env = "LOADTEST_WORLD")]
     pub world: u32,
 
+    /// Runs nothing, and tells of a report that --json or --out has saved
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cellar", "only", "rps", "duration", "lifetime", "verify", "collection", "places", "world"])]
+    pub from: Option<PathBuf>,
+
     /// Prints the whole report as JSON
     #[arg(long)]
     pub json: bool,
+
+    /// Writes the whole report as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Writes the report with its charts to a file for a browser, which needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "its documentation would be that of the command")]

@@ -11,13 +11,13 @@ use cellar_api::cli::CliError;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use self::args::MatrixArgs;
-use super::code;
 use super::workload::{UsersArgs, say};
+use super::{code, file};
 use crate::matrix::combination::stacks;
 use crate::matrix::experiment::{Experiment, Plans};
 use crate::matrix::rates::Rates;
 use crate::matrix::table::{Places, Table};
-use crate::matrix::{Asking, Combination, MatrixReport, report};
+use crate::matrix::{Asking, Combination, MatrixReport, html, report};
 use crate::plan::Plan;
 use crate::schedule::{Arrivals, MAX_LENGTH, Schedule, Stage};
 use crate::workload::Numbers;
@@ -29,19 +29,46 @@ const RADIUS_M: f64 = 10_000.0;
 /// short one.
 const RATES_TIMES: u32 = 25;
 
-/// Runs the experiment and prints its report.
+/// Runs the experiment, or reads what one has found, and tells of it.
 pub fn run(args: &MatrixArgs) -> Result<u8, CliError> {
+    [&args.out, &args.html].into_iter().flatten().try_for_each(|path| has_directory(path))?;
+    if let Some(path) = &args.from {
+        // Its verdict was given when it was measured.
+        return tell(args, &saved(path)?).map(|()| code::OK);
+    }
     let cellar = cellar(args.cellar.as_deref())?;
     let runtime = tokio::runtime::Runtime::new();
     let runtime = runtime.map_err(|error| CliError::failure(format!("cannot start: {error}")))?;
     let report = runtime.block_on(measure(args, cellar))?;
+    tell(args, &report)?;
+    Ok(exit_code(&report))
+}
+
+/// The experiment takes long: what cannot be written in the end is said at once.
+fn has_directory(path: &Path) -> Result<(), CliError> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let there = directory.is_none_or(Path::is_dir);
+    there.then_some(()).ok_or_else(|| {
+        CliError::usage(format!("cannot write `{}`: there is no such directory", path.display()))
+    })
+}
+
+fn saved(path: &Path) -> Result<MatrixReport, CliError> {
+    let report: MatrixReport = file::read(path, "report of `loadtest matrix --json`")?;
+    if report.form == report::FORM { Ok(report) } else { Err(file::foreign(path, report.form, report::FORM)) }
+}
+
+fn tell(args: &MatrixArgs, report: &MatrixReport) -> Result<(), CliError> {
+    let json = || serde_json::to_string_pretty(report).unwrap_or_default();
     if args.json {
         eprintln!("{}", report.text());
-        say(&serde_json::to_string_pretty(&report).map_err(|error| CliError::failure(error.to_string()))?)?;
+        say(&json())?;
     } else {
         say(&report.text())?;
     }
-    Ok(exit_code(&report))
+    let out = args.out.as_deref().map(|path| (path, json()));
+    let html = args.html.as_deref().map(|path| (path, html(report)));
+    file::write_all([out, html])
 }
 
 fn exit_code(report: &MatrixReport) -> u8 {

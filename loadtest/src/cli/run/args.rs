@@ -21,7 +21,8 @@ Exit codes: 0 passed; 1 could not be done; 2 the arguments make no sense; 97 ans
 98 the rate was not kept or nothing succeeded; 99 a condition of --fail-if holds; 130 stopped with Ctrl-C.
 
 Examples:
-  loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8080 --collection cities
+  loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8080
+  loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8090,us-west-2=http://127.0.0.1:8091
   loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8090,us-west-2=http://127.0.0.1:8091 --collection cities \\
       --mode cell --verify 0.05 --duration 60s --warmup 10s --fail-if 'p99>50ms' --fail-if 'hit.edge<0.9' --json > a.json
   loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8080 --collection cities --html report.html
@@ -51,8 +52,8 @@ pub struct RunArgs {
     /// How requests are spaced
     #[arg(long, value_enum, default_value_t = Arrivals::Poisson, conflicts_with = "file")]
     pub arrivals: Arrivals,
-    /// The collection to search
-    #[arg(long, value_name = "NAME", required = true)]
+    /// The collection to search [default: the only one of the first region]
+    #[arg(long, value_name = "NAME")]
     pub collection: Option<Collection>,
     /// How users ask: the exact endpoint, cells, or the exact endpoint without a mode
     #[arg(long, value_enum, default_value_t = Mode::Exact)]

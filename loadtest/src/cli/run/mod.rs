@@ -1,21 +1,18 @@
 //! The default: a run.
 
 mod args;
+mod collection;
 mod live;
 mod setup;
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::Path;
 use std::time::SystemTime;
 
 use cellar_api::cli::CliError;
-use tempfile::NamedTempFile;
 
 pub use self::args::{HELP, RunArgs};
 pub(super) use self::setup::in_words;
-use super::code;
 use super::workload::say;
+use super::{code, file};
 use crate::report::{self, Facts, Report};
 use crate::run::{Finished, start};
 
@@ -43,7 +40,7 @@ async fn measure(
     let running = start(settings, plan, placement);
     let running = running.map_err(|error| CliError::failure(format!("cannot start a thread: {error}")))?;
     live::watch(&running, length).await;
-    running.finish().map_err(CliError::failure)
+    running.finish().map_err(|error| CliError::failure(error.to_string()))
 }
 
 /// The report: on standard output as JSON or as text, and in files. The text is printed first, and each file is tried, so that nothing is
@@ -57,28 +54,9 @@ fn print(args: &RunArgs, report: &Report) -> Result<(), CliError> {
     } else {
         say(&text)?;
     }
-    let out = args.out.as_deref().map(|file| write(file, &json()));
-    let html = args.html.as_deref().map(|file| write(file, &report::html(report)));
-    let failed: Vec<String> = [out, html].into_iter().flatten().filter_map(Result::err).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    Err(CliError::failure(format!("{}; the summary is above", failed.join("; "))))
-}
-
-/// Writes a file whole or not at all; what is no file (a terminal, a pipe) is written to.
-fn write(file: &Path, text: &str) -> Result<(), String> {
-    let written = if file.exists() && !file.is_file() {
-        File::options().write(true).open(file).and_then(|mut file| writeln!(file, "{text}"))
-    } else {
-        let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let beside = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")));
-        beside.and_then(|mut beside| {
-            writeln!(beside, "{text}")?;
-            beside.persist(file).map(drop).map_err(|error| error.error)
-        })
-    };
-    written.map_err(|error| format!("cannot write the report to `{}`: {error}", file.display()))
+    let out = args.out.as_deref().map(|path| (path, json()));
+    let html = args.html.as_deref().map(|path| (path, report::html(report)));
+    file::write_all([out, html])
 }
 
 /// Differences first: they are what must not be. Then what was asked for, then whether it was a measurement at all.

@@ -1,4 +1,6 @@
-//! From arguments to a run: everything that can be wrong is found before anything is sent.
+//! From arguments to a run: everything that can be wrong is found before a search is sent.
+//!
+//! Invariant: nothing at all is sent unless every host is this machine, or somebody says that they may load it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +19,10 @@ use crate::run::{Mode, Placed, Placement, Region, RunSettings};
 use crate::schedule::{Schedule, Stage};
 
 use super::args::RunArgs;
+use super::collection::only_one;
+
+/// How long a server may take to list its collections; one that starts cold is in no hurry.
+const LISTING: Duration = Duration::from_secs(10);
 
 /// A run that can begin.
 pub(super) struct Prepared {
@@ -30,7 +36,10 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     let missing = |what: &str| CliError::usage(format!("{what} is missing"));
     let regions = args.regions.clone().ok_or_else(|| missing("--regions"))?;
-    let collection = args.collection.clone().ok_or_else(|| missing("--collection"))?;
+    // Which searches of a log count is for whoever replays it to say.
+    if args.users.replay.is_some() && args.collection.is_none() {
+        return Err(CliError::usage("--collection is missing: the searches of one collection are replayed"));
+    }
     for condition in &args.fail_if {
         let names = regions.all().iter().map(|region| region.name.as_str());
         condition.check(names).map_err(|error| CliError::usage(error.to_string()))?;
@@ -44,10 +53,15 @@ pub(super) async fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     if args.sender.group_within > args.sender.late_after {
         return Err(CliError::usage("--group-within must not be more than --late-after"));
     }
-    let (timing, source) = workload(args, &collection)?;
+    let (timing, source) = workload(args)?;
     source.notes.iter().for_each(|note| eprintln!("{note}"));
     let targets = resolve(&regions, args.i_own_this_target).await?;
-    let settings = settings(args, collection, targets, &timing)?;
+    let http = http(args, &targets)?;
+    let collection = match &args.collection {
+        Some(named) => named.clone(),
+        None => only_one(targets.first().ok_or_else(|| missing("--regions"))?, &http, LISTING).await?,
+    };
+    let settings = settings(args, collection, targets, http, &timing);
     let described = describe(args, &settings, &timing);
     let placement = placement(regions, args.client_rtt);
     Ok(Prepared { settings, plan: source.plan, placement, described })
@@ -69,12 +83,12 @@ struct Timing {
 }
 
 /// What is asked, and when.
-fn workload(args: &RunArgs, collection: &Collection) -> Result<(Timing, Source), CliError> {
+fn workload(args: &RunArgs) -> Result<(Timing, Source), CliError> {
     let users = &args.users;
     let schedule =
         Schedule::new(args.warmup, stages(args)).map_err(|error| CliError::usage(error.to_string()))?;
     let instants = schedule.instants(args.arrivals, users.seed);
-    let source = users.source(Some(collection), instants, schedule.length())?;
+    let source = users.source(args.collection.as_ref(), instants, schedule.length())?;
     if users.replay.is_none() && users.stream.is_none() {
         let timing =
             Timing { warmup: schedule.warmup(), measured: schedule.measured(), stages: stages(args) };
@@ -113,22 +127,27 @@ async fn resolve(regions: &Regions, owned: bool) -> Result<Vec<Region>, CliError
     Ok(resolved)
 }
 
-fn settings(
-    args: &RunArgs,
-    collection: Collection,
-    regions: Vec<Region>,
-    timing: &Timing,
-) -> Result<RunSettings, CliError> {
+fn http(args: &RunArgs, regions: &[Region]) -> Result<http::Settings, CliError> {
     let sender = &args.sender;
     let secure = regions.iter().any(|region| region.target.url.secure);
     let tls = secure.then(|| client_config(sender.http, sender.ca.as_deref())).transpose();
-    let http = http::Settings {
+    Ok(http::Settings {
         protocol: sender.http,
         connections: sender.connections as usize,
         tls: tls.map_err(CliError::usage)?,
         accept_encoding: sender.accept_encoding.header(),
-    };
-    Ok(RunSettings {
+    })
+}
+
+fn settings(
+    args: &RunArgs,
+    collection: Collection,
+    regions: Vec<Region>,
+    http: http::Settings,
+    timing: &Timing,
+) -> RunSettings {
+    let sender = &args.sender;
+    RunSettings {
         regions,
         warmup: timing.warmup,
         measured: timing.measured,
@@ -144,7 +163,7 @@ fn settings(
         snap: None,
         verify: args.verify,
         pages: true,
-    })
+    }
 }
 
 fn describe(args: &RunArgs, settings: &RunSettings, timing: &Timing) -> model::Settings {

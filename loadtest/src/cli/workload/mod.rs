@@ -20,12 +20,14 @@ use geo_index::Collection;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::plan::{Plan, Planned};
+use crate::schedule::{Arrivals, Instants};
 use crate::workload::{Format, Summary, export};
 
 const EXAMPLES: &str = "\
 Examples:
   loadtest workload
   loadtest workload --rps 300 --duration 10m --users 1000000 --zipf 1.2 --diurnal
+  loadtest workload --rps 300 --duration 10m --arrivals poisson --export stream.csv
   loadtest workload --radius 500:3,2000:5,10000:2 --category any:6,cafe:3,museum --export stream.csv
   loadtest workload --replay access.log --speed 10 --collection cities
   loadtest workload --positions cities.csv --export - --format jsonl | head
@@ -45,13 +47,17 @@ pub struct WorkloadArgs {
     #[expect(missing_docs, reason = "its documentation would be that of the command")]
     pub users: UsersArgs,
 
-    /// Requests per second of made-up users, evenly spaced
+    /// Requests per second of made-up users
     #[arg(long, default_value = "300", value_parser = |text: &str| super::cost::within(text, 1e-3, 1e6), env = "LOADTEST_RPS")]
     pub rps: f64,
 
     /// How long made-up users ask, 1s to 365d
     #[arg(long, default_value = "10m", value_parser = duration, env = "LOADTEST_DURATION")]
     pub duration: Duration,
+
+    /// How requests of made-up users are spaced; a run has `poisson` unless it is told
+    #[arg(long, value_enum, default_value_t = Arrivals::Constant, env = "LOADTEST_ARRIVALS")]
+    pub arrivals: Arrivals,
 
     /// Only searches of this collection count in an access log
     #[arg(long, short, value_name = "NAME", env = "LOADTEST_COLLECTION")]
@@ -92,8 +98,7 @@ pub fn run(args: &WorkloadArgs) -> Result<u8, CliError> {
             "--rps for --duration are {count:.0} asks; at most {MAX_ASKS:.0} are possible"
         )));
     }
-    let rps = args.rps;
-    let instants = (0..count as u64).map(move |i| Duration::from_secs_f64(i as f64 / rps));
+    let instants = Instants::steady(args.rps, args.duration, args.arrivals, args.users.seed);
     let source = args.users.source(args.collection.as_ref(), instants, args.duration)?;
     for note in &source.notes {
         eprintln!("{note}");

@@ -64,6 +64,27 @@ fn flags_are_checked() {
 }
 
 #[test]
+fn arrivals_are_as_they_are_asked_for() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("stream.csv");
+    let instants = |more: &[&str]| {
+        let flags = ["--rps", "20", "--duration", "30s", "--users", "50", "--export", path.to_str().unwrap()];
+        run(&parse(&[&flags[..], more].concat()).unwrap()).unwrap();
+        let (asks, ..) = source(&["--stream", path.to_str().unwrap()]).unwrap();
+        asks.into_iter().map(|planned| planned.at).collect::<Vec<_>>()
+    };
+    let even: Vec<Duration> = (0..600).map(|number| Duration::from_millis(50 * number)).collect();
+    assert_eq!(instants(&[]), even);
+    // Those of a run with this seed.
+    let random: Vec<Duration> =
+        Instants::steady(20.0, Duration::from_secs(30), Arrivals::Poisson, 7).collect();
+    let same = |(a, b): (Duration, Duration)| a.abs_diff(b) < Duration::from_micros(2);
+    let found = instants(&["--arrivals", "poisson", "--seed", "7"]);
+    assert_eq!(found.len(), random.len());
+    assert!(found.into_iter().zip(random).all(same));
+}
+
+#[test]
 fn every_flag_has_a_variable() {
     for argument in
         Command::command().get_arguments().filter(|a| !["help", "json"].contains(&a.get_id().as_str()))

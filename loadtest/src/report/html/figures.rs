@@ -2,8 +2,8 @@
 
 use maud::Markup;
 
-use super::axis::Axis;
-use super::chart::{Bar, Chart, Line, STYLES, missing};
+use crate::html::axis::Axis;
+use crate::html::chart::{Bar, Chart, Line, STYLES, missing};
 use crate::record::Tier;
 use crate::report::model::{Part, Report, SlicePart};
 use crate::report::text::{number, percent};

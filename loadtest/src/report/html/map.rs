@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::axis;
-use super::chart::{HEIGHT, WIDTH, figure, missing, unit};
+use crate::html::axis;
+use crate::html::chart::{HEIGHT, WIDTH, figure, missing, unit};
 use crate::report::model::{MapPart, Report, SquarePart};
 use crate::report::text::percent;
 
@@ -36,7 +36,7 @@ pub(super) fn map(report: &Report) -> Markup {
         (view.graticule())
         g.cells { @for square in &map.squares { (view.circle(square, most)) } }
     };
-    figure(id, title, &about(map), &legend(), &inside)
+    figure(id, title, &about(map), &legend(), HEIGHT, &inside)
 }
 
 fn about(map: &MapPart) -> String {

@@ -1,33 +1,16 @@
-//! The document, and its parts in order.
+//! The parts of the report in order.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{figures, map, tables};
+use crate::html::document::document;
 use crate::report::model::Report;
 use crate::report::text::{facts, heading, verdict};
-
-const STYLE: &str = include_str!("style.css");
-/// The page may be styled by itself, and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The report as an HTML document.
 pub fn html(report: &Report) -> String {
     let title = format!("Load test of {}, {}", report.settings.collection, report.started);
-    let document = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { (summary(report, &title)) main { (charts(report)) (details(report)) } }
-        }
-    };
-    document.into_string()
+    document(&title, &html! { (summary(report, &title)) main { (charts(report)) (details(report)) } })
 }
 
 fn summary(report: &Report, title: &str) -> Markup {

@@ -2,33 +2,13 @@
 
 use maud::{Markup, html};
 
+use crate::html::table::table;
 use crate::record::Tier;
 use crate::report::model::{Part, Report, Settings, Spread};
 use crate::report::text::{number, percent, spread};
 
 /// Cells that are listed.
 const CELLS: usize = 10;
-
-/// A table that scrolls by itself where it is too wide. The first column names the row.
-fn table(caption: &str, headings: &[&str], rows: &[Vec<String>]) -> Markup {
-    html! {
-        div.wide role="region" aria-label=(caption) tabindex="0" {
-            table {
-                caption { (caption) }
-                thead { tr { @for heading in headings { th scope="col" { (heading) } } } }
-                tbody {
-                    @for row in rows {
-                        tr {
-                            @for (column, value) in row.iter().enumerate() {
-                                @if column == 0 { th scope="row" { (value) } } @else { td { (value) } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// Latencies by region and in total.
 pub(super) fn latencies(report: &Report) -> Markup {

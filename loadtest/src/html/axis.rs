@@ -7,24 +7,24 @@ const FEW_DECADES: f64 = 2.0;
 
 /// An axis: what lies at its ends, and what is labelled.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     least: f64,
     most: f64,
     log: bool,
     /// Values that are labelled, in the unit of the axis.
-    pub(super) ticks: Vec<(f64, String)>,
+    pub(crate) ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
     /// Where a value lies, 0 to 1 from one end to the other; what is beyond an end is at it.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(crate) fn place(&self, value: f64) -> f64 {
         let scaled = |value: f64| if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value };
         let (least, most) = (scaled(self.least), scaled(self.most));
         ((scaled(value) - least) / (most - least)).clamp(0.0, 1.0)
     }
 
     /// Latencies in milliseconds, each tenfold as long as the others; from 1, 2 or 5 of something to 1, 2 or 5 of something.
-    pub(super) fn latencies(values: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn latencies(values: impl Iterator<Item = f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|value| *value > 0.0) {
             (least, most) = (least.min(value), most.max(value));
@@ -47,21 +47,29 @@ impl Axis {
     }
 
     /// Counts or rates, from 0.
-    pub(super) fn counts(most: f64) -> Self {
+    pub(crate) fn counts(most: f64) -> Self {
         let step = round((most / LABELS).max(0.2), true).max(1.0);
         let most = (most / step).ceil().max(1.0) * step;
         let ticks = steps(0.0, most, step).map(|value| (value, format!("{value}"))).collect();
         Self { least: 0.0, most, log: false, ticks }
     }
 
+    /// Amounts of anything, from 0.
+    pub(crate) fn amounts(most: f64) -> Self {
+        let step = if most > 0.0 { round(most / LABELS, true) } else { 1.0 };
+        let most = (most / step - 1e-9).ceil().max(1.0) * step;
+        let ticks = steps(0.0, most, step).map(|value| (value, amount(value))).collect();
+        Self { least: 0.0, most, log: false, ticks }
+    }
+
     /// Shares, 0 to 1.
-    pub(super) fn shares() -> Self {
+    pub(crate) fn shares() -> Self {
         let ticks = [0, 25, 50, 75, 100].map(|percent| (f64::from(percent) / 100.0, format!("{percent} %")));
         Self { least: 0.0, most: 1.0, log: false, ticks: ticks.into() }
     }
 
     /// Time from the start of the measured part, in seconds.
-    pub(super) fn time(length_s: f64) -> Self {
+    pub(crate) fn time(length_s: f64) -> Self {
         const STEPS: [f64; 14] =
             [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0];
         let fits = |step: &f64| length_s / step <= LABELS;
@@ -85,7 +93,7 @@ impl Axis {
 
     /// Shares of requests on the way to all of them: 0, 90 %, 99 %, … are equally far apart. A value is the negative decadic logarithm
     /// of the share that is left.
-    pub(super) fn tail(most: f64) -> Self {
+    pub(crate) fn tail(most: f64) -> Self {
         let most = most.max(1.0);
         let label = |nines: u32| match nines {
             0 => "0 %".to_owned(),
@@ -104,13 +112,18 @@ fn steps(from: f64, to: f64, step: f64) -> impl Iterator<Item = f64> {
 }
 
 /// The next 1, 2 or 5 of a power of ten, up or down.
-pub(super) fn round(value: f64, up: bool) -> f64 {
+pub(crate) fn round(value: f64, up: bool) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
     let fits =
         |step: &f64| if up { step * power >= value * 0.999_999 } else { step * power <= value * 1.000_001 };
     let steps = [1.0, 2.0, 5.0, 10.0];
     let step = if up { steps.into_iter().find(fits) } else { steps.into_iter().rev().find(fits) };
     step.unwrap_or(1.0) * power
+}
+
+/// A multiple of a round number, without what sums of fractions leave behind.
+fn amount(value: f64) -> String {
+    format!("{}", (value * 1e6).round() / 1e6)
 }
 
 /// A round number of milliseconds, in the unit that suits it.
@@ -156,6 +169,14 @@ mod tests {
         assert_eq!(labels(&Axis::time(60.0)), ["0 s", "15 s", "30 s", "45 s", "60 s"]);
         assert_eq!(labels(&Axis::time(600.0)), ["0 min", "2 min", "4 min", "6 min", "8 min", "10 min"]);
         assert_eq!(labels(&Axis::time(86_400.0)), ["0 h", "5 h", "10 h", "15 h", "20 h"]);
+    }
+
+    #[test]
+    fn amounts_are_labelled_in_round_numbers() {
+        assert_eq!(labels(&Axis::amounts(2.9)), ["0", "1", "2", "3"]);
+        assert_eq!(labels(&Axis::amounts(1.0)), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
+        assert_eq!(labels(&Axis::amounts(0.0003)), ["0", "0.0001", "0.0002", "0.0003"]);
+        assert_eq!(labels(&Axis::amounts(0.0)), ["0", "1"]);
     }
 
     #[test]

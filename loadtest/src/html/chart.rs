@@ -7,40 +7,40 @@ use maud::{Markup, html};
 use super::axis::Axis;
 
 /// Size of a chart, in its own units: about pixels on a phone, so that its letters can be read there.
-pub(super) const WIDTH: f64 = 360.0;
+pub(crate) const WIDTH: f64 = 360.0;
 /// Height of a chart.
-pub(super) const HEIGHT: f64 = 230.0;
+pub(crate) const HEIGHT: f64 = 230.0;
 /// Ends of the axes: left, right, top, bottom.
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 346.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 204.0;
 /// Lines that the stylesheet tells apart.
-pub(super) const STYLES: usize = 8;
+pub(crate) const STYLES: usize = 8;
 
 /// A chart without what it shows.
-pub(super) struct Chart {
+pub(crate) struct Chart {
     /// Name within the page.
-    pub(super) id: &'static str,
-    pub(super) title: &'static str,
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
     /// What it shows, for those who do not see it.
-    pub(super) about: String,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
+    pub(crate) about: String,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
 }
 
 /// A line; it has gaps where nothing was measured.
-pub(super) struct Line {
-    pub(super) name: String,
-    pub(super) points: Vec<(f64, Option<f64>)>,
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, Option<f64>)>,
 }
 
 /// A bar: from, to, and how high.
-pub(super) type Bar = (f64, f64, f64);
+pub(crate) type Bar = (f64, f64, f64);
 
 impl Chart {
     /// With lines.
-    pub(super) fn lines(&self, lines: &[Line]) -> Markup {
+    pub(crate) fn lines(&self, lines: &[Line]) -> Markup {
         let marks = html! {
             @for (number, line) in lines.iter().enumerate() {
                 g class={ "line s" (number % STYLES) } { (self.line(line)) }
@@ -51,7 +51,7 @@ impl Chart {
     }
 
     /// With bars.
-    pub(super) fn bars(&self, bars: &[Bar]) -> Markup {
+    pub(crate) fn bars(&self, bars: &[Bar]) -> Markup {
         let bar = |&(from, to, high): &Bar| {
             let (x, y) = self.at(from, high);
             let width = (self.at(to, 0.0).0 - x).max(1.0);
@@ -84,7 +84,7 @@ impl Chart {
 
     fn figure(&self, names: &[&str], marks: &Markup) -> Markup {
         let inside = html! { (self.grid()) (marks) };
-        figure(self.id, self.title, &self.about, &legend(names), &inside)
+        figure(self.id, self.title, &self.about, &legend(names), HEIGHT, &inside)
     }
 
     fn grid(&self) -> Markup {
@@ -105,14 +105,21 @@ impl Chart {
     }
 }
 
-/// A figure around what is drawn.
-pub(super) fn figure(id: &str, title: &str, about: &str, legend: &Markup, inside: &Markup) -> Markup {
+/// A figure around what is drawn, which is [`WIDTH`] wide and this high.
+pub(crate) fn figure(
+    id: &str,
+    title: &str,
+    about: &str,
+    legend: &Markup,
+    height: f64,
+    inside: &Markup,
+) -> Markup {
     let (title_id, about_id) = (format!("{id}-title"), format!("{id}-about"));
     html! {
         figure id=(id) {
             figcaption { (title) }
             (legend)
-            svg.chart role="img" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } aria-labelledby=(title_id) aria-describedby=(about_id) {
+            svg.chart role="img" viewBox={ "0 0 " (WIDTH) " " (unit(height)) } aria-labelledby=(title_id) aria-describedby=(about_id) {
                 title id=(title_id) { (title) }
                 desc id=(about_id) { (about) }
                 (inside)
@@ -122,7 +129,7 @@ pub(super) fn figure(id: &str, title: &str, about: &str, legend: &Markup, inside
 }
 
 /// A figure for which nothing was measured, and why.
-pub(super) fn missing(id: &str, title: &str, why: &str) -> Markup {
+pub(crate) fn missing(id: &str, title: &str, why: &str) -> Markup {
     html! { figure id=(id) { figcaption { (title) } p.missing { (why) } } }
 }
 
@@ -154,6 +161,6 @@ fn path(points: &[(f64, f64)]) -> String {
 }
 
 /// A tenth of a unit is as exact as a screen is.
-pub(super) fn unit(value: f64) -> f64 {
+pub(crate) fn unit(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

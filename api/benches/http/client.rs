@@ -29,14 +29,39 @@ pub(crate) fn get_as(target: &str, coding: &str) -> Vec<u8> {
     format!("GET {target} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: {coding}\r\n\r\n").into_bytes()
 }
 
-/// Sends requests from a list over so many connections at a time.
-pub(crate) fn drive(address: SocketAddr, requests: &[Vec<u8>], count: usize, connections: usize) -> Tally {
+/// How requests are sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// How many in all.
+    pub(crate) requests: usize,
+    /// Over so many connections at a time.
+    pub(crate) connections: usize,
+    /// So many in a second, evenly; without it each connection sends the next as soon as it has an answer.
+    pub(crate) rate: Option<f64>,
+}
+
+impl Load {
+    /// One after the other.
+    pub(crate) fn single(requests: usize) -> Self {
+        Self { requests, connections: 1, rate: None }
+    }
+}
+
+/// Sends requests from a list.
+pub(crate) fn drive(address: SocketAddr, requests: &[Vec<u8>], load: Load) -> Tally {
     let started = Instant::now();
-    let share = count.div_ceil(connections);
+    let connections = load.connections;
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
-        // Each connection begins elsewhere in the list.
-        let first = |number: usize| number * requests.len() / connections;
-        let begin = |number| scope.spawn(move || drive_one(address, requests, share, first(number)));
+        let begin = |number| {
+            // Each connection begins elsewhere in the list.
+            let requests = requests.iter().cycle().skip(number * requests.len() / connections);
+            let requests = requests.take(load.requests.div_ceil(connections));
+            let due = move |index: usize| {
+                let place = (index * connections + number) as f64;
+                load.rate.map(|rate| started + Duration::from_secs_f64(place / rate))
+            };
+            scope.spawn(move || drive_one(address, requests, due))
+        };
         let threads: Vec<_> = (0..connections).map(begin).collect();
         threads.into_iter().map(|thread| thread.join().expect("answers")).collect()
     });
@@ -50,11 +75,18 @@ pub(crate) fn drive(address: SocketAddr, requests: &[Vec<u8>], count: usize, con
     }
 }
 
-fn drive_one(address: SocketAddr, requests: &[Vec<u8>], count: usize, first: usize) -> Tally {
+fn drive_one<'a>(
+    address: SocketAddr,
+    requests: impl Iterator<Item = &'a Vec<u8>>,
+    due: impl Fn(usize) -> Option<Instant>,
+) -> Tally {
     let mut connection = Connection::open(address);
     let mut tally = Tally::default();
-    for index in 0..count {
-        let answer = connection.ask(&requests[(first + index) % requests.len()]);
+    for (index, request) in requests.enumerate() {
+        if let Some(due) = due(index) {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        let answer = connection.ask(request);
         tally.answers += 1;
         tally.warm += usize::from(WARM.iter().any(|sign| answer.head().contains(sign)));
         tally.body_bytes += answer.body.len();

@@ -1,7 +1,8 @@
 //! An answer from memory beside a bare axum route that returns as many bytes: CPU of the server per request.
 //!
-//! `cargo bench -p cellar-api --bench http [-- [exact|cell|cell-br] [ROUNDS [REQUESTS [CONNECTIONS]]]]`. Each server is a process of its
-//! own, started from this binary; one client sends the same requests to both, in turns. `exact` searches where people are and finds
+//! `cargo bench -p cellar-api --bench http [-- [exact|cell|cell-br] [ROUNDS [REQUESTS [CONNECTIONS [RATE]]]]]`. Each server is a process of its
+//! own, started from this binary; one client sends the same requests to both, in turns: so many in a second, or without a
+//! rate as fast as answers come, which is another rate for each server. `exact` searches where people are and finds
 //! 20 places within 10 km; the others ask for the cells of precision 4 around these positions, plain or in brotli. The
 //! client checks that everything was in memory, and that the store was asked for nothing.
 
@@ -11,7 +12,7 @@ mod server;
 #[allow(dead_code, reason = "shared by the benchmarks, each of which uses a part")]
 mod support;
 
-use client::{Tally, drive, get, get_as};
+use client::{Load, Tally, drive, get, get_as};
 use geo_index::Grid;
 use geo_index::edge::{DEFAULT_PRECISION, SnapCell};
 use server::{Role, Server};
@@ -41,6 +42,7 @@ fn main() {
     let rounds = first.and_then(|arg| arg.parse().ok()).unwrap_or(7_usize);
     let requests = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(60_000_usize);
     let connections = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(16_usize);
+    let load = Load { requests, connections, rate: args.next().and_then(|arg| arg.parse().ok()) };
 
     let places = Places::read();
     let cellar = Server::start(Role::Cellar);
@@ -55,7 +57,7 @@ fn main() {
     let queries = cellar.metric("cellar_store_queries_total");
     let round = |server: &Server| {
         let before = server.cpu_seconds();
-        let tally = drive(server.address, &searches, requests, connections);
+        let tally = drive(server.address, &searches, load);
         let cpu_us = (server.cpu_seconds() - before) / tally.answers as f64 * 1e6;
         (cpu_us, tally)
     };
@@ -115,7 +117,7 @@ fn warm(mode: Mode, places: &Places, cellar: &Server) -> (Vec<Vec<u8>>, usize) {
     // What the import wrote is on its way through the change feed, which takes pages out of memory.
     for _ in 0..600 {
         if feed_is_through(cellar) {
-            let tally = drive(cellar.address, &searches, searches.len(), 1);
+            let tally = drive(cellar.address, &searches, Load::single(searches.len()));
             if tally.warm == tally.answers {
                 return (searches, tally.body_bytes / tally.answers);
             }

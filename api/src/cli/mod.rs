@@ -15,6 +15,7 @@ pub mod nearby;
 pub mod serve;
 pub mod store_args;
 pub mod table;
+pub mod usage;
 pub mod verify;
 pub mod warm;
 

@@ -26,7 +26,7 @@ fn main() {
     for _ in 0..rounds {
         for rate in RATES {
             print(&Tool::Loadtest(rate), &server, seconds);
-            print(&Tool::Grouped(rate), &server, seconds);
+            print(&Tool::Apart(rate), &server, seconds);
             print(&Tool::Oha(Some(rate)), &server, seconds);
         }
         print(&Tool::Oha(None), &server, seconds);

@@ -11,14 +11,11 @@ const PATH: &str = "/v1/collections/places/nearby?lat=48.8566&lon=2.3522&limit=2
 /// Connections of the tools that have a fixed number of them.
 const CONNECTIONS: &str = "64";
 
-/// A send delay that is still told apart from none, but hardly from that of a busy machine.
-const TOGETHER: &str = "500us";
-
 /// A tool and its rate, in requests per second; without one it sends as fast as it can.
 pub(crate) enum Tool {
     Loadtest(u32),
-    /// Requests that are due within [`TOGETHER`] are sent together.
-    Grouped(u32),
+    /// Each request is sent by itself, at high rates, too.
+    Apart(u32),
     Oha(Option<u32>),
     Wrk,
 }
@@ -33,7 +30,7 @@ impl Tool {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Loadtest(_) => "loadtest",
-            Self::Grouped(_) => "grouped",
+            Self::Apart(_) => "apart",
             Self::Oha(_) => "oha",
             Self::Wrk => "wrk",
         }
@@ -41,7 +38,7 @@ impl Tool {
 
     pub(crate) const fn rate(&self) -> Option<u32> {
         match self {
-            Self::Loadtest(rate) | Self::Grouped(rate) => Some(*rate),
+            Self::Loadtest(rate) | Self::Apart(rate) => Some(*rate),
             Self::Oha(rate) => *rate,
             Self::Wrk => None,
         }
@@ -51,15 +48,15 @@ impl Tool {
     pub(crate) fn measure(&self, url: &str, seconds: u64) -> Option<Measured> {
         let length = format!("{seconds}s");
         match self {
-            Self::Loadtest(rate) => loadtest(url, *rate, &length, "0s"),
-            Self::Grouped(rate) => loadtest(url, *rate, &length, TOGETHER),
+            Self::Loadtest(rate) => loadtest(url, *rate, &length, &[]),
+            Self::Apart(rate) => loadtest(url, *rate, &length, &["--group-within", "0s"]),
             Self::Oha(rate) => oha(url, *rate, &length),
             Self::Wrk => wrk(url, &length),
         }
     }
 }
 
-fn loadtest(url: &str, rate: u32, length: &str, together: &str) -> Option<Measured> {
+fn loadtest(url: &str, rate: u32, length: &str, more: &[&str]) -> Option<Measured> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
     command.args([
         "--regions",
@@ -70,7 +67,7 @@ fn loadtest(url: &str, rate: u32, length: &str, together: &str) -> Option<Measur
         "--arrivals",
         "constant",
     ]);
-    command.args(["--rps", &rate.to_string(), "--duration", length, "--group-within", together]);
+    command.args(["--rps", &rate.to_string(), "--duration", length]).args(more);
     let (output, cpu_s) = cpu::run(&mut command)?;
     let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
     let total = &report["total"];

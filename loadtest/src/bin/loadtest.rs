@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use cellar_loadtest::cli::{Cli, usage};
+use cellar_api::cli::usage;
+use cellar_loadtest::cli::Cli;
 use clap::Parser as _;
 
 /// A request allocates a few dozen small blocks.

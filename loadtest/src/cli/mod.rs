@@ -9,7 +9,6 @@ pub mod cost;
 mod file;
 pub mod matrix;
 pub mod run;
-pub mod usage;
 pub mod workload;
 
 use cellar_api::cli::CliError;
@@ -67,3 +66,6 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

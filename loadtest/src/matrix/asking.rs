@@ -3,6 +3,7 @@
 use std::fmt;
 
 use geo_index::Grid;
+use geo_index::edge::DEFAULT_PRECISION;
 
 use crate::run::Snap;
 
@@ -20,9 +21,10 @@ const fn cell(grid: Grid, level: u8) -> Asking {
 }
 
 impl Asking {
-    /// Those that the experiment compares.
-    pub const ALL: [Self; 7] = [
+    /// Those that the experiment compares. Geohash 4 is what clients take as long as they know nothing of the density.
+    pub const ALL: [Self; 8] = [
         Self::Raw,
+        cell(Grid::Geohash, DEFAULT_PRECISION),
         cell(Grid::Geohash, 5),
         cell(Grid::Geohash, 6),
         cell(Grid::Geohash, 7),

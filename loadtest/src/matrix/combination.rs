@@ -41,7 +41,7 @@ impl fmt::Display for Combination {
 /// Stacks, in the order in which the experiment runs them: each is asked cold, then warm.
 ///
 /// ```
-/// assert_eq!(cellar_loadtest::matrix::combination::stacks().count(), 7 * 4);
+/// assert_eq!(cellar_loadtest::matrix::combination::stacks().count(), 8 * 4);
 /// ```
 pub fn stacks() -> impl Iterator<Item = (Asking, Caching)> {
     Asking::ALL.into_iter().flat_map(|asking| Caching::ALL.into_iter().map(move |caching| (asking, caching)))
@@ -128,14 +128,14 @@ mod tests {
 
     #[test]
     fn names_select_within_their_dimension() {
-        assert_eq!(names().len(), 7 + 4 + 2);
+        assert_eq!(names().len(), 8 + 4 + 2);
         for (only, expected) in [
             ("raw", 8),
             ("raw,H3 7", 16),
-            ("no cache", 14),
+            ("no cache", 16),
             ("geohash-5,L1,l1+l2", 4),
-            ("cold", 28),
-            ("cold,warm", 56),
+            ("cold", 32),
+            ("cold,warm", 64),
         ] {
             assert_eq!(count(only), expected, "{only}");
         }
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told_with_what_is() {
         let error = "raw,l3".parse::<Only>().unwrap_err();
-        assert!(error.starts_with("there is no `l3`; allowed: raw, geohash5, "), "{error}");
+        assert!(error.starts_with("there is no `l3`; allowed: raw, geohash4, "), "{error}");
         assert!("".parse::<Only>().is_err());
     }
 }

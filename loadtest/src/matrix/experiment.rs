@@ -66,6 +66,10 @@ impl Experiment {
                 break;
             }
             bar.set_message(combination.to_string());
+            if bar.is_hidden() {
+                let percent = 100 * bar.position() / bar.length().unwrap_or_default().max(1);
+                eprintln!("{percent:>3} % {combination}");
+            }
             let settings = self.settings(asking, self.target(&stack).await?);
             let plan = stretch(plans()?, self.duration, combination.warm);
             let running = start(settings, plan, Box::new(|_: Position| Placed::default()));

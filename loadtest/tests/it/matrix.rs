@@ -138,7 +138,7 @@ fn what_a_cell_vouches_for_is_what_the_exact_endpoint_says() {
 fn what_makes_no_sense_is_said_at_once() {
     let cellar = env!("CARGO_BIN_EXE_loadtest");
     for (args, said) in [
-        (&["--only", "h310"][..], "there is no `h310`; allowed: raw, geohash5"),
+        (&["--only", "h310"][..], "there is no `h310`; allowed: raw, geohash4"),
         (&["--rps", "0"], "from 0.1 to 100000"),
         (&["--duration", "0s"], "from 1s to 1h"),
         (&["--lifetime", "13h"], "from 1s to 12h"),

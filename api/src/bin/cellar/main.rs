@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cellar_api::cli::{self, CliError};
+use cellar_api::cli::{self, CliError, usage};
 use clap::{Parser, Subcommand};
 
 /// A request allocates a few dozen small blocks: this takes 7 % off the CPU of a warm one (`benches/http`).
@@ -35,9 +35,13 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = Cellar::parse().command;
+    let parsed = Cellar::try_parse();
     cli::log_to_stderr();
-    match run(command).await {
+    let done = match parsed {
+        Ok(cellar) => run(cellar.command).await,
+        Err(error) => Err(usage::complaint(&error).unwrap_or_else(|| error.exit())),
+    };
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("cellar: {error}");

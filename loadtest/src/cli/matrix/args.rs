@@ -23,7 +23,7 @@ Everything runs on this machine: `cellar serve` with the embedded engine, redis-
 ports, and is gone afterwards. redis-server and nginx with its njs module have to be installed (Debian: apt-get install redis-server \
 nginx-light libnginx-mod-http-js). docs/LOADTEST.md says what the columns mean.
 
-Names for --only: raw, geohash5, geohash6, geohash7, h37, h38, h39; nocache, l1, l1+l2, l1+l2+edge; cold, warm.
+Names for --only: raw, geohash4, geohash5, geohash6, geohash7, h37, h38, h39; nocache, l1, l1+l2, l1+l2+edge; cold, warm.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 97 answers differ from the exact endpoint's, 98 something was not measured as it should, \
 130 stopped with Ctrl-C.";

@@ -24,6 +24,11 @@ use super::collection::only_one;
 /// How long a server may take to list its collections; one that starts cold is in no hurry.
 const LISTING: Duration = Duration::from_secs(10);
 
+/// Highest rate, in requests per second, at which each request is sent by itself unless something else is asked for.
+const SINGLE_RATE: f64 = 2_500.0;
+/// How far apart requests are sent together above that.
+const GROUPED: Duration = Duration::from_micros(500);
+
 /// A run that can begin.
 pub(super) struct Prepared {
     pub(super) settings: RunSettings,
@@ -50,7 +55,7 @@ pub(super) async fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     if args.sender.time_limit.is_zero() || args.sender.time_limit > crate::schedule::MAX_LENGTH {
         return Err(CliError::usage("--time-limit must be more than 0 s and at most 24 h"));
     }
-    if args.sender.group_within > args.sender.late_after {
+    if args.sender.group_within.is_some_and(|within| within > args.sender.late_after) {
         return Err(CliError::usage("--group-within must not be more than --late-after"));
     }
     let (timing, source) = workload(args)?;
@@ -157,13 +162,20 @@ fn settings(
         http,
         time_limit: sender.time_limit,
         late_after: sender.late_after,
-        group_within: sender.group_within,
+        group_within: sender.group_within.unwrap_or_else(|| grouped(timing).min(sender.late_after)),
         max_in_flight: sender.max_in_flight as usize,
         workers: sender.workers as usize,
         snap: None,
         verify: args.verify,
         pages: true,
     }
+}
+
+/// How far apart requests are sent together unless it is said: at rates at which the sender's waking up for each would take much of the
+/// processors that the server may be on, too.
+fn grouped(timing: &Timing) -> Duration {
+    let rates = timing.stages.iter().flat_map(|stage| [stage.from, stage.to]);
+    if rates.fold(0.0, f64::max) > SINGLE_RATE { GROUPED } else { Duration::ZERO }
 }
 
 fn describe(args: &RunArgs, settings: &RunSettings, timing: &Timing) -> model::Settings {
@@ -213,4 +225,22 @@ pub(in crate::cli) fn in_words(users: &UsersArgs) -> String {
     let radius =
         users.radius.as_ref().map_or_else(|| "the server's".to_owned(), |radius| format!("{radius} m"));
     format!("{} users of {homes}; radius {radius}, limit {}", users.users, users.limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_high_rates_are_sent_in_groups() {
+        let of = |stages: &[Stage]| {
+            let second = Duration::from_secs(1);
+            grouped(&Timing { warmup: second, measured: second, stages: stages.to_vec() })
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(of(&[]), Duration::ZERO);
+        assert_eq!(of(&[Stage::steady(2_500.0, second)]), Duration::ZERO);
+        assert_eq!(of(&[Stage { lasts: second, from: 3_000.0, to: 0.0 }]), GROUPED);
+        assert_eq!(of(&[Stage::steady(1.0, second), Stage::steady(2_501.0, second)]), GROUPED);
+    }
 }

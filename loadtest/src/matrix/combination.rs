@@ -56,7 +56,7 @@ pub fn stacks() -> impl Iterator<Item = (Asking, Caching)> {
 /// let [cold, warm] = Combination::of_stack(Asking::Raw, Caching::L1L2Edge);
 /// assert!(only.wants(warm) && !only.wants(cold));
 /// assert!(!only.wants(Combination { caching: Caching::L1, ..warm }));
-/// assert!("geohash 4".parse::<Only>().is_err());
+/// assert!("geohash 3".parse::<Only>().is_err());
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

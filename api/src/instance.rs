@@ -33,9 +33,10 @@ impl Instance {
     /// ```
     pub fn new(region: &str) -> Self {
         let id = format!("{:016x}", fastrand::u64(..));
+        let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-"));
         Self {
-            id_value: lasting(&id),
-            region_value: lasting(region),
+            id_value: value(&id),
+            region_value: value(region),
             id: id.into(),
             used: AtomicBool::new(false),
         }
@@ -57,12 +58,4 @@ impl Instance {
         let cold = HeaderValue::from_static(if cold { "true" } else { "false" });
         [(INSTANCE, self.id_value.clone()), (COLD, cold), (REGION, self.region_value.clone())]
     }
-}
-
-/// A value for the answers of a process, which lasts as long: copies of a static text are not counted, and threads do not
-/// wait for each other to count them.
-fn lasting(text: &str) -> HeaderValue {
-    let value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-"));
-    let text = value.to_str().unwrap_or("-").to_owned();
-    HeaderValue::from_static(text.leak())
 }

@@ -21,9 +21,6 @@ const ENVELOPE_BYTES: usize = 1_024;
 /// Bytes of a feature beside its tail.
 const FEATURE_BYTES: usize = FEATURE_START.len() + r#""distance_m":123456.12345678901,,"#.len();
 
-/// Of the processors that this runs on; with another size it is only slower.
-const CACHE_LINE_BYTES: usize = 64;
-
 /// A link, as OGC API Features has it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Link {
@@ -58,7 +55,6 @@ pub(super) fn json(document: &impl Serialize) -> Response {
 /// The text of a FeatureCollection of hits.
 pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
     let features: usize = hits.iter().map(|hit| hit.payload().len() + FEATURE_BYTES).sum();
-    approach(hits);
     let mut out = Vec::with_capacity(ENVELOPE_BYTES + features);
     let count = hits.len();
     // Writing to a vector cannot fail.
@@ -79,11 +75,4 @@ pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
     }
     out.extend_from_slice(b"]}");
     out
-}
-
-/// Looks at each line of what will be copied. Features are scattered over much memory; like this the processor waits for
-/// all of them at once, and not for one after the other (`benches/http` tells the difference).
-fn approach(hits: &[Hit]) {
-    let lines = hits.iter().flat_map(|hit| hit.payload().iter().step_by(CACHE_LINE_BYTES));
-    std::hint::black_box(lines.fold(0, |all, byte| all ^ byte));
 }

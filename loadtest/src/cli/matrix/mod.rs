@@ -202,7 +202,11 @@ fn lifetime(args: &MatrixArgs) -> Duration {
 fn in_words(args: &MatrixArgs, places: &Places) -> String {
     match places {
         Places::World(count, seed) => format!("{count} generated places, seed {seed}"),
-        Places::File(file) => format!("{} of {}", args.collection, file.display()),
+        // Where it lies is nobody else's business.
+        Places::File(file) => {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            format!("{} of {name}", args.collection)
+        }
     }
 }
 

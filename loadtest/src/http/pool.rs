@@ -154,7 +154,8 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<Sender, Failure> {
-        let sender = open(&self.target, &self.settings).await?;
+        // On the heap, as it is large and rare: requests are not to carry its room around.
+        let sender = Box::pin(open(&self.target, &self.settings)).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         Ok(sender)
     }

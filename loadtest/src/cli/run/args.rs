@@ -104,7 +104,7 @@ pub struct SenderArgs {
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = time)]
     pub late_after: Duration,
     /// Sends what is due within this time together, when the last of it is due: cheaper at high rates, but it adds to latency
-    /// [default: 0s up to 2,500 requests/s, above 500us]
+    /// [default: 0s up to 2,500 requests/s, above 1ms]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub group_within: Option<Duration>,
     /// Most requests under way; what comes on top is not sent

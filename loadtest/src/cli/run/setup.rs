@@ -27,7 +27,7 @@ const LISTING: Duration = Duration::from_secs(10);
 /// Highest rate, in requests per second, at which each request is sent by itself unless something else is asked for.
 const SINGLE_RATE: f64 = 2_500.0;
 /// How far apart requests are sent together above that.
-const GROUPED: Duration = Duration::from_micros(500);
+const GROUPED: Duration = Duration::from_millis(1);
 
 /// A run that can begin.
 pub(super) struct Prepared {

@@ -83,7 +83,14 @@ const FEW_USERS: [&str; 12] = [
 #[test]
 fn each_tier_saves_what_it_is_there_for() {
     let (report, output) = small("raw,geohash5,nocache,l1+l2+edge", &FEW_USERS);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    // Nobody looks at a bar here.
+    for line in
+        ["  0 % raw, no cache, cold", " 50 % geohash 5, no cache, cold", " 87 % geohash 5, L1+L2+edge, warm"]
+    {
+        assert!(told.lines().any(|told| told == line), "{line:?} is not in {told}");
+    }
     let rows = report["rows"].as_array().unwrap();
     let names: Vec<String> = rows.iter().map(name).collect();
     let expected = ["raw", "geohash 5"].map(|asking| {

@@ -197,3 +197,22 @@ fn style(of: &str) -> ProgressStyle {
     ProgressStyle::with_template(&format!("{{bar:40}} {{pos}}/{{len}} {of} {{msg}} [{{elapsed}}]"))
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_waits_for_redis_longer_than_users_do_and_as_long_as_it_is_told() {
+        let limits = |policy| {
+            let RemotePolicy { read_limit, write_limit, .. } = patient(policy).remote;
+            [read_limit, write_limit]
+        };
+        let users = Policy::default();
+        assert!(users.remote.read_limit < JOB_LIMIT && users.remote.write_limit < JOB_LIMIT);
+        assert_eq!(limits(users), [JOB_LIMIT; 2]);
+        let told = JOB_LIMIT * 2;
+        let remote = RemotePolicy { read_limit: told, write_limit: told, ..RemotePolicy::default() };
+        assert_eq!(limits(Policy { remote, ..Policy::default() }), [told; 2]);
+    }
+}

@@ -221,3 +221,23 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
     });
     stop
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Parsed {
+        #[command(flatten)]
+        args: MatrixArgs,
+    }
+
+    #[test]
+    fn a_report_does_not_tell_where_a_file_lies() {
+        let Parsed { args } = Parsed::parse_from(["matrix", "--collection", "inns"]);
+        let places = Places::File(PathBuf::from("/home/somebody/places.csv"));
+        assert_eq!(in_words(&args, &places), "inns of places.csv");
+    }
+}

@@ -241,14 +241,15 @@ fn a_report_compared_with_itself_is_no_different_and_with_a_slower_one_is() {
 #[test]
 fn high_rates_are_sent_in_groups_unless_something_else_is_asked_for() {
     let region = format!("us-east-1={}", Stub::always("", "x").url());
-    let within_ms = |rate: &str, more: &[&str]| {
+    let within_us = |rate: &str, more: &[&str]| {
         let args =
             ["--regions", &region, "--collection", "places", "--duration", "100ms", "--json", "--rps", rate];
-        report(&loadtest(&[&args[..], more].concat())).settings.group_within_ms
+        let report = report(&loadtest(&[&args[..], more].concat()));
+        (report.settings.group_within_ms * 1e3).round() as u64
     };
-    assert_eq!(within_ms("100", &[]), 0.0);
-    assert_eq!(within_ms("3000", &[]), 1.0);
-    assert_eq!(within_ms("3000", &["--group-within", "0s"]), 0.0);
+    assert_eq!(within_us("100", &[]), 0);
+    assert_eq!(within_us("3000", &[]), 1_000);
+    assert_eq!(within_us("3000", &["--group-within", "0s"]), 0);
     // Whoever is late counts as late; waiting for others is not to make anybody so.
-    assert_eq!(within_ms("3000", &["--late-after", "200us"]), 0.2);
+    assert_eq!(within_us("3000", &["--late-after", "200us"]), 200);
 }

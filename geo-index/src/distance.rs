@@ -27,12 +27,28 @@ pub const HALF_CIRCUMFERENCE: Meters = Meters::from_valid(std::f64::consts::PI *
 /// # Ok::<(), geo_index::PositionError>(())
 /// ```
 pub fn distance(a: Position, b: Position) -> Meters {
-    let half_lat = (a.lat() - b.lat()).to_radians() / 2.0;
-    let half_lon = (a.lon() - b.lon()).to_radians() / 2.0;
-    let (sin_lat, sin_lon) = (half_lat.sin(), half_lon.sin());
-    let cos_cos = a.lat().to_radians().cos() * b.lat().to_radians().cos();
-    let h = sin_lat * sin_lat + cos_cos * (sin_lon * sin_lon);
-    Meters::from_valid(2.0 * EARTH_RADIUS_M * h.sqrt().min(1.0).asin())
+    DistanceFrom::new(a).to(b)
+}
+
+/// [`distance`] from one position to many, with the same result to the last bit.
+pub(crate) struct DistanceFrom {
+    origin: Position,
+    cos_lat: f64,
+}
+
+impl DistanceFrom {
+    pub(crate) fn new(origin: Position) -> Self {
+        Self { origin, cos_lat: origin.lat().to_radians().cos() }
+    }
+
+    pub(crate) fn to(&self, other: Position) -> Meters {
+        let half_lat = (self.origin.lat() - other.lat()).to_radians() / 2.0;
+        let half_lon = (self.origin.lon() - other.lon()).to_radians() / 2.0;
+        let (sin_lat, sin_lon) = (half_lat.sin(), half_lon.sin());
+        let cos_cos = self.cos_lat * other.lat().to_radians().cos();
+        let h = sin_lat * sin_lat + cos_cos * (sin_lon * sin_lon);
+        Meters::from_valid(2.0 * EARTH_RADIUS_M * h.sqrt().min(1.0).asin())
+    }
 }
 
 /// An angle at the Earth's centre, in radians, for a distance along the surface.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use h3o::{CellIndex, LatLng, Resolution};
 
 use super::GridCell;
-use crate::distance::distance;
+use crate::distance::{DistanceFrom, distance};
 use crate::error::CellError;
 use crate::point::Position;
 use crate::units::Meters;
@@ -114,7 +114,8 @@ impl GridCell for H3Cell {
     fn circumradius(self) -> Meters {
         let centre = self.centre();
         let outline = self.0.boundary();
-        let farthest = outline.iter().map(|&corner| distance(centre, position(corner)).get());
+        let from = DistanceFrom::new(centre);
+        let farthest = outline.iter().map(|&corner| from.to(position(corner)).get());
         Meters::from_valid(farthest.fold(0.0, f64::max))
     }
 

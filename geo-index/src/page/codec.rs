@@ -22,7 +22,7 @@ use rustc_hash::FxHashSet;
 
 use super::bytes::{Reader, put_varint};
 use super::texts::Texts;
-use super::{NO_CATEGORY, Page, PlacesPage, SplitPage, Units};
+use super::{NO_CATEGORY, Page, PlacesPage, SplitPage, units};
 use crate::error::PageCodecError;
 use crate::grid::{GridCell, h3::H3Cell};
 use crate::point::Position;
@@ -126,7 +126,7 @@ impl PlacesPage {
         let payloads = texts(reader, count)?;
         let categories = categories(reader)?;
         let category = category_column(reader, count, categories.len())?;
-        Ok(Self { units: Units::of(&positions), positions, leaves, ids, payloads, category, categories })
+        Ok(Self { units: units(&positions), positions, leaves, ids, payloads, category, categories })
     }
 }
 

@@ -1,5 +1,8 @@
 //! Splits: pages that refer to their children.
 
+use std::sync::OnceLock;
+
+use super::block_bytes;
 use crate::error::CellError;
 use crate::grid::{Cap, GridCell, h3::H3Cell};
 use crate::point::UnitVector;
@@ -13,23 +16,41 @@ pub struct SplitPage {
 }
 
 /// A child of a split cell and the cap around everything keyed below it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ChildCell {
     /// The child.
     pub cell: H3Cell,
     /// Its shape.
     pub cap: Cap,
+    /// Its own children's shapes, once somebody has asked for them.
+    finer: OnceLock<Box<[Self]>>,
 }
+
+/// Bytes that the shapes of a child's own children take, when they are there.
+pub(super) const FINER_BYTES: usize = block_bytes(7 * size_of::<ChildCell>());
 
 impl ChildCell {
     /// A cell with its shape.
     pub fn new(cell: H3Cell) -> Self {
-        Self { cell, cap: Cap::of(cell) }
+        Self { cell, cap: Cap::of(cell), finer: OnceLock::new() }
+    }
+
+    /// Its own children; none below the finest. Shapes take microseconds, so they are computed when somebody first comes
+    /// by, and kept.
+    pub(crate) fn finer(&self) -> &[Self] {
+        self.finer.get_or_init(|| self.cell.children().into_iter().map(Self::new).collect())
     }
 
     /// A lower bound of the angle from a point to anything keyed below the cell, in radians.
     pub(crate) fn min_angle(&self, from: UnitVector) -> f64 {
         self.cap.min_angle(from)
+    }
+}
+
+/// What was computed of it so far is no part of what a cell is.
+impl PartialEq for ChildCell {
+    fn eq(&self, other: &Self) -> bool {
+        (self.cell, self.cap) == (other.cell, other.cap)
     }
 }
 
@@ -66,5 +87,10 @@ impl SplitPage {
     /// The children, in ascending order of their leaves.
     pub fn children(&self) -> &[ChildCell] {
         &self.children
+    }
+
+    /// Bytes on the heap, with all that searches may leave there.
+    pub(super) fn heap_bytes(&self) -> usize {
+        block_bytes(size_of_val(&*self.children)) + self.children.len() * FINER_BYTES
     }
 }

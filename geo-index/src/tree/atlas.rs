@@ -14,46 +14,38 @@ static BASE_CELLS: OnceLock<BaseCells> = OnceLock::new();
 /// The base cells, with their caps side by side: every search compares all of them.
 struct BaseCells {
     caps: Box<[Cap]>,
-    nodes: Box<[Node]>,
+    cells: Box<[ChildCell]>,
 }
 
 impl BaseCells {
     fn new() -> Self {
-        let nodes = Node::all(H3Cell::coarsest());
-        Self { caps: nodes.iter().map(|node| node.cell.cap).collect(), nodes }
+        let cells: Box<[_]> = H3Cell::coarsest().into_iter().map(ChildCell::new).collect();
+        Self { caps: cells.iter().map(|cell| cell.cap).collect(), cells }
     }
 }
 
-struct Node {
-    cell: ChildCell,
-    children: OnceLock<Box<[Node]>>,
-}
-
-impl Node {
-    fn all(cells: Vec<H3Cell>) -> Box<[Self]> {
-        cells.into_iter().map(|cell| Self { cell: ChildCell::new(cell), children: OnceLock::new() }).collect()
+fn visit(
+    at: &'static ChildCell,
+    touched: &impl Fn(&Cap) -> bool,
+    found: &mut impl FnMut(&'static ChildCell),
+) {
+    if !touched(&at.cap) {
+        return;
     }
-
-    fn visit(&self, touched: &impl Fn(&Cap) -> bool, found: &mut impl FnMut(&ChildCell)) {
-        if !touched(&self.cell.cap) {
-            return;
-        }
-        if self.cell.cell.level() == ROOT_RESOLUTION {
-            return found(&self.cell);
-        }
-        let children = self.children.get_or_init(|| Self::all(self.cell.cell.children()));
-        for child in children {
-            child.visit(touched, found);
-        }
+    if at.cell.level() == ROOT_RESOLUTION {
+        return found(at);
+    }
+    for child in at.finer() {
+        visit(child, touched, found);
     }
 }
 
 /// Calls `found` for the roots whose caps, and those of all their ancestors, are `touched`, in ascending order.
-pub(super) fn roots(touched: &impl Fn(&Cap) -> bool, found: &mut impl FnMut(&ChildCell)) {
+pub(super) fn roots(touched: &impl Fn(&Cap) -> bool, found: &mut impl FnMut(&'static ChildCell)) {
     let base = BASE_CELLS.get_or_init(BaseCells::new);
-    for (cap, node) in base.caps.iter().zip(&base.nodes) {
+    for (cap, cell) in base.caps.iter().zip(&base.cells) {
         if touched(cap) {
-            node.visit(touched, found);
+            visit(cell, touched, found);
         }
     }
 }

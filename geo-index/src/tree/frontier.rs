@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::grid::{Cap, GridCell, h3::H3Cell};
+use crate::page::ChildCell;
 use crate::point::UnitVector;
 
 /// A cell in the queue.
@@ -36,22 +37,53 @@ impl PartialEq for Frontier {
 
 impl Eq for Frontier {}
 
-impl Frontier {
-    /// Whether anything keyed below the cell may lie within an angle of the origin, by a close look.
-    pub(super) fn may_hold(&self, origin: UnitVector, angle: f64) -> bool {
-        may_hold(self.cell, origin, angle, CLOSE_LOOK)
-    }
-}
-
 /// Levels below a missing page's cell that are looked at before the page is asked for.
 pub(super) const CLOSE_LOOK: u8 = 2;
 
-/// Whether anything keyed below a cell may lie within an angle of the origin, by the caps of its descendants
-/// `depth` levels below: together they are a much closer fit than the cell's own, and cheap beside a read.
-fn may_hold(cell: H3Cell, origin: UnitVector, angle: f64, depth: u8) -> bool {
-    if !Cap::of(cell).may_reach(origin, angle) {
-        return false;
-    }
+/// Whether anything keyed below a cell may lie within an angle of the origin, by a close look: the caps of its children
+/// and of theirs are together a much closer fit than its own, and cheap beside a read. The children's are kept, for the
+/// same cells come up in many searches; the others are computed each time, which one search in ten does.
+pub(super) fn may_hold(at: &ChildCell, origin: UnitVector, angle: f64) -> bool {
+    let may_reach = |child: &ChildCell| {
+        child.cap.may_reach(origin, angle) && may_hold_below(child.cell, origin, angle, CLOSE_LOOK - 1)
+    };
+    at.cap.may_reach(origin, angle) && (at.finer().is_empty() || at.finer().iter().any(may_reach))
+}
+
+/// The same for cells whose shapes are not kept, by the caps of all descendants down to `depth` levels below.
+fn may_hold_below(cell: H3Cell, origin: UnitVector, angle: f64, depth: u8) -> bool {
     let children = if depth == 0 { Vec::new() } else { cell.children() };
-    children.is_empty() || children.into_iter().any(|child| may_hold(child, origin, angle, depth - 1))
+    let may_reach = |child: H3Cell| {
+        Cap::of(child).may_reach(origin, angle) && may_hold_below(child, origin, angle, depth - 1)
+    };
+    children.is_empty() || children.into_iter().any(may_reach)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::point::Position;
+
+    #[test]
+    fn what_is_kept_of_shapes_changes_no_look() {
+        let mut looks = [0; 2];
+        for level in [3, 5, 13, 14, 15] {
+            // One of the twelve pentagons is around (64.7, 10.5).
+            for (lat, lon) in [(48.8, 2.3), (64.7, 10.5), (-89.9, 170.0)] {
+                let cell = H3Cell::at(Position::new(lat, lon).unwrap(), level).unwrap();
+                let shape = ChildCell::new(cell);
+                for step in 0..200 {
+                    let away = f64::from(step) / 100.0 * shape.cap.reach.to_degrees();
+                    let north = if lat < 0.0 { lat + away } else { lat - away };
+                    let origin = Position::new(north, lon).unwrap().unit();
+                    let angle = f64::from(step % 7) / 10.0 * shape.cap.reach;
+                    let anew =
+                        shape.cap.may_reach(origin, angle) && may_hold_below(cell, origin, angle, CLOSE_LOOK);
+                    assert_eq!(may_hold(&shape, origin, angle), anew, "{cell}, {away}°");
+                    looks[usize::from(anew)] += 1;
+                }
+            }
+        }
+        assert!(looks.iter().all(|&count| count > 300), "{looks:?}");
+    }
 }

@@ -14,15 +14,18 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::frontier::Frontier;
+use super::frontier::{Frontier, may_hold};
 use super::query::{NearbyKey, NearbyQuery};
 use super::{Hit, Progress, SearchLimits, SearchWork, atlas};
-use crate::distance::{Chord, angle, distance};
+use crate::distance::{Chord, DistanceFrom, angle, distance};
 use crate::error::SearchError;
 use crate::grid::h3::H3Cell;
 use crate::page::{ChildCell, Page, PlacesPage, SplitPage};
-use crate::point::UnitVector;
+use crate::point::{Position, UnitVector};
 use crate::units::Meters;
+
+/// Places that are looked at before those within reach are kept.
+const TAKEN_AT_ONCE: usize = 32;
 
 /// A search for the nearest places; see the [module](super) for how to drive it.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct NearbySearch {
     origin: UnitVector,
     frontier: BinaryHeap<Frontier>,
     supplied: FxHashMap<H3Cell, Arc<Page>>,
+    roots: Vec<&'static ChildCell>,
+    /// Pages looked at: splits, and those with candidates.
     pages: Vec<Arc<Page>>,
     candidates: Vec<Candidate>,
     /// Nothing beyond this squared chord can be in the answer; shrinks as candidates come in.
@@ -91,6 +96,7 @@ impl NearbySearch {
             origin,
             frontier: BinaryHeap::with_capacity(32),
             supplied: FxHashMap::default(),
+            roots: Vec::with_capacity(8),
             pages: Vec::with_capacity(16),
             candidates: Vec::with_capacity(64),
             reach_sq,
@@ -103,11 +109,10 @@ impl NearbySearch {
             work: SearchWork::default(),
             query,
         };
-        let mut roots = Vec::with_capacity(8);
-        atlas::roots(&|cap| cap.may_reach(origin, reach), &mut |root| roots.push(*root));
-        for root in &roots {
+        atlas::roots(&|cap| cap.may_reach(origin, reach), &mut |root| {
+            search.roots.push(root);
             search.enqueue(root, 0.0);
-        }
+        });
         search
     }
 
@@ -138,7 +143,7 @@ impl NearbySearch {
             }
             if let Some(page) = self.supplied.remove(&next.cell).or_else(|| local(next.cell)) {
                 self.look_at(page)?;
-            } else if !next.may_hold(self.origin, self.reach) {
+            } else if !self.may_hold(&next, self.reach) {
                 // Nothing of it lies within reach; within the radius it may.
                 self.passed_over |= self.reach < self.radius;
             } else if self.worth_asking(&missing, &next) {
@@ -183,7 +188,7 @@ impl NearbySearch {
     fn worth_asking(&self, missing: &[Frontier], next: &Frontier) -> bool {
         missing.first().is_none_or(|nearest| {
             let expected = self.expected_angle(nearest, missing.len());
-            next.may_hold(self.origin, expected)
+            self.may_hold(next, expected)
         })
     }
 
@@ -200,13 +205,27 @@ impl NearbySearch {
         if missing < 1 << self.work.rounds.min(8) { self.reach } else { start }
     }
 
+    /// Whether anything keyed below a cell may lie within an angle of the origin, by a close look.
+    fn may_hold(&self, next: &Frontier, angle: f64) -> bool {
+        let splits = self.pages.iter().filter_map(|page| match &**page {
+            Page::Split(split) => Some(split.children()),
+            Page::Places(_) => None,
+        });
+        let mut known = self.roots.iter().copied().chain(splits.flatten());
+        let shape = known.find(|known| known.cell == next.cell);
+        shape.is_none_or(|shape| may_hold(shape, self.origin, angle))
+    }
+
     fn look_at(&mut self, page: Arc<Page>) -> Result<(), SearchError> {
         self.work.pages += 1;
         if self.work.pages > self.limits.page_budget {
             return Err(SearchError::PageBudget { budget: self.limits.page_budget });
         }
         match &*page {
-            Page::Split(split) => self.descend(split),
+            Page::Split(split) => {
+                self.descend(split);
+                self.pages.push(page);
+            }
             Page::Places(places) => {
                 let before = self.candidates.len();
                 self.collect(places);
@@ -232,21 +251,48 @@ impl NearbySearch {
             Some(Some(index)) => Some(index),
             Some(None) => return,
         };
-        let page = self.pages.len() as u32;
-        let units = places.units();
-        let columns = units.x.iter().zip(&units.y).zip(&units.z);
-        for (row, ((&x, &y), &z)) in columns.enumerate() {
-            let chord_sq = UnitVector { x, y, z }.chord_sq(self.origin);
-            if chord_sq > self.reach_sq {
-                self.passed_over |= chord_sq <= self.radius_sq;
-                continue;
-            }
-            let wanted = category.is_none_or(|index| places.category_indexes()[row] == index)
-                && self.is_behind(places, row, chord_sq);
-            if wanted {
-                self.candidates.push(Candidate { chord_sq, page, row: row as u32 });
+        let before = self.candidates.len();
+        self.take_in(places);
+        if category.is_none() && self.after.is_none() {
+            return;
+        }
+        let mut candidates = std::mem::take(&mut self.candidates);
+        let wanted = |&Candidate { chord_sq, row, .. }: &Candidate| {
+            let row = row as usize;
+            category.is_none_or(|index| places.category_indexes()[row] == index)
+                && self.is_behind(places, row, chord_sq)
+        };
+        let mut kept = before;
+        for at in before..candidates.len() {
+            if wanted(&candidates[at]) {
+                candidates.swap(kept, at);
+                kept += 1;
             }
         }
+        candidates.truncate(kept);
+        self.candidates = candidates;
+    }
+
+    /// All places within reach become candidates. Whether a place is one is anybody's guess, also the processor's: so
+    /// each is written down, and the next one over it if it was none.
+    fn take_in(&mut self, places: &PlacesPage) {
+        let (origin, reach_sq) = (self.origin, self.reach_sq);
+        let mut written = [Candidate { chord_sq: 0.0, page: self.pages.len() as u32, row: 0 }; TAKEN_AT_ONCE];
+        let (mut row, mut nearest_beyond_sq) = (0, f64::INFINITY);
+        for units in places.units().chunks(TAKEN_AT_ONCE) {
+            let mut count = 0;
+            for unit in units {
+                let chord_sq = unit.chord_sq(origin);
+                let within = chord_sq <= reach_sq;
+                nearest_beyond_sq = if within { nearest_beyond_sq } else { chord_sq.min(nearest_beyond_sq) };
+                written[count].chord_sq = chord_sq;
+                written[count].row = row;
+                count += usize::from(within);
+                row += 1;
+            }
+            self.candidates.extend_from_slice(&written[..count]);
+        }
+        self.passed_over |= nearest_beyond_sq <= self.radius_sq;
     }
 
     fn is_behind(&self, places: &PlacesPage, row: usize, chord_sq: f64) -> bool {
@@ -282,8 +328,13 @@ impl NearbySearch {
     /// The answer, once [`advance`](NearbySearch::advance) has said that it is done.
     pub fn finish(self) -> NearbyAnswer {
         let (radius, limit) = (self.query.radius, self.query.limit);
+        // Positions first: their places in memory are far apart, and so the processor fetches many at a time.
         let mut found: Vec<Found<'_>> = Vec::with_capacity(self.candidates.len());
-        found.extend(self.candidates.iter().map(|candidate| self.measured(candidate)));
+        found.extend(self.candidates.iter().map(|candidate| self.found(candidate)));
+        let from = DistanceFrom::new(self.query.origin);
+        for found in &mut found {
+            found.at = from.to(found.position);
+        }
         found.retain(|found| found.at <= radius);
         let cut = found.len() > limit;
         if cut {
@@ -302,18 +353,19 @@ impl NearbySearch {
         NearbyAnswer { hits: found.iter().map(hit).collect(), next, work: self.work }
     }
 
-    fn measured(&self, &Candidate { page, row, .. }: &Candidate) -> Found<'_> {
+    fn found(&self, &Candidate { page, row, .. }: &Candidate) -> Found<'_> {
         let (page, row) = (page as usize, row as usize);
         let Page::Places(places) = &*self.pages[page] else {
             unreachable!("candidates are rows of places pages")
         };
-        Found { at: distance(self.query.origin, places.position(row)), places, page, row }
+        Found { at: Meters::ZERO, position: places.position(row), places, page, row }
     }
 }
 
 /// A candidate with its distance.
 struct Found<'a> {
     at: Meters,
+    position: Position,
     places: &'a PlacesPage,
     page: usize,
     row: usize,
@@ -334,7 +386,6 @@ mod tests {
     use super::*;
     use crate::grid::GridCell;
     use crate::page::Row;
-    use crate::point::Position;
 
     fn places(rows: Vec<Row>) -> Arc<Page> {
         Arc::new(Page::Places(PlacesPage::new(rows)))
@@ -349,7 +400,7 @@ mod tests {
         let split = |cell| SplitPage::new(cell).unwrap();
         let bound = |cell: &ChildCell| cell.min_angle(centre.unit());
         let last =
-            split(root).children().iter().copied().max_by(|a, b| bound(a).total_cmp(&bound(b))).unwrap();
+            split(root).children().iter().cloned().max_by(|a, b| bound(a).total_cmp(&bound(b))).unwrap();
         let nearest_below = split(last.cell).children().iter().map(bound).fold(f64::INFINITY, f64::min);
         assert!(nearest_below > bound(&last));
         let reach = f64::midpoint(bound(&last), nearest_below);

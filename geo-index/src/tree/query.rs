@@ -137,7 +137,8 @@ const BOX: u8 = b'b';
 
 /// One byte of kind, eight of fingerprint, eight of position, the id.
 fn encode(kind: u8, fingerprint: u64, position: u64, id: &str) -> String {
-    let mut bytes = vec![kind];
+    let mut bytes = Vec::with_capacity(1 + 8 + 8 + id.len());
+    bytes.push(kind);
     bytes.extend(fingerprint.to_be_bytes());
     bytes.extend(position.to_be_bytes());
     bytes.extend(id.as_bytes());

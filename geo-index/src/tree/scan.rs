@@ -52,17 +52,17 @@ impl BoxScan {
         };
         let mut roots = Vec::new();
         let bbox = scan.query.bbox;
-        atlas::roots(&|cap| bbox.may_touch(cap), &mut |root| roots.push(*root));
-        scan.push(&roots);
+        atlas::roots(&|cap| bbox.may_touch(cap), &mut |root| roots.push(root));
+        scan.push(roots.into_iter());
         scan
     }
 
-    fn push(&mut self, cells: &[ChildCell]) {
+    fn push<'a>(&mut self, cells: impl Iterator<Item = &'a ChildCell>) {
         let first_leaf = self.query.after.as_ref().map_or(0, |after| after.leaf);
         let touched = |child: &&ChildCell| {
             *child.cell.leaf_range().end() >= first_leaf && self.query.bbox.may_touch(&child.cap)
         };
-        let cells: Vec<H3Cell> = cells.iter().filter(touched).map(|child| child.cell).collect();
+        let cells: Vec<H3Cell> = cells.filter(touched).map(|child| child.cell).collect();
         self.ahead.extend(cells.into_iter().rev());
     }
 
@@ -78,7 +78,7 @@ impl BoxScan {
             self.ahead.pop();
             self.work.pages += 1;
             match &*page {
-                Page::Split(split) => self.push(split.children()),
+                Page::Split(split) => self.push(split.children().iter()),
                 Page::Places(places) => self.collect(&page, places),
             }
         }

@@ -22,6 +22,9 @@ use crate::key::Collection;
 /// Longest query of a request for a cell answer, in bytes as sent.
 pub const MAX_QUERY_BYTES: usize = 2_048;
 
+/// Segments of the longest path that is a cell answer's, the empty one before the first `/` included.
+const MOST_SEGMENTS: usize = 7;
+
 /// What a request is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Canonical {
@@ -120,8 +123,9 @@ pub fn canonical(
     raw_query: &str,
     precision_at: impl FnOnce(&Collection, GeohashCell) -> Option<u8>,
 ) -> Result<Canonical, Reject> {
-    let segments: Vec<&str> = path.split('/').collect();
-    match segments[..] {
+    let mut segments = [""; MOST_SEGMENTS + 1];
+    let found = path.split('/').zip(&mut segments).map(|(segment, place)| *place = segment).count();
+    match segments[..found] {
         ["", "v1", "collections", collection, "cells", cell, "nearby"] => {
             let collection = read_collection(collection)?;
             let cell = read_cell(cell)?;

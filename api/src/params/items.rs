@@ -12,17 +12,17 @@ const BBOX_ALLOWED: &str = "west,south,east,north in degrees: longitudes -180 to
 
 /// A box scan, and the query string that asked for it.
 #[derive(Clone, Debug)]
-pub struct ItemsParams {
+pub struct ItemsParams<'a> {
     /// The scan.
     pub query: BoxQuery,
     /// Its fingerprint, which cursors carry.
     pub fingerprint: u64,
     /// The query string.
-    pub text: QueryText,
+    pub text: QueryText<'a>,
 }
 
 /// Reads the query string of `/items`.
-pub fn parse_items(raw: Option<&str>, collection: &Collection) -> Result<ItemsParams, Problem> {
+pub fn parse_items<'a>(raw: Option<&'a str>, collection: &Collection) -> Result<ItemsParams<'a>, Problem> {
     let text = QueryText::parse(raw, &KNOWN)?;
     let mut query = BoxQuery {
         bbox: bbox(text.required("bbox", BBOX_ALLOWED)?)?,

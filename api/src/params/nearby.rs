@@ -13,21 +13,21 @@ const MODES: &str = "exact, cell";
 
 /// A search, and the query string that asked for it.
 #[derive(Clone, Debug)]
-pub struct NearbyParams {
+pub struct NearbyParams<'a> {
     /// The search.
     pub query: NearbyQuery,
     /// Its fingerprint, which cursors carry.
     pub fingerprint: u64,
     /// The query string.
-    pub text: QueryText,
+    pub text: QueryText<'a>,
 }
 
 /// Reads the query string of `/nearby`.
-pub fn parse_nearby(
-    raw: Option<&str>,
+pub fn parse_nearby<'a>(
+    raw: Option<&'a str>,
     collection: &Collection,
     config: &ApiConfig,
-) -> Result<NearbyParams, Problem> {
+) -> Result<NearbyParams<'a>, Problem> {
     let text = QueryText::parse(raw, &KNOWN)?;
     mode(&text)?;
     let (lat, lon) = (values::degrees(&text, "lat", 90.0)?, values::degrees(&text, "lon", 180.0)?);
@@ -45,14 +45,14 @@ pub fn parse_nearby(
     Ok(NearbyParams { query, fingerprint, text })
 }
 
-fn mode(query: &QueryText) -> Result<(), Problem> {
+fn mode(query: &QueryText<'_>) -> Result<(), Problem> {
     match query.optional("mode", MODES)? {
         None | Some("exact") => Ok(()),
         Some(other) => Err(values::invalid("mode", other, "which is not a mode", MODES)),
     }
 }
 
-fn radius(query: &QueryText, config: &ApiConfig) -> Result<Meters, Problem> {
+fn radius(query: &QueryText<'_>, config: &ApiConfig) -> Result<Meters, Problem> {
     let most = config.max_radius.get();
     let allowed = format_args!("metres, more than 0 and at most {most}");
     let Some(text) = query.optional("radius", allowed)? else { return Ok(config.horizon) };
@@ -66,7 +66,7 @@ fn radius(query: &QueryText, config: &ApiConfig) -> Result<Meters, Problem> {
 mod tests {
     use super::*;
 
-    fn parse(raw: &str) -> Result<NearbyParams, Problem> {
+    fn parse(raw: &str) -> Result<NearbyParams<'_>, Problem> {
         parse_nearby(Some(raw), &"wineries".parse().unwrap(), &ApiConfig::default())
     }
 

@@ -24,18 +24,28 @@ const LINK_BYTES: usize = 256;
 /// assert!(QueryText::parse(Some("lng=1"), &["lat"]).is_err());
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct QueryText {
-    pairs: Vec<(&'static str, String)>,
+pub struct QueryText<'a> {
+    pairs: Vec<(&'static str, Cow<'a, str>)>,
     /// As it was sent, if encoding the pairs would yield the same.
-    plain: Option<String>,
+    plain: Option<&'a str>,
 }
 
-impl QueryText {
+impl<'a> QueryText<'a> {
     /// Decodes what follows the `?`. As in forms, `+` is a space.
-    pub fn parse(raw: Option<&str>, known: &[&'static str]) -> Result<Self, Problem> {
-        let mut pairs: Vec<(&'static str, String)> = Vec::new();
-        for part in raw.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+    pub fn parse(raw: Option<&'a str>, known: &[&'static str]) -> Result<Self, Problem> {
+        let Some(raw) = raw else { return Ok(Self::default()) };
+        let mut pairs = Vec::with_capacity(known.len());
+        let mut plain = true;
+        for part in raw.split('&') {
+            if part.is_empty() {
+                plain = false;
+                continue;
+            }
+            let (name, value) = part.split_once('=').unwrap_or_else(|| {
+                plain = false;
+                (part, "")
+            });
+            plain = plain && name.bytes().chain(value.bytes()).all(as_it_is);
             let name = decode(name, None)?;
             let Some(name) = known.iter().copied().find(|known| *known == name) else {
                 return Err(unknown(name.into_owned(), known));
@@ -44,10 +54,9 @@ impl QueryText {
                 let detail = format!("`{name}` is there more than once");
                 return Err(Problem::new(Kind::ParameterRepeated, detail).parameter(name));
             }
-            pairs.push((name, decode(value, Some(name))?.into_owned()));
+            pairs.push((name, decode(value, Some(name))?));
         }
-        let plain = raw.filter(|raw| raw.split('&').all(is_plain)).map(str::to_owned);
-        Ok(Self { pairs, plain })
+        Ok(Self { pairs, plain: plain.then_some(raw) })
     }
 
     /// A parameter that may be left out but not left empty. What is allowed is written only into an error.
@@ -87,8 +96,7 @@ impl QueryText {
         link.push_str(path);
         link.push('?');
         let start = link.len();
-        if let Some(plain) = self.plain.as_ref().filter(|_| !self.pairs.iter().any(|(name, _)| dropped(name)))
-        {
+        if let Some(plain) = self.plain.filter(|_| !self.pairs.iter().any(|(name, _)| dropped(name))) {
             link.push_str(plain);
             let Some(cursor) = cursor else { return link };
             if cursor.bytes().all(as_it_is) {
@@ -109,11 +117,7 @@ impl QueryText {
     }
 }
 
-/// Whether a name with its value is as the form encoding writes it.
-fn is_plain(part: &str) -> bool {
-    part.split_once('=').is_some_and(|(name, value)| name.bytes().chain(value.bytes()).all(as_it_is))
-}
-
+/// Whether the form encoding writes a byte as it is.
 fn as_it_is(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
 }

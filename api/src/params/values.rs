@@ -42,14 +42,14 @@ pub(super) fn number(name: &'static str, text: &str, allowed: impl fmt::Display)
 }
 
 /// A required coordinate, in degrees.
-pub(super) fn degrees(query: &QueryText, name: &'static str, bound: f64) -> Result<f64, Problem> {
+pub(super) fn degrees(query: &QueryText<'_>, name: &'static str, bound: f64) -> Result<f64, Problem> {
     let allowed = format_args!("-{bound} to {bound}");
     let text = query.required(name, allowed)?;
     let value = number(name, text, allowed)?;
     if (-bound..=bound).contains(&value) { Ok(value) } else { Err(out_of_range(name, text, allowed)) }
 }
 
-pub(super) fn limit(query: &QueryText) -> Result<usize, Problem> {
+pub(super) fn limit(query: &QueryText<'_>) -> Result<usize, Problem> {
     let allowed = format_args!("1 to {MAX_LIMIT}");
     let Some(text) = query.optional("limit", allowed)? else { return Ok(DEFAULT_LIMIT) };
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -62,7 +62,7 @@ pub(super) fn limit(query: &QueryText) -> Result<usize, Problem> {
     }
 }
 
-pub(super) fn category(query: &QueryText) -> Result<Option<String>, Problem> {
+pub(super) fn category(query: &QueryText<'_>) -> Result<Option<String>, Problem> {
     let allowed = format_args!("1 to {MAX_CATEGORY_BYTES} bytes");
     match query.optional("category", allowed)? {
         Some(text) if text.len() > MAX_CATEGORY_BYTES => {
@@ -76,7 +76,7 @@ pub(super) fn category(query: &QueryText) -> Result<Option<String>, Problem> {
     }
 }
 
-pub(super) fn cursor(query: &QueryText) -> Result<Option<&str>, Problem> {
+pub(super) fn cursor<'q>(query: &'q QueryText<'_>) -> Result<Option<&'q str>, Problem> {
     query.optional("cursor", CURSOR_ALLOWED)
 }
 
@@ -84,7 +84,7 @@ pub(super) fn cursor(query: &QueryText) -> Result<Option<&str>, Problem> {
 mod tests {
     use super::*;
 
-    fn parse(raw: &str) -> QueryText {
+    fn parse(raw: &str) -> QueryText<'_> {
         QueryText::parse(Some(raw), &["lat", "limit", "category"]).unwrap()
     }
 

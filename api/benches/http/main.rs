@@ -5,8 +5,11 @@
 //! rate as fast as answers come, which is another rate for each server. `exact` searches where people are and finds
 //! 20 places within 10 km; the others ask for the cells of precision 4 around these positions, plain or in brotli. The
 //! client checks that everything was in memory, and that the store was asked for nothing.
+//!
+//! `… -- router [ROUNDS]` calls the router in this process, without sockets, with the searches of `exact`.
 
 mod client;
+mod router;
 mod server;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "shared by the benchmarks, each of which uses a part")]
@@ -33,6 +36,9 @@ fn main() {
     let mut first = args.next();
     if first.as_deref() == Some("--serve") {
         return server::run(&args.next().expect("a role"));
+    }
+    if first.as_deref() == Some("router") {
+        return router::run(args.next().and_then(|arg| arg.parse().ok()).unwrap_or(50));
     }
     let mode = first.as_deref().and_then(Mode::read);
     if mode.is_some() {
@@ -134,17 +140,19 @@ fn feed_is_through(cellar: &Server) -> bool {
 
 /// Searches that find 20 places within 10 km.
 fn exact(places: &Places, cellar: &Server) -> Vec<Vec<u8>> {
-    let request = |position: &geo_index::Position| {
-        let (lat, lon) = (position.lat(), position.lon());
-        get(&format!("/v1/collections/cities/nearby?lat={lat:.5}&lon={lon:.5}&radius=10000&limit=20"))
-    };
     let candidates = places.users(CANDIDATES, 1);
-    let candidates = candidates.iter().map(request);
+    let candidates = candidates.iter().map(|position| get(&path(position)));
     let mut connection = client::Connection::open(cellar.address);
     let full = |search: &Vec<u8>| connection.ask(search).body().contains(FULL);
     let searches: Vec<_> = candidates.filter(full).take(POSITIONS).collect();
     assert!(!searches.is_empty(), "somewhere there are 20 places within 10 km");
     searches
+}
+
+/// A search for 20 places within 10 km.
+fn path(position: &geo_index::Position) -> String {
+    let (lat, lon) = (position.lat(), position.lon());
+    format!("/v1/collections/cities/nearby?lat={lat:.5}&lon={lon:.5}&radius=10000&limit=20")
 }
 
 /// Canonical URLs of the cells that people are in, as the edge asks for them; a cell with many people comes often.

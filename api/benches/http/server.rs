@@ -116,7 +116,7 @@ fn bare(bytes: usize) -> Router {
         .route("/v1/collections/{collection}/cells/{cell}/nearby", get(answer))
 }
 
-async fn cellar() -> (Router, Upkeep) {
+pub(crate) async fn cellar() -> (Router, Upkeep) {
     let (engine, store) = Places::read().store().await;
     // It goes on until the process ends.
     std::mem::forget(engine);

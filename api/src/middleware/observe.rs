@@ -28,8 +28,6 @@ use crate::store::ReadCost;
 pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Headers that are added here, at most.
-const HEADERS: usize = 9;
 
 /// What a search cost; a handler leaves it in the response's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +114,6 @@ fn add_headers(response: &mut Response, id: &HeaderValue) {
     let status = value(cache_status(timing, used));
     let timing = value(timing.map(server_timing));
     let headers = response.headers_mut();
-    headers.reserve(HEADERS);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     headers.insert(request_id::HEADER, id.clone());

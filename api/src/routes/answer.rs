@@ -18,8 +18,6 @@ pub(crate) const GEOJSON: &str = "application/geo+json";
 
 /// Bytes beside the features: collection, links with a cursor.
 const ENVELOPE_BYTES: usize = 1_024;
-/// What processors fetch from memory at a time, on most of them.
-const CACHE_LINE_BYTES: usize = 64;
 /// Bytes of a feature beside its tail.
 const FEATURE_BYTES: usize = FEATURE_START.len() + r#""distance_m":123456.12345678901,,"#.len();
 
@@ -56,16 +54,14 @@ pub(super) fn json(document: &impl Serialize) -> Response {
 
 /// The text of a FeatureCollection of hits.
 pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
-    let payloads: Vec<&[u8]> = hits.iter().map(Hit::payload).collect();
-    fetch_side_by_side(&payloads);
-    let features: usize = payloads.iter().map(|payload| payload.len() + FEATURE_BYTES).sum();
+    let features: usize = hits.iter().map(|hit| hit.payload().len() + FEATURE_BYTES).sum();
     let mut out = Vec::with_capacity(ENVELOPE_BYTES + features);
     let count = hits.len();
     // Writing to a vector cannot fail.
     let _ = write!(out, r#"{{"type":"FeatureCollection","numberReturned":{count},"links":"#);
     let _ = serde_json::to_writer(&mut out, links);
     out.extend_from_slice(br#","features":["#);
-    for (index, (hit, payload)) in hits.iter().zip(payloads).enumerate() {
+    for (index, hit) in hits.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
@@ -75,16 +71,8 @@ pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
             let _ = serde_json::to_writer(&mut out, &distance.get());
             out.push(b',');
         }
-        out.extend_from_slice(payload);
+        out.extend_from_slice(hit.payload());
     }
     out.extend_from_slice(b"]}");
     out
-}
-
-/// Makes the processor fetch what will be copied from many places in memory, all at the same time: while a copy waits for
-/// its first bytes, it does not look ahead to the next. A third of the time that writing takes (docs/BENCHMARKS.md).
-fn fetch_side_by_side(texts: &[&[u8]]) {
-    let byte_of_each_line =
-        |text: &&[u8]| text.iter().step_by(CACHE_LINE_BYTES).fold(0, |sum, byte| sum ^ byte);
-    std::hint::black_box(texts.iter().map(byte_of_each_line).fold(0, |sum: u8, byte| sum ^ byte));
 }

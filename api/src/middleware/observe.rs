@@ -28,7 +28,6 @@ use crate::store::ReadCost;
 pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-
 /// What a search cost; a handler leaves it in the response's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchTiming {

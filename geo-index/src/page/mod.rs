@@ -238,9 +238,11 @@ mod tests {
         let page = Page::Split(split.clone());
         assert!(!page.is_empty());
         let before = page.weight();
-        assert!((7 * size_of::<ChildCell>()..70 * size_of::<ChildCell>()).contains(&before), "{before}");
-        // What searches leave there is counted from the beginning.
-        assert!(split.children().iter().all(|child| child.finer().len() == 7));
+        // What searches leave there is counted from the beginning: the shapes of 7 children, and of 7 below each.
+        let left: usize = split.children().iter().map(|child| size_of_val(child.finer())).sum();
+        let shapes = size_of_val(split.children()) + left;
+        assert_eq!(shapes, 56 * size_of::<ChildCell>());
+        assert_eq!(before, size_of::<Page>() + shapes + 8 * BLOCK_OVERHEAD_BYTES);
         assert_eq!(Page::Split(split).weight(), before);
     }
 

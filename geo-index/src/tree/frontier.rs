@@ -42,7 +42,7 @@ pub(super) const CLOSE_LOOK: u8 = 2;
 
 /// Whether anything keyed below a cell may lie within an angle of the origin, by a close look: the caps of its children
 /// and of theirs are together a much closer fit than its own, and cheap beside a read. The children's are kept, for the
-/// same cells come up in many searches; the others are computed each time, which one search in ten does.
+/// same cells come up in many searches; those of the grandchildren are computed when a look comes so far, which few do.
 pub(super) fn may_hold(at: &ChildCell, origin: UnitVector, angle: f64) -> bool {
     let may_reach = |child: &ChildCell| {
         child.cap.may_reach(origin, angle) && may_hold_below(child.cell, origin, angle, CLOSE_LOOK - 1)

@@ -3,6 +3,7 @@
 //! Invariant: a stored feature is never parsed or serialized again on its way out. A page keeps each as
 //! `"id":…,"geometry":…,"properties":…}` so that members can be put before it.
 
+use std::hint::black_box;
 use std::io::Write as _;
 
 use axum::http::header;
@@ -54,7 +55,7 @@ pub(super) fn json(document: &impl Serialize) -> Response {
 
 /// The text of a FeatureCollection of hits.
 pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
-    let features: usize = hits.iter().map(|hit| hit.payload().len() + FEATURE_BYTES).sum();
+    let features: usize = hits.iter().map(|hit| at_hand(hit.payload()).len() + FEATURE_BYTES).sum();
     let mut out = Vec::with_capacity(ENVELOPE_BYTES + features);
     let count = hits.len();
     // Writing to a vector cannot fail.
@@ -75,4 +76,14 @@ pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
     }
     out.extend_from_slice(b"]}");
     out
+}
+
+/// Bytes that a processor fetches from memory at a time.
+const LINE_BYTES: usize = 64;
+
+/// The same bytes, a look at each of whose lines is under way: places lie far apart in memory, and many are fetched side by
+/// side while nobody waits for one of them.
+fn at_hand(bytes: &[u8]) -> &[u8] {
+    black_box(bytes.iter().step_by(LINE_BYTES).fold(0, |seen, byte| seen ^ byte));
+    bytes
 }

@@ -1,13 +1,15 @@
 //! The top of the tree, from the 122 base cells to the roots, which no page describes.
 //!
-//! Shapes are computed when a search first comes by and kept for good, so that finding the roots of a disc is
-//! some two hundred comparisons and neither poles, pentagons nor the antimeridian are special.
+//! Shapes are computed when a search first comes by and kept for good, so that finding the roots of an area is
+//! some two hundred comparisons and neither poles, pentagons nor the antimeridian are special. For discs up to
+//! [`TILE_REACH`] it is about ten: the globe is cut into tiles of one degree, and each remembers the roots near it.
 
 use std::sync::OnceLock;
 
 use crate::grid::{Cap, GridCell, h3::H3Cell};
 use crate::key::ROOT_RESOLUTION;
 use crate::page::ChildCell;
+use crate::point::{Position, UnitVector};
 
 static BASE_CELLS: OnceLock<BaseCells> = OnceLock::new();
 
@@ -21,6 +23,53 @@ impl BaseCells {
     fn new() -> Self {
         let cells: Box<[_]> = H3Cell::coarsest().into_iter().map(ChildCell::new).collect();
         Self { caps: cells.iter().map(|cell| cell.cap).collect(), cells }
+    }
+}
+
+/// Radius of the largest disc whose roots tiles know, in radians: 32 km.
+const TILE_REACH: f64 = 0.005;
+
+/// No position in a tile is farther from its centre, in radians. By the haversine formula, half a degree either way is
+/// at most 0.7072° on the sphere.
+const TILE_RADIUS: f64 = 0.012_343;
+
+const TILE_ROWS: usize = 180;
+const TILE_COLUMNS: usize = 360;
+
+/// The roots that discs from within a tile can touch, with their caps.
+type Tile = Box<[(Cap, &'static ChildCell)]>;
+
+static TILES: [OnceLock<Tile>; TILE_ROWS * TILE_COLUMNS] =
+    [const { OnceLock::new() }; TILE_ROWS * TILE_COLUMNS];
+
+/// The tile around a position.
+fn tile(at: Position) -> &'static Tile {
+    let row = ((at.lat() + 90.0) as usize).min(TILE_ROWS - 1);
+    let column = ((at.lon() + 180.0) as usize).min(TILE_COLUMNS - 1);
+    TILES[row * TILE_COLUMNS + column].get_or_init(|| {
+        let centre = Position::new(row as f64 - 89.5, column as f64 - 179.5).expect("tiles are on the globe");
+        let (centre, mut near) = (centre.unit(), Vec::new());
+        roots(&|cap| cap.may_reach(centre, TILE_RADIUS + TILE_REACH), &mut |root| {
+            near.push((root.cap, root))
+        });
+        near.into()
+    })
+}
+
+/// Calls `found` for the roots whose caps may reach into a disc, in ascending order.
+pub(super) fn roots_of_disc(
+    origin: Position,
+    unit: UnitVector,
+    reach: f64,
+    found: &mut impl FnMut(&'static ChildCell),
+) {
+    if reach > TILE_REACH {
+        return roots(&|cap| cap.may_reach(unit, reach), found);
+    }
+    for (cap, root) in tile(origin) {
+        if cap.may_reach(unit, reach) {
+            found(root);
+        }
     }
 }
 
@@ -60,5 +109,26 @@ mod tests {
         roots(&|_| true, &mut |root| found.push(root.cell));
         assert_eq!(found.len(), 41_162);
         assert!(found.is_sorted());
+    }
+
+    #[test]
+    fn a_tile_misses_no_root() {
+        let corners = [(90.0, 0.0), (-90.0, 12.5), (0.0, 180.0), (0.0, -180.0), (64.7, 10.5), (12.0, 7.0)];
+        // The fractions of such multiples lie evenly.
+        let part = |i: i32, step: f64| (f64::from(i) * step).fract() - 0.5;
+        let anywhere = (0..20_000).map(|i| (part(i, 0.754_877_666) * 180.0, part(i, 0.569_840_291) * 360.0));
+        let mut most = 0;
+        for (lat, lon) in corners.into_iter().chain(anywhere) {
+            let origin = Position::new(lat, lon).unwrap();
+            for reach in [0.0, TILE_REACH / 10.0, TILE_REACH, TILE_REACH * 1.01] {
+                let (mut walked, mut known) = (Vec::new(), Vec::new());
+                roots(&|cap| cap.may_reach(origin.unit(), reach), &mut |root| walked.push(root.cell));
+                roots_of_disc(origin, origin.unit(), reach, &mut |root| known.push(root.cell));
+                assert!(walked.iter().all(|root| known.contains(root)), "{lat}, {lon}, {reach}");
+                assert!(known.is_sorted());
+                most = most.max(known.len());
+            }
+        }
+        assert!(most < 12, "{most}");
     }
 }

@@ -109,7 +109,7 @@ impl NearbySearch {
             work: SearchWork::default(),
             query,
         };
-        atlas::roots(&|cap| cap.may_reach(origin, reach), &mut |root| {
+        atlas::roots_of_disc(search.query.origin, origin, reach, &mut |root| {
             search.roots.push(root);
             search.enqueue(root, 0.0);
         });

@@ -50,7 +50,7 @@ fn tile(at: Position) -> &'static Tile {
         let centre = Position::new(row as f64 - 89.5, column as f64 - 179.5).expect("tiles are on the globe");
         let (centre, mut near) = (centre.unit(), Vec::new());
         roots(&|cap| cap.may_reach(centre, TILE_RADIUS + TILE_REACH), &mut |root| {
-            near.push((root.cap, root))
+            near.push((root.cap, root));
         });
         near.into()
     })

@@ -131,4 +131,27 @@ mod tests {
         }
         assert!(most < 12, "{most}");
     }
+
+    /// From the corners of tiles, which are farthest from their centres, with discs that just touch a root.
+    #[test]
+    fn a_tile_knows_what_its_corners_just_reach() {
+        let mut farthest: f64 = 0.0;
+        for (lat, lon) in (-6..6).flat_map(|lat| (-180..180).map(move |lon| (f64::from(lat), f64::from(lon))))
+        {
+            // A tile holds its south-western corner, and the others all but.
+            for (lat, lon) in [(lat, lon), (lat + 1.0 - 1e-9, lon), (lat + 1.0 - 1e-9, lon + 1.0 - 1e-9)] {
+                let origin = Position::new(lat, lon).unwrap();
+                let unit = origin.unit();
+                let widest = TILE_REACH * 1.01;
+                roots(&|cap| cap.may_reach(unit, widest), &mut |root| {
+                    let reach = root.cap.min_angle(unit).max(0.0) + 1e-12;
+                    let mut known = false;
+                    roots_of_disc(origin, unit, reach, &mut |found| known |= found.cell == root.cell);
+                    assert!(known, "{}, {lat}, {lon}, {reach}", root.cell);
+                    farthest = farthest.max(reach);
+                });
+            }
+        }
+        assert!(farthest > TILE_REACH * 1.009, "{farthest}");
+    }
 }

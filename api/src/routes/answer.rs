@@ -55,7 +55,7 @@ pub(super) fn json(document: &impl Serialize) -> Response {
 
 /// The text of a FeatureCollection of hits.
 pub(crate) fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
-    let features: usize = hits.iter().map(|hit| at_hand(hit.payload()).len() + FEATURE_BYTES).sum();
+    let features: usize = hits.iter().map(|hit| prefetched(hit.payload()).len() + FEATURE_BYTES).sum();
     let mut out = Vec::with_capacity(ENVELOPE_BYTES + features);
     let count = hits.len();
     // Writing to a vector cannot fail.
@@ -83,7 +83,7 @@ const LINE_BYTES: usize = 64;
 
 /// The same bytes, a look at each of whose lines is under way: places lie far apart in memory, and many are fetched side by
 /// side while nobody waits for one of them.
-fn at_hand(bytes: &[u8]) -> &[u8] {
+fn prefetched(bytes: &[u8]) -> &[u8] {
     black_box(bytes.iter().step_by(LINE_BYTES).fold(0, |seen, byte| seen ^ byte));
     bytes
 }

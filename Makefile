@@ -4,23 +4,26 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint unit deny edge infra report bench demo cargo-deny curl redis node nginx python chromium
+.PHONY: test format lint docs unit deny edge infra report web bench demo count cargo-deny curl redis node npm nginx python chromium
 
-test: format lint unit deny edge infra report
+test: format docs lint unit deny edge infra report web
 
 format:
 	$(CARGO) fmt --all --check
 
+# Figures, decisions and the width of lines in documents.
+docs: python
+	python3 docs/check.py
+
 lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) check -p cellar-api --no-default-features --locked
-	$(CARGO) clippy -p cellar-api --lib --bin bootstrap --no-default-features --features lambda --locked -- -D warnings
+	$(CARGO) clippy -p cellar-lambda --locked -- -D warnings
 
 # A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server, the
 # edge against its function in node and in nginx. The tests of the HTTP API run once more through the Lambda function.
 unit: curl redis node nginx
 	$(CARGO) test --workspace --locked
-	CELLAR_TEST_TRANSPORT=lambda $(CARGO) test --workspace --test it --locked -- http::
+	CELLAR_TEST_TRANSPORT=lambda $(CARGO) test --workspace --test http --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
 # Licences, sources and duplicates. Advisories need their database from the network: `cargo deny check advisories`.
@@ -48,6 +51,13 @@ report: node chromium
 	$(CARGO) test -q --workspace --no-run --locked
 	loadtest/test/browser.sh $${CARGO_TARGET_DIR:-target}/debug/loadtest
 
+# The client in TypeScript and the explorer, against a live server and in headless Chromium. Built as for the unit tests, so that
+# nothing is built twice.
+web: node npm nginx chromium
+	$(CARGO) test -q --workspace --no-run --locked
+	api/client/typescript/test/run.sh $${CARGO_TARGET_DIR:-target}/debug/cellar
+	api/http/explorer/test/run.sh $${CARGO_TARGET_DIR:-target}/debug/cellar
+
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; }
 
@@ -56,6 +66,9 @@ python:
 
 node:
 	@command -v node >/dev/null || { apt-get update -q && apt-get install -q -y nodejs; }
+
+npm:
+	@command -v npm >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends npm; }
 
 nginx:
 	@test -e /usr/lib/nginx/modules/ngx_http_js_module.so \
@@ -72,11 +85,20 @@ bench: nginx redis
 	$(CARGO) test --release -p geo-index --test it counted -- --nocapture
 	$(CARGO) bench -p cellar-cache --bench memory
 	$(CARGO) bench -p cellar-cache --bench hit_ratio
-	$(CARGO) bench -p cellar-api --bench import
-	$(CARGO) bench -p cellar-api --bench pages
-	$(CARGO) bench -p cellar-api --bench l2
-	$(CARGO) bench -p cellar-api --bench http
-	$(CARGO) bench -p cellar-api --bench edge
+	$(CARGO) bench -p cellar --bench import
+	$(CARGO) bench -p cellar --bench pages
+	$(CARGO) bench -p cellar --bench l2
+	$(CARGO) bench -p cellar --bench http
+	$(CARGO) bench -p cellar --bench edge
+
+# To compare two commits: size, public items, and how many packages the load test and the client are built from.
+count:
+	@echo "lines of Rust     $$(git ls-files '*.rs' | xargs cat | wc -l)"
+	@echo "crates            $$($(CARGO) metadata --format-version 1 --no-deps --locked | grep -o '"manifest_path"' | wc -l)"
+	@echo "public items      $$(git ls-files '*/src/*.rs' | xargs grep -hE '^\s*pub (async |const )*(fn|struct|enum|trait|const|static|type|mod) ' | wc -l)"
+	@for package in cellar-loadtest cellar-client; do \
+		echo "$$package tree $$($(CARGO) tree -p $$package -e normal --prefix none --locked | sed 's/ (\*)$$//' | sort -u | wc -l)"; \
+	done
 
 demo:
 	$(CARGO) run --release --bin cellar -- demo

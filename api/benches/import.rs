@@ -1,8 +1,8 @@
 //! The rate of an import beside the embedded engine's raw rate of batch writes, in one run.
 //!
-//! `cargo bench -p cellar-api --bench import [-- ROUNDS]`. Both write the same rows to a new data directory: raw, the
+//! `cargo bench -p cellar --bench import [-- ROUNDS]`. Both write the same rows to a new data directory: raw, the
 //! SDK sends prepared `BatchWriteItem` requests, 8 at a time, to a table without a stream and to one with; the import reads a CSV, checks it, makes the items,
-//! writes them and keeps its checkpoints. Rows come from `$CELLAR_TEST_DATA/cities.csv` or from the generated world.
+//! writes them and keeps its checkpoints. Rows come from `$CELLAR_TEST_DATA/cities.csv` or from the demo data.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,15 +13,15 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use cellar_api::jobs::import::{Import, Input, Silent, import};
-use cellar_api::place::Place;
-use cellar_api::store::config::connect_with;
-use cellar_api::store::table::Stream;
-use cellar_api::store::{DEFAULT_TABLE, Embedded, Store, StoreConfig};
-use cellar_api::world;
+use cellar_jobs::import::{Import, Input, Silent, import};
+use cellar_model::Collection;
+use cellar_model::demo;
+use cellar_model::key::{BaseKey, IndexKey};
+use cellar_model::place::Place;
+use cellar_store::config::connect_with;
+use cellar_store::table::Stream;
+use cellar_store::{DEFAULT_TABLE, Embedded, Store, StoreConfig};
 use futures::StreamExt;
-use geo_index::Collection;
-use geo_index::key::{BaseKey, IndexKey};
 
 const ROWS: usize = 30_000;
 const IN_FLIGHT: usize = 8;
@@ -55,16 +55,16 @@ fn median(mut ratios: Vec<f64>) -> f64 {
     ratios[ratios.len() / 2]
 }
 
-/// A CSV of the first rows of cities.csv, or of the generated world.
+/// A CSV of the first rows of cities.csv, or of the demo data.
 fn rows(folder: &Path) -> PathBuf {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let data = std::env::var_os("CELLAR_TEST_DATA").map_or(beside, PathBuf::from);
     let text = if let Ok(cities) = std::fs::read_to_string(data.join("cities.csv")) {
         cities.lines().take(ROWS + 1).fold(String::new(), |text, line| text + line + "\n")
     } else {
-        println!("cities.csv is not there: the generated world stands in for it");
+        println!("cities.csv is not there: the demo data stands in for it");
         let mut text = "id,lat,lon,category\n".to_owned();
-        for place in world::places(ROWS, 1) {
+        for place in demo::places(ROWS, 1) {
             let (lat, lon) = (place.position.lat(), place.position.lon());
             let category = place.properties.category().unwrap_or_default();
             writeln!(text, "{},{lat},{lon},{category}", place.id).expect("writing to a string");

@@ -1,6 +1,6 @@
 //! What places take in memory, and what looking them up costs.
 //!
-//! `cargo bench -p cellar-api --bench pages`. All pages of the tree over cities.csv are built from the store and written to
+//! `cargo bench -p cellar --bench pages`. All pages of the tree over cities.csv are built from the store and written to
 //! a file; a process of its own, whose heap nothing else has used, brings them into the cache and compares how much it grew
 //! (`VmRSS`) with what the cache accounts. Then: time of a hit, and of counting where a search came from.
 
@@ -16,14 +16,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use cellar_api::hot::HotCells;
-use cellar_api::pages::{PageError, PageId, PageSource, StorePages};
-use cellar_api::store::ReadCost;
 use cellar_cache::clock::SystemClock;
 use cellar_cache::model::{Loaded, Loader};
 use cellar_cache::{Cache, Policy, Trace};
-use geo_index::key::ROOT_RESOLUTION;
-use geo_index::{H3Cell, Page, PageKey};
+use cellar_model::PageKey;
+use cellar_search::hot::HotCells;
+use cellar_search::pages::{PageError, PageId, PageSource, StorePages};
+use cellar_store::ReadCost;
+use geo_index::tree::ROOT_RESOLUTION;
+use geo_index::{H3Cell, Leaf, Page};
 use support::{Places, collection};
 
 const LOOKUPS: usize = 2_000_000;
@@ -51,17 +52,17 @@ async fn write_pages(places: &Places, file: &Path) {
     let (engine, store) = places.store().await;
     let pages = StorePages::new(store);
     let mut out = BufWriter::new(File::create(file).expect("a file"));
-    let leaves = places.positions().map(H3Cell::leaf);
+    let leaves = places.positions().map(Leaf::at);
     let mut cells: Vec<_> = leaves.filter_map(|leaf| leaf.ancestor(ROOT_RESOLUTION)).collect();
     cells.sort_unstable();
     cells.dedup();
     while let Some(cell) = cells.pop() {
         let deadline = Instant::now() + Duration::from_secs(10);
-        let fetched = pages.fetch(&collection(), &[cell], deadline, &mut Trace::default()).await;
+        let fetched = pages.fetch(&collection().into(), &[cell], deadline, &mut Trace::default()).await;
         let found = fetched.expect("a page").pages.into_iter().find(|(found, _)| *found == cell);
         let (_, page) = found.expect("the page that was asked for");
         if let Page::Split(split) = &*page {
-            cells.extend(split.children().iter().map(|child| child.cell));
+            cells.extend(split.children());
         }
         let bytes = page.encode(cell);
         let head = [cell.index().to_le_bytes(), (bytes.len() as u64).to_le_bytes()].concat();
@@ -91,15 +92,13 @@ async fn measure(file: &Path) {
     let slot = Slot::default();
     let bytes = Arc::clone(&slot.0);
     let hour = Duration::from_hours(1);
-    let policy = Policy {
-        fresh: hour,
-        negative_fresh: hour,
-        unattended: hour,
-        early_refresh: 0.0,
-        memory_bytes: 16 << 30,
-        ..Policy::default()
-    };
-    let cache = Cache::new(policy, slot, None, Arc::new(SystemClock));
+    let policy = Policy::default()
+        .fresh(hour)
+        .negative_fresh(hour)
+        .untrusted_ttl(hour)
+        .early_refresh(0.0)
+        .memory_bytes(16 << 30);
+    let cache = Cache::builder(slot).policy(policy).build();
     let mut file = BufReader::new(File::open(file).expect("the pages"));
     let (mut ids, mut places, mut splits, mut empty) = (Vec::with_capacity(1 << 16), 0, 0, 0);
     let (collection, before) = (collection(), resident_bytes());
@@ -114,6 +113,7 @@ async fn measure(file: &Path) {
         let page = cache.get_or_load(&id, Instant::now() + hour, &mut trace).await.expect("a page");
         match &*page {
             Page::Split(_) => splits += 1,
+            Page::Crowd(_) | Page::Roots(_) => {}
             Page::Places(page) => {
                 places += page.len();
                 empty += usize::from(page.is_empty());
@@ -121,7 +121,7 @@ async fn measure(file: &Path) {
         }
         ids.push(id);
     }
-    cache.settle_memory();
+    cache.run_pending_tasks();
     let grown = resident_bytes() - before;
     let (entries, accounted) = cache.memory_size();
     let per_place = |bytes: f64| bytes / places as f64;
@@ -135,14 +135,14 @@ async fn measure(file: &Path) {
     let wanted: Vec<_> = (0..LOOKUPS).map(|_| random.usize(..ids.len())).collect();
     let started = Instant::now();
     for index in wanted {
-        black_box(cache.at_hand(&ids[index], &mut trace).expect("it is in memory"));
+        black_box(cache.get_if_present(&ids[index], &mut trace).expect("it is in memory"));
     }
     println!("a hit, any page: {:.0} ns", nanoseconds(started, LOOKUPS));
 }
 
 fn offers(places: &Places) {
     let users = places.users(LOOKUPS / 2, 4);
-    for one_in in [cellar_api::hot::ONE_IN, 1] {
+    for one_in in [cellar_search::hot::ONE_IN, 1] {
         let (hot, collection) = (HotCells::sampling(Arc::new(SystemClock), one_in), collection());
         let started = Instant::now();
         for user in &users {

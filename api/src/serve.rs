@@ -1,56 +1,300 @@
-//! Serving a router on a listener until told to stop.
+//! `cellar serve`.
 
-use std::io;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt;
+use cellar_cache::Policy;
+use cellar_cache::remote::redis::RedisRemote;
+use cellar_changes::{Settings, TableStream};
+use cellar_cli_kit::{CliError, code};
+use cellar_config::{ConfigError, Env, ProcessEnv, text_or};
+use cellar_http::config::{ApiConfig, HealthConfig, WriteConfig};
+use cellar_http::serve::{self as sockets, ConnectionLimits, Hosts};
+use cellar_http::state::AppState;
+use cellar_purge::{EdgeKind, purge_settings};
+use cellar_search::cells::EdgeConfig;
+use cellar_search::deletions::Deletions;
+use cellar_search::tiers::{Feed, Tiers};
+use cellar_search::{Limits, Search};
+use cellar_store::{Store, deletion};
+use clap::Args;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::runtime::Runtime;
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown` completes, then takes no more connections and lets
-/// requests in flight finish for at most `drain`.
-///
-/// ```
-/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// use std::time::Duration;
-///
-/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-/// cellar_api::serve::run(listener, axum::Router::new(), async {}, Duration::from_secs(5)).await
-/// # })?;
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub async fn run(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-    drain: Duration,
-) -> io::Result<()> {
-    let (stopping, stopped) = oneshot::channel();
-    // Answers are written in one piece; waiting to fill a segment would only delay them.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
+use super::cache_args::{self, CacheArgs};
+use super::edge_purge_args::{Edge, EdgePurgeArgs};
+use super::roots;
+use super::store_args::{OpenStore, StoreArgs};
+use crate::explain::OrExplain as _;
+
+const EXAMPLES: &str = "\
+Examples:
+  cellar serve
+  cellar serve --listen 0.0.0.0:8080 --data /var/lib/cellar
+  AWS_REGION=eu-west-1 cellar serve --table cellar
+  cellar serve --table cellar --redis rediss+cluster://places.serverless.euw1.cache.amazonaws.com:6379
+  AWS_REGION=local cellar serve --table cellar --endpoint-url http://localhost:8000
+
+Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as \
+`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, which the README \
+lists; the cache's sizes and lifetimes from CELLAR_L1_MB and others, in docs/CACHING.md; those of cell \
+answers from CELLAR_EDGE_MAX_AGE_S and others, in docs/EDGE.md; those of health checks from \
+CELLAR_DEEP_PING_PERCENT and others, in docs/LAMBDA.md.
+
+Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.";
+
+/// Descriptors for what is not a client's connection: the table, Redis, the engine's files.
+const SPARE_DESCRIPTORS: usize = 256;
+
+/// Time for requests under way to finish after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves the HTTP API
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "CELLAR_LISTEN")]
+    listen: SocketAddr,
+
+    #[command(flatten)]
+    store: StoreArgs,
+
+    #[command(flatten)]
+    cache: CacheArgs,
+
+    #[command(flatten)]
+    edge: EdgePurgeArgs,
+}
+
+/// Serves until a signal to stop.
+pub async fn run(args: ServeArgs) -> Result<u8, CliError> {
+    let config = Config::from_env(&ProcessEnv, args.listen, args.store.is_embedded()).explained()?;
+    let redis = args.cache.redis(&args.store)?;
+    let edge = args.edge.edge(config.cache.settle).await?;
+    let open = args.store.open_to_serve().await?;
+    let served = serve(args.listen, &open, config, Around { redis, edge }).await;
+    open.close().await;
+    served.map(|()| code::OK)
+}
+
+async fn serve(listen: SocketAddr, open: &OpenStore, config: Config, around: Around) -> Result<(), CliError> {
+    open.store.ping().await.explained()?;
+    let (listener, address) = bind(listen).await?;
+    let stop = stop_signal()?;
+    println!("listening on http://{address}");
+    until_stopped(listener, open, config, around, stop).await
+}
+
+/// The other tiers: the cache behind this process and the edge in front of it.
+#[derive(Default)]
+pub(super) struct Around {
+    redis: Option<RedisRemote>,
+    edge: Option<Edge>,
+}
+
+/// Everything that is read from the environment, before any socket is bound.
+pub(super) struct Config {
+    api: ApiConfig,
+    write: WriteConfig,
+    cache: Policy,
+    edge: EdgeConfig,
+    health: HealthConfig,
+    feed: Settings,
+    hosts: Hosts,
+}
+
+impl Config {
+    pub(super) fn from_env(env: &dyn Env, listen: SocketAddr, embedded: bool) -> Result<Self, ConfigError> {
+        let api = ApiConfig::from_env(env)?;
+        let mut write = WriteConfig::from_env(env)?;
+        write.open |= listen.ip().is_loopback();
+        let feed = if embedded { Settings::embedded() } else { Settings::default() };
+        let edge = EdgeConfig::from_env(env)?;
+        let health = HealthConfig::from_env(env)?;
+        let hosts = hosts(env, listen);
+        Ok(Self { api, write, cache: cache_args::policy(env, embedded)?, edge, health, feed, hosts })
+    }
+}
+
+/// Names that the server answers to: those of `CELLAR_ALLOWED_HOSTS`. On a loopback address only names of this machine unless
+/// others are set, elsewhere any.
+fn hosts(env: &dyn Env, listen: SocketAddr) -> Hosts {
+    let default = if listen.ip().is_loopback() { "" } else { "*" };
+    let names = text_or(env, "CELLAR_ALLOWED_HOSTS", default, "names between commas, or *");
+    if names.trim() == "*" {
+        return Hosts::Any;
+    }
+    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    Hosts::Local(names.map(str::to_owned).collect())
+}
+
+/// What the environment is asked for, over the embedded engine and over a table, with either edge or none.
+pub(super) fn variables(env: &dyn Env) -> Result<(), ConfigError> {
+    let listen = (Ipv4Addr::LOCALHOST, 0).into();
+    for embedded in [true, false] {
+        let config = Config::from_env(env, listen, embedded)?;
+        for kind in [EdgeKind::CloudFront, EdgeKind::Nginx] {
+            purge_settings(env, kind, config.cache.settle)?;
         }
-    });
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        // Nobody listens any more only when the server is already done.
-        let _ = stopping.send(());
-    });
-    let drained = async {
-        if stopped.await.is_ok() {
-            tracing::info!(drain_ms = drain.as_millis(), "stopping");
-            tokio::time::sleep(drain).await;
-        } else {
-            std::future::pending::<()>().await;
-        }
+    }
+    Ok(())
+}
+
+/// A listener, and the address that it got.
+pub(super) async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), CliError> {
+    let bound = async {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
     };
-    tokio::select! {
-        result = async { server.await } => result,
-        () = drained => {
-            tracing::warn!("requests were still in flight when the time to drain was up");
-            Ok(())
+    bound.await.map_err(|error| {
+        CliError::failure(format!("cannot listen on {listen}: {error}"))
+            .hint("name another address with --listen")
+    })
+}
+
+/// Serves a store's places until `stop` resolves and the requests under way are answered.
+pub(super) async fn until_stopped(
+    listener: TcpListener,
+    open: &OpenStore,
+    config: Config,
+    around: Around,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), CliError> {
+    let store: Arc<dyn Store> = open.store.clone();
+    let mut tiers = Tiers::new(store.clone(), config.cache, around.redis);
+    if let Some((edge, settings)) = around.edge {
+        tiers = tiers.with_edge(edge, settings);
+    }
+    let table = open.store.table().to_owned();
+    let beside = Beside::start()?;
+    let feed = Feed { stream: TableStream::of(&open.store), table, settings: config.feed };
+    let background = beside.within(|| tiers.start(feed));
+    let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
+    let deletions = Deletions::new(store.clone(), search.clone(), deletion::Settings::default());
+    let limits =
+        sockets::Limits { connections: connection_limits(config.api.max_connections), hosts: config.hosts };
+    let state = AppState::builder(store, search)
+        .config(config.api)
+        .writes(config.write)
+        .edge(config.edge)
+        .health(config.health)
+        .tiers(&tiers, Some(background.status.clone()))
+        .build();
+    let deletions = deletions.start(Arc::clone(&state.deletions));
+    let listing = tokio::spawn(roots::make_missing(open.store.clone(), open.is_embedded()));
+    let router = cellar_http::router::router(state);
+    sockets::run(listener, router, stop, DRAIN, limits).await;
+    listing.abort();
+    deletions.stop().await;
+    background.stop().await;
+    Ok(())
+}
+
+/// A thread for what goes on beside requests: the change feed and the invalidation bus must go on when there are more
+/// requests than the process can answer, or its memory is not trusted any more just when nothing else can help.
+struct Beside(Option<Runtime>);
+
+impl Beside {
+    fn start() -> Result<Self, CliError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("cellar-feed")
+            .enable_all()
+            .build();
+        let runtime =
+            runtime.map_err(|error| CliError::failure(format!("cannot start a thread: {error}")))?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Does something that spawns tasks, which will run there.
+    fn within<T>(&self, spawn: impl FnOnce() -> T) -> T {
+        let _entered = self.0.as_ref().map(Runtime::enter);
+        spawn()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // What is left has been told to stop, and a runtime may not be waited for here.
+            runtime.shutdown_background();
         }
+    }
+}
+
+/// Bounds on connections: as many as were asked for, or as descriptors allow. Lets the process have as many as the system
+/// gives it, since the usual 1,024 are soon used up.
+fn connection_limits(asked: usize) -> ConnectionLimits {
+    let most = descriptors().map_or(asked, |descriptors| {
+        let allowed = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(16);
+        if allowed < asked {
+            tracing::warn!(asked, allowed, "the limit of descriptors (ulimit -n) allows fewer connections");
+        }
+        asked.min(allowed)
+    });
+    ConnectionLimits { most, ..ConnectionLimits::default() }
+}
+
+/// How many descriptors the process may have; `None` if there is no limit.
+#[cfg(unix)]
+fn descriptors() -> Option<usize> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let limit = if raised.is_ok() { maximum } else { current };
+    limit.and_then(|limit| usize::try_from(limit).ok())
+}
+
+#[cfg(not(unix))]
+fn descriptors() -> Option<usize> {
+    None
+}
+
+/// Resolves on Ctrl-C or SIGTERM, also on one that comes before this is awaited: whoever reads the printed address
+/// may send it at once.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let handle =
+            |kind| signal(kind).map_err(|error| CliError::failure(format!("cannot handle signals: {error}")));
+        let (mut terminate, mut interrupt) =
+            (handle(SignalKind::terminate())?, handle(SignalKind::interrupt())?);
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        // Without a handler the signal's default action ends the process anyway.
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn only_a_server_for_this_machine_is_particular_about_names() {
+        let at = |listen: &str, env: &HashMap<&str, &str>| hosts(env, listen.parse().unwrap());
+        let none = HashMap::new();
+        assert_eq!(at("127.0.0.1:0", &none), Hosts::Local(Vec::new()));
+        assert_eq!(at("[::1]:0", &none), Hosts::Local(Vec::new()));
+        assert_eq!(at("0.0.0.0:0", &none), Hosts::Any);
+        let names = HashMap::from([("CELLAR_ALLOWED_HOSTS", "api.example.com, cellar")]);
+        let known = Hosts::Local(vec!["api.example.com".to_owned(), "cellar".to_owned()]);
+        assert_eq!(at("127.0.0.1:0", &names), known);
+        assert_eq!(at("0.0.0.0:0", &names), known);
+        assert_eq!(at("127.0.0.1:0", &HashMap::from([("CELLAR_ALLOWED_HOSTS", "*")])), Hosts::Any);
     }
 }

@@ -1,8 +1,8 @@
 //! The tier in memory at ten thousand, a million and five million entries: bytes per entry, and how long operations take
-//! while it is full, while everything in it is past its time, and after all of it was given up.
+//! while it is full, while everything in it is past its time, and after all of it was invalidated.
 //!
 //! `cargo bench -p cellar-cache --bench memory [-- LARGEST]`. One thread, each operation timed by itself; values cost nothing
-//! to load, and an insertion is the whole way of a miss: a flight, a task, a load, keeping. Where an operation took over a
+//! to load, and an insertion is the whole way of a miss: a register entry, a task, a load, keeping. Where an operation took over a
 //! millisecond, what the thread waited for a core by Linux's account (`schedstat`) is taken off, so that other load on the
 //! machine does not look like a stall. Bytes are the growth of the process (`VmRSS`), so each size has a process of its own.
 
@@ -41,7 +41,7 @@ async fn measure(entries: u64) {
     for number in 0..entries {
         bench.insert(number).await;
     }
-    bench.cache.settle_memory();
+    bench.cache.run_pending_tasks();
     let (kept, accounted) = bench.cache.memory_size();
     let each = (resident_bytes() - before) / kept as f64;
     println!("{kept} entries: {each:.0} bytes each, {} accounted", accounted / kept);
@@ -52,8 +52,8 @@ async fn measure(entries: u64) {
     bench.gets("get past its time");
     bench.inserts("insert, all past their time").await;
     let started = Instant::now();
-    bench.cache.distrust();
-    println!("{:>28} {:>9.0}", "distrust", started.elapsed().as_secs_f64() * 1e9);
+    bench.cache.invalidate_memory();
+    println!("{:>28} {:>9.0}", "invalidate_memory", started.elapsed().as_secs_f64() * 1e9);
     bench.gets("get after it");
     bench.inserts("insert after it").await;
 }
@@ -89,7 +89,7 @@ impl Bench {
         for _ in 0..OPERATIONS {
             let id = Id::new(self.random.u64(..self.entries));
             let started = Instant::now();
-            black_box(self.cache.at_hand(&id, &mut self.trace));
+            black_box(self.cache.get_if_present(&id, &mut self.trace));
             self.took(started);
         }
         self.print(name);

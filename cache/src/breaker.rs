@@ -1,67 +1,76 @@
-//! The circuit breaker before the shared tier: after some failures in a row nobody waits for it any more, until one
-//! call has found it working again.
+//! The circuit breaker in front of the remote tier, or of the source: after some consecutive failures nobody waits for it
+//! any more, until one call has found it working again.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Longest pause, in units of the first one.
-const MAX_PAUSES: u32 = 16;
+use parking_lot::Mutex;
 
-/// A breaker.
+/// A circuit breaker.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     failures: u32,
     pause: Duration,
+    /// Longest pause, in multiples of the first one.
+    most_pauses: u32,
+    /// Calls that try at a time.
+    tries: u32,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// All may call.
+    /// Everybody may call.
     Closed { failures: u32 },
-    /// Nobody may call before a time; then one.
+    /// Nobody may call before `until`; then one may.
     Open { until: Instant, pauses: u32 },
-    /// One is calling; if nothing is heard of it until a time, another may.
-    Trying { until: Instant, pauses: u32 },
+    /// Some calls are being made; if none has reported by `until`, others may be.
+    Trying { until: Instant, pauses: u32, left: u32 },
 }
 
-/// What a breaker is doing, for the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// State of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BreakerState {
     /// Calls go through.
     Closed,
-    /// Calls are spared.
+    /// No calls are made.
     Open,
-    /// One call tries.
+    /// One call is tried.
     HalfOpen,
 }
 
 impl Breaker {
-    /// Opens after so many failures in a row, for a pause at a time.
-    pub(crate) fn new(failures: u32, pause: Duration) -> Self {
-        Self { failures: failures.max(1), pause, state: Mutex::new(State::Closed { failures: 0 }) }
+    /// Opens after so many consecutive failures, for a pause that doubles with each failed try, up to so many times. Then so
+    /// many calls may try.
+    pub(crate) fn new(failures: u32, pause: Duration, most_pauses: u32, tries: u32) -> Self {
+        let state = Mutex::new(State::Closed { failures: 0 });
+        Self { failures: failures.max(1), pause, most_pauses, tries, state }
     }
 
-    /// Whether a call may be made now. Whoever is told so reports how it went.
+    /// Whether a call may be made now. The caller then makes it and reports how it went.
     pub(crate) fn allows(&self, now: Instant) -> bool {
-        let mut state = self.lock();
-        match *state {
+        let mut state = self.state.lock();
+        match &mut *state {
             State::Closed { .. } => true,
-            State::Open { until, .. } | State::Trying { until, .. } if now < until => false,
+            State::Trying { until, left, .. } if now < *until && *left > 0 => {
+                *left -= 1;
+                true
+            }
+            State::Open { until, .. } | State::Trying { until, .. } if now < *until => false,
             State::Open { pauses, .. } | State::Trying { pauses, .. } => {
-                *state = State::Trying { until: now + self.pause, pauses };
+                let (until, pauses, left) = (now + self.pause, *pauses, self.tries.saturating_sub(1));
+                *state = State::Trying { until, pauses, left };
                 true
             }
         }
     }
 
     pub(crate) fn succeeded(&self) {
-        *self.lock() = State::Closed { failures: 0 };
+        *self.state.lock() = State::Closed { failures: 0 };
     }
 
-    /// Tells whether this has opened it.
+    /// Returns whether this failure has opened the breaker.
     pub(crate) fn failed(&self, now: Instant) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let pauses = match *state {
             State::Closed { failures } if failures + 1 < self.failures => {
                 *state = State::Closed { failures: failures + 1 };
@@ -70,22 +79,35 @@ impl Breaker {
             State::Closed { .. } => 1,
             // Calls that began before it opened say nothing new.
             State::Open { .. } => return false,
-            State::Trying { pauses, .. } => (pauses * 2).min(MAX_PAUSES),
+            State::Trying { pauses, .. } => (pauses * 2).min(self.most_pauses),
         };
         *state = State::Open { until: now + self.pause * pauses, pauses };
         true
     }
 
+    /// Whether no call may be made now; unlike [`allows`](Self::allows), asking changes nothing.
+    pub(crate) fn rests(&self, now: Instant) -> bool {
+        match *self.state.lock() {
+            State::Closed { .. } => false,
+            State::Open { until, .. } => now < until,
+            State::Trying { until, left, .. } => now < until && left == 0,
+        }
+    }
+
+    /// Whether it has opened, and a call has failed so lately that what is behind it surely does not work yet.
+    pub(crate) fn is_surely_open(&self, now: Instant) -> bool {
+        match *self.state.lock() {
+            State::Closed { .. } => false,
+            State::Open { until, .. } | State::Trying { until, .. } => now < until + self.pause,
+        }
+    }
+
     pub(crate) fn state(&self) -> BreakerState {
-        match *self.lock() {
+        match *self.state.lock() {
             State::Closed { .. } => BreakerState::Closed,
             State::Open { .. } => BreakerState::Open,
             State::Trying { .. } => BreakerState::HalfOpen,
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,7 +119,7 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_open_it_and_a_success_between_does_not() {
-        let (breaker, now) = (Breaker::new(3, PAUSE), Instant::now());
+        let (breaker, now) = (Breaker::new(3, PAUSE, 16, 1), Instant::now());
         assert!(!breaker.failed(now) && !breaker.failed(now));
         breaker.succeeded();
         assert!(!breaker.failed(now) && !breaker.failed(now));
@@ -109,7 +131,7 @@ mod tests {
 
     #[test]
     fn after_the_pause_one_tries() {
-        let (breaker, now) = (Breaker::new(1, PAUSE), Instant::now());
+        let (breaker, now) = (Breaker::new(1, PAUSE, 16, 1), Instant::now());
         breaker.failed(now);
         assert!(!breaker.allows(now + PAUSE / 2));
         assert!(breaker.allows(now + PAUSE));
@@ -120,8 +142,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_open_long_ago_may_work_again() {
+        let (breaker, now) = (Breaker::new(1, PAUSE, 1, 1), Instant::now());
+        assert!(!breaker.is_surely_open(now));
+        breaker.failed(now);
+        assert!(breaker.is_surely_open(now) && breaker.is_surely_open(now + PAUSE));
+        assert!(!breaker.is_surely_open(now + PAUSE * 2));
+        assert!(breaker.allows(now + PAUSE));
+        assert!(breaker.is_surely_open(now + PAUSE * 2));
+        breaker.succeeded();
+        assert!(!breaker.is_surely_open(now + PAUSE * 2));
+    }
+
+    #[test]
+    fn several_may_try_where_a_request_needs_several() {
+        let (breaker, now) = (Breaker::new(1, PAUSE, 1, 3), Instant::now());
+        breaker.failed(now);
+        let later = now + PAUSE;
+        assert_eq!((0..9).filter(|_| breaker.allows(later)).count(), 3);
+        assert!(breaker.failed(later), "one failure ends the try");
+        assert!(!breaker.failed(later) && !breaker.allows(later));
+    }
+
+    #[test]
     fn each_failed_try_doubles_the_pause_up_to_a_bound() {
-        let (breaker, mut now) = (Breaker::new(1, PAUSE), Instant::now());
+        let (breaker, mut now) = (Breaker::new(1, PAUSE, 16, 1), Instant::now());
         breaker.failed(now);
         for pause in [1, 2, 4, 8, 16, 16] {
             now += PAUSE * (pause - 1);
@@ -134,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_try_that_never_reports_does_not_keep_others_out() {
-        let (breaker, now) = (Breaker::new(1, PAUSE), Instant::now());
+        let (breaker, now) = (Breaker::new(1, PAUSE, 16, 1), Instant::now());
         breaker.failed(now);
         assert!(breaker.allows(now + PAUSE));
         assert!(!breaker.allows(now + PAUSE));

@@ -9,7 +9,7 @@
 //! | 5 | 1 | flags: 1 compressed, 2 negative |
 //! | 6 | 2 | zero |
 //! | 8 | 8 | when the load began, ms since 1970 |
-//! | 16 | 8 | end of its fresh time; of a tombstone: end of the time to settle |
+//! | 16 | 8 | end of its fresh time; of a tombstone: end of the settling time |
 //! | 24 | 4 | how long the load took, µs |
 //! | 28 | 4 | length of the value's bytes before compression |
 //! | 32 | 8 | zero |
@@ -29,12 +29,12 @@ const VERSION: u8 = 1;
 const HEADER: usize = 48;
 const COMPRESSED: u8 = 1;
 const NEGATIVE: u8 = 2;
-/// Shorter values gain nothing.
+/// Shorter values gain nothing from compression, in bytes.
 const COMPRESS_FROM: usize = 256;
-/// Longer values are not opened: a page holds at most 64 MB.
+/// Longer values are not opened, in bytes before compression.
 const MAX_RAW_BYTES: usize = 128 << 20;
 
-/// What is known of a value besides its bytes.
+/// What is known of a value beside its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     /// When its load began.
@@ -52,14 +52,14 @@ pub(crate) struct Stamp {
 pub(crate) enum Opened {
     /// A value.
     Value(Stamp, Vec<u8>),
-    /// The key was invalidated a moment ago; what is loaded before this time may be old.
+    /// The key was invalidated recently; what is loaded before this time may be the old value.
     Tombstone {
-        /// End of the time to settle.
+        /// End of the settling time.
         until_unix_ms: u64,
     },
-    /// Bytes of a version that this program does not know, perhaps a later one.
+    /// An envelope of a version that this program does not know, perhaps a later one.
     Foreign,
-    /// Bytes that nobody wrote so.
+    /// Bytes that are not an envelope, or a damaged one.
     Damaged,
 }
 

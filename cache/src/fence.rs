@@ -1,23 +1,25 @@
 //! The fence of the process: what was loaded before an invalidation is never kept after it.
 //!
 //! Invalidations are numbered. A load remembers the number at which it began; its value is kept only if its key has
-//! not been invalidated since. Keys share a fixed number of stripes, so that the memory is bounded: a neighbour on
-//! the stripe can at worst keep a value from being kept, or shorten its life, never the opposite.
+//! not been invalidated since. Keys share a fixed number of stripes, so that memory is bounded: a neighbour on
+//! the stripe can at worst keep a value from being stored, or shorten its life, never the opposite.
 //!
-//! Invariant: admitting a value and invalidating its key exclude each other, each with what is done to the memory
-//! tier inside.
+//! Invariant: admitting a value and invalidating its key exclude each other, including what each does to the memory
+//! tier. An invalidation gets its number when the memory tier no longer has the value: who finds a value in memory after
+//! having read the last number is told of an invalidation that was under way by a higher one.
 //!
-//! Stripes are made in blocks when a key first needs one: to fill all of them takes milliseconds, and a process that is
+//! Stripes are allocated in blocks when a key first needs one: filling all of them takes milliseconds, and a process
 //! started to answer one request has none to spare.
 
 use std::hash::{BuildHasher as _, Hash};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::quality::RandomState;
+use parking_lot::{Mutex, MutexGuard};
 
-/// The key's hash picks a block and a stripe in it: 2^18 stripes, 6 MB in all, so that among thousands of keys that change
-/// at a time few others are met.
+/// The key's hash picks a block and a stripe in it: 2^18 stripes, 6 MB in all, so that thousands of keys that change at
+/// a time affect few others.
 const BLOCKS: usize = 1 << 10;
 const STRIPES_OF_A_BLOCK: usize = 1 << 8;
 
@@ -29,7 +31,7 @@ pub(crate) struct Begun(u64);
 struct Stripe {
     /// Number of its last invalidation.
     last: u64,
-    /// End of the time to settle after it, in ticks.
+    /// End of the settling time after it, in ticks.
     settles: u64,
 }
 
@@ -53,7 +55,7 @@ impl Default for Fence {
 }
 
 impl Fence {
-    /// Where a load begins: to be asked before anything is read.
+    /// Where a load begins: to be called before anything is read.
     pub(crate) fn begin(&self) -> Begun {
         Begun(self.last.load(Ordering::SeqCst))
     }
@@ -61,19 +63,19 @@ impl Fence {
     /// Invalidates a key: `remove` takes it out of the memory tier.
     pub(crate) fn invalidate<K: Hash>(&self, key: &K, settles: u64, remove: impl FnOnce()) {
         let mut stripe = self.stripe(key);
+        remove();
         stripe.last = self.last.fetch_add(1, Ordering::SeqCst) + 1;
         stripe.settles = stripe.settles.max(settles);
-        remove();
     }
 
-    /// Takes note, from elsewhere, that a key was invalidated and settles until then.
+    /// Notes that a key was invalidated elsewhere and settles until then.
     pub(crate) fn settles_until<K: Hash>(&self, key: &K, settles: u64) {
         let mut stripe = self.stripe(key);
         stripe.settles = stripe.settles.max(settles);
     }
 
-    /// Keeps what a load brought unless its key was invalidated since: `keep` puts it into the memory tier and is told
-    /// until when the key settles. Tells whether it was kept.
+    /// Keeps what a load returned unless its key was invalidated since: `keep` puts it into the memory tier and is told
+    /// until when the key settles. Returns whether it was kept.
     pub(crate) fn admit<K: Hash>(&self, key: &K, begun: Begun, keep: impl FnOnce(u64)) -> bool {
         let stripe = self.stripe(key);
         // Either `raise` sees the block of this stripe, or its floor is seen here.
@@ -85,28 +87,34 @@ impl Fence {
         admitted
     }
 
-    /// Whether what was begun then may still be kept, or joined.
+    /// Whether what a load that began then returns may still be kept, or the load be joined.
     pub(crate) fn holds<K: Hash>(&self, key: &K, begun: Begun) -> bool {
         self.admit(key, begun, |_| ())
     }
 
     /// Invalidates all keys: `clear` empties the memory tier.
     pub(crate) fn raise(&self, clear: impl FnOnce()) {
-        let now = self.last.fetch_add(1, Ordering::SeqCst) + 1;
-        self.floor.fetch_max(now, Ordering::SeqCst);
+        self.raise_floor();
         fence(Ordering::SeqCst);
-        // Whoever was admitted before the floor rose is done when its stripe can be locked.
+        // A value that was admitted before the floor rose is in memory once its stripe can be locked.
         for stripe in self.blocks.iter().filter_map(OnceLock::get).flatten() {
             drop(stripe.lock());
         }
         clear();
+        // Once more, for who has found a value between the first number and the clearing.
+        self.raise_floor();
+    }
+
+    fn raise_floor(&self) {
+        let now = self.last.fetch_add(1, Ordering::SeqCst) + 1;
+        self.floor.fetch_max(now, Ordering::SeqCst);
     }
 
     fn stripe<K: Hash>(&self, key: &K) -> MutexGuard<'_, Stripe> {
         let hash = self.hasher.hash_one(key) as usize;
         let block = self.blocks[hash % BLOCKS]
             .get_or_init(|| (0..STRIPES_OF_A_BLOCK).map(|_| Mutex::default()).collect());
-        block[hash / BLOCKS % STRIPES_OF_A_BLOCK].lock().unwrap_or_else(PoisonError::into_inner)
+        block[hash / BLOCKS % STRIPES_OF_A_BLOCK].lock()
     }
 }
 
@@ -132,6 +140,17 @@ mod tests {
         fence.raise(|| ());
         assert!(!fence.holds(&"a", before));
         assert!(fence.holds(&"a", fence.begin()));
+    }
+
+    /// What is found in memory while an invalidation is under way does not outlast it.
+    #[test]
+    fn an_invalidation_has_its_number_when_memory_is_rid_of_the_value() {
+        let fence = Fence::default();
+        let mut begun = fence.begin();
+        fence.invalidate(&"a", 0, || begun = fence.begin());
+        assert!(!fence.holds(&"a", begun));
+        fence.raise(|| begun = fence.begin());
+        assert!(!fence.holds(&"b", begun));
     }
 
     #[test]

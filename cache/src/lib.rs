@@ -1,46 +1,57 @@
-//! A read cache in two tiers, memory (moka) and Redis, behind one policy.
+#![doc = include_str!("../README.md")]
 //!
-//! Generic over key, value and loader; it knows nothing of places or of AWS. [`Cache`] is the way in, [`model`] says what
-//! its user implements, [`Policy`] what can be set.
+//! ## Modules
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`tiered`], `wait` | what a request asks: memory, then one flight per key, and how long it waits |
-//! | `load`, `store` | carrying out flights: remote tier, loader, and keeping what came |
-//! | `memory`, `fence`, `flight` | the tier in the process, and what keeps old values out of it |
-//! | `moment` | for who keeps what is made of values: whether memory has changed since |
-//! | `invalidate`, `pending`, `bus` | invalidation here, in the remote tier and in other processes |
-//! | `shared`, `breaker`, `envelope` | the remote tier within limits, and the form of its values |
-//! | [`remote`] | the remote tier itself: Redis, and a fake |
-//! | [`policy`], [`clock`], `watch` | lifetimes, clocks, and the cache's own time |
-//! | [`metrics`], [`striped`], [`trace`], [`status`] | counters, and the account of a request |
+//! | [`Cache`], [`CacheBuilder`] | what a request asks for, what it gets, and invalidation |
+//! | [`model`] | the traits that users implement: key, value, loader |
+//! | [`Policy`], [`RemotePolicy`] | lifetimes and limits |
+//! | [`Snapshot`], [`SnapshotVersion`] | for callers that keep what they made of values: whether memory has changed since |
+//! | [`InvalidationPoint`] | for callers that make something of several values: which of them were invalidated meanwhile |
+//! | [`remote`] | the remote tier: Redis, and a fake for tests |
+//! | [`clock`] | clocks, among them one for tests |
+//! | [`metrics`], [`striped`], [`trace`] | counters, and the account of a request with its headers |
+#![warn(missing_debug_implementations)]
 
+// From top to bottom, in the order in which modules use each other:
+// bus → invalidate, snapshot → tiered → wait, load → store → inner → shared → pending, breaker, refusals; memory, fence, policy.
+mod backoff;
 mod breaker;
 mod bus;
 pub mod clock;
 mod envelope;
 mod fence;
-mod flight;
+mod inner;
 mod invalidate;
 mod load;
 mod memory;
+mod message;
 pub mod metrics;
 pub mod model;
-mod moment;
+mod outcome;
 mod pending;
-pub mod policy;
+mod policy;
+mod refusals;
 pub mod remote;
 mod shared;
-pub mod status;
+mod single_flight;
+mod snapshot;
+mod status;
 mod store;
 pub mod striped;
-pub mod tiered;
+mod tiered;
 pub mod trace;
 mod wait;
 mod watch;
 
-pub use breaker::BreakerState;
-pub use moment::{Look, Moment};
-pub use policy::{Policy, RemotePolicy};
-pub use tiered::{Cache, CacheError, Fetched};
-pub use trace::Trace;
+pub use self::{
+    backoff::Backoff,
+    breaker::BreakerState,
+    outcome::{CacheError, Fetched},
+    policy::{Policy, RemotePolicy},
+    refusals::Refusal,
+    snapshot::{InvalidationPoint, Snapshot, SnapshotVersion},
+    tiered::{Cache, CacheBuilder},
+    trace::Trace,
+};

@@ -1,11 +1,11 @@
 //! The tier in the process: moka, weighed in bytes.
 //!
-//! Deadlines are kept inside the value and looked at on each read. moka's own expiry is not used: per-entry expiry
+//! Deadlines are kept beside the value and checked on each read. moka's own expiry is not used: per-entry expiry
 //! stalls on millions of entries (moka issue 498), and a value past its fresh time is still of use.
 //!
-//! Invariant: what was kept before [`Memory::clear`] is never returned after it. It is not removed either, but replaced
+//! Invariant: what was inserted before [`Memory::clear`] is never returned after it. It is not removed either, but replaced
 //! when its key is loaded again, or evicted like anything that is not used: moka's `invalidate_all` removes everything
-//! in one go within some later call, which takes seconds at millions of entries.
+//! at once within some later call, which takes seconds at millions of entries.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -15,38 +15,36 @@ use foldhash::quality::RandomState;
 use moka::sync::Cache;
 
 use crate::policy::Policy;
+use crate::watch::{Ticks, millis};
 
-/// Bytes that an entry takes beside its value: a key of 24 bytes, [`Kept`], the value's `Arc`, and moka's nodes for the map,
-/// the queues and the counts, each a block of its own. `benches/memory.rs` measures 394 at a million and at five million
-/// entries.
+/// Bytes that an entry takes beside its value: a key of 24 bytes, [`Cached`], the value's `Arc`, and moka's nodes for the
+/// map, the queues and the counts, each allocated by itself. `benches/memory.rs` measures 394 at a million and at five
+/// million entries.
 const ENTRY_BYTES: usize = 394;
-
-/// Milliseconds since the cache was made.
-pub(crate) type Ticks = u64;
 
 /// A value in memory, with its deadlines.
 #[derive(Debug)]
-pub(crate) struct Kept<V> {
+pub(crate) struct Cached<V> {
     pub(crate) value: Arc<V>,
-    /// When its load began, by the wall clock of whoever loaded it: tells the newer of two.
+    /// When its load began, by the wall clock of the process that loaded it: tells which of two is newer.
     pub(crate) loaded_unix_ms: u64,
-    /// When this copy was made from what the other tiers had.
+    /// When this copy came from the other tiers.
     pub(crate) copied: Ticks,
     /// End of its fresh time.
     pub(crate) fresh_until: Ticks,
-    /// End of the time in which it is served at once and refreshed.
+    /// Until when it is served at once and refreshed.
     pub(crate) revalidate_until: Ticks,
-    /// End of its use.
+    /// Until when it is of any use.
     pub(crate) usable_until: Ticks,
     /// How long the load took.
     pub(crate) load_us: u32,
     pub(crate) weight: u32,
-    /// It was loaded too soon after an invalidation to be sure.
+    /// It was loaded so soon after an invalidation that it may be the old value.
     pub(crate) settling: bool,
     epoch: u64,
 }
 
-impl<V> Clone for Kept<V> {
+impl<V> Clone for Cached<V> {
     fn clone(&self) -> Self {
         Self { value: Arc::clone(&self.value), ..*self }
     }
@@ -54,12 +52,12 @@ impl<V> Clone for Kept<V> {
 
 /// What a read may do with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Freshness {
     /// Serve it.
     Fresh,
     /// Serve it, and refresh it in the background.
     Refresh,
-    /// It is old: serve it only if there is nothing better in time.
+    /// It is stale: serve it only if there is nothing better in time.
     Fallback,
     /// It may have been invalidated: serve it only if there is nothing else.
     Untrusted,
@@ -67,31 +65,33 @@ pub(crate) enum Standing {
     Gone,
 }
 
-impl<V> Kept<V> {
-    /// What a read now may do with it. `attended` tells whether invalidations reach the process, `luck` is uniform in
-    /// 0 to 1.
-    pub(crate) fn standing(
+impl<V> Cached<V> {
+    /// What a read at `now` may do with it. `trusted` says whether invalidations reach the process, `uniform` draws
+    /// evenly from 0 to 1.
+    pub(crate) fn freshness(
         &self,
         now: Ticks,
-        attended: bool,
+        trusted: bool,
         policy: &Policy,
-        luck: impl Fn() -> f64,
-    ) -> Standing {
-        let trusted = attended || now < self.copied + policy.unattended.as_millis() as u64;
+        uniform: impl Fn() -> f64,
+    ) -> Freshness {
+        let trusted = trusted || now < self.copied.saturating_add(millis(policy.untrusted_ttl));
         if !trusted {
-            return if now < self.usable_until { Standing::Untrusted } else { Standing::Gone };
+            return if now < self.usable_until { Freshness::Untrusted } else { Freshness::Gone };
         }
         match self.fresh_until.checked_sub(now) {
-            Some(left) if left > 0 && left > early_ms(self.load_us) => Standing::Fresh,
-            Some(left) if left > 0 && !policy.refresh_early(left, self.load_us, luck()) => Standing::Fresh,
-            Some(left) if left > 0 => Standing::Refresh,
-            _ if now < self.revalidate_until => Standing::Refresh,
-            _ if now < self.usable_until => Standing::Fallback,
-            _ => Standing::Gone,
+            Some(left) if left > 0 && left > early_ms(self.load_us) => Freshness::Fresh,
+            Some(left) if left > 0 && !policy.refresh_early(left, self.load_us, uniform()) => {
+                Freshness::Fresh
+            }
+            Some(left) if left > 0 => Freshness::Refresh,
+            _ if now < self.revalidate_until => Freshness::Refresh,
+            _ if now < self.usable_until => Freshness::Fallback,
+            _ => Freshness::Gone,
         }
     }
 
-    /// The same value, of no use after a time.
+    /// The same value, of no use after `end`.
     pub(crate) fn until(&self, end: Ticks) -> Self {
         let end = end.min(self.fresh_until);
         Self { fresh_until: end, revalidate_until: end, usable_until: end, settling: true, ..self.clone() }
@@ -102,13 +102,13 @@ impl<V> Kept<V> {
         self.fresh_until as i64 - now as i64
     }
 
-    /// How long it will be served without a question, whatever the luck; as [`standing`](Kept::standing) has it.
-    pub(crate) fn steady_ms(&self, now: Ticks) -> i64 {
+    /// How long [`freshness`](Cached::freshness) is certain to be [`Freshness::Fresh`], in milliseconds.
+    pub(crate) fn valid_ms(&self, now: Ticks) -> i64 {
         self.ttl_ms(now) - early_ms(self.load_us) as i64
     }
 }
 
-/// No load is refreshed more than some twenty times its own length ahead.
+/// A value is never refreshed further ahead of its end than twenty times the length of its load.
 fn early_ms(load_us: u32) -> u64 {
     u64::from(load_us) / 50
 }
@@ -116,9 +116,9 @@ fn early_ms(load_us: u32) -> u64 {
 /// The tier.
 pub(crate) struct Memory<K, V> {
     /// `None` when it is switched off.
-    entries: Option<Cache<K, Kept<V>, RandomState>>,
+    entries: Option<Cache<K, Cached<V>, RandomState>>,
     epoch: AtomicU64,
-    /// Grows after each change of what reads may find, and before whoever made it goes on.
+    /// Grows after each change of what reads may find, before the caller that made it goes on.
     version: AtomicU64,
 }
 
@@ -127,27 +127,27 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// A tier of so many bytes; 0 switches it off.
+    /// A tier of at most so many bytes; 0 switches it off.
     pub(crate) fn new(max_bytes: u64) -> Self {
         let entries = (max_bytes > 0).then(|| {
             Cache::builder()
                 .max_capacity(max_bytes)
-                .weigher(|_: &K, kept: &Kept<V>| kept.weight)
+                .weigher(|_: &K, cached: &Cached<V>| cached.weight)
                 .build_with_hasher(RandomState::default())
         });
         Self { entries, epoch: AtomicU64::new(0), version: AtomicU64::new(0) }
     }
 
-    pub(crate) fn get(&self, key: &K) -> Option<Kept<V>> {
-        let kept = self.entries.as_ref()?.get(key)?;
-        (kept.epoch == self.epoch.load(Ordering::Acquire)).then_some(kept)
+    pub(crate) fn get(&self, key: &K) -> Option<Cached<V>> {
+        let cached = self.entries.as_ref()?.get(key)?;
+        (cached.epoch == self.epoch.load(Ordering::Acquire)).then_some(cached)
     }
 
-    /// Keeps a value; `weight` is its own in bytes.
-    pub(crate) fn insert(&self, key: K, kept: &Kept<V>, weight: usize) {
+    /// Inserts a value; `weight` is that of the value itself, in bytes.
+    pub(crate) fn insert(&self, key: K, cached: &Cached<V>, weight: usize) {
         let Some(entries) = &self.entries else { return };
         let weight = u32::try_from(weight + ENTRY_BYTES).unwrap_or(u32::MAX);
-        entries.insert(key, Kept { weight, epoch: self.epoch.load(Ordering::Acquire), ..kept.clone() });
+        entries.insert(key, Cached { weight, epoch: self.epoch.load(Ordering::Acquire), ..cached.clone() });
         self.changed();
     }
 
@@ -163,7 +163,7 @@ where
         self.changed();
     }
 
-    /// While it stays the same, reads find what they found, but for what was evicted meanwhile.
+    /// While this stays the same, reads find what they found, except for what was evicted meanwhile.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -172,21 +172,21 @@ where
         self.version.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Entries and bytes, those that were cleared included, as of moka's last maintenance.
+    /// Entries and bytes, cleared ones included, as of moka's last maintenance.
     pub(crate) fn size(&self) -> (u64, u64) {
         self.entries.as_ref().map_or((0, 0), |entries| (entries.entry_count(), entries.weighted_size()))
     }
 
     /// Does the maintenance that is due.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn run_pending_tasks(&self) {
         if let Some(entries) = &self.entries {
             entries.run_pending_tasks();
         }
     }
 }
 
-impl<V> Kept<V> {
-    /// A value with deadlines; the memory tier adds the rest.
+impl<V> Cached<V> {
+    /// A value with its deadlines; the memory tier adds the rest.
     pub(crate) fn new(
         value: Arc<V>,
         loaded_unix_ms: u64,
@@ -195,14 +195,14 @@ impl<V> Kept<V> {
         fresh_until: Ticks,
         policy: &Policy,
     ) -> Self {
-        let ms = |duration: std::time::Duration| duration.as_millis() as u64;
         Self {
             value,
             loaded_unix_ms,
             copied: now,
             fresh_until,
-            revalidate_until: fresh_until + ms(policy.stale_while_revalidate),
-            usable_until: fresh_until + ms(policy.stale_while_revalidate.max(policy.stale_if_error)),
+            revalidate_until: fresh_until.saturating_add(millis(policy.stale_while_revalidate)),
+            usable_until: fresh_until
+                .saturating_add(millis(policy.stale_while_revalidate.max(policy.stale_if_error))),
             load_us,
             weight: 0,
             settling: false,
@@ -218,63 +218,61 @@ mod tests {
     use super::*;
 
     fn policy() -> Policy {
-        Policy {
-            stale_while_revalidate: Duration::from_millis(50),
-            stale_if_error: Duration::from_millis(500),
-            unattended: Duration::from_millis(300),
-            ..Policy::default()
-        }
+        Policy::default()
+            .stale_while_revalidate(Duration::from_millis(50))
+            .stale_if_error(Duration::from_millis(500))
+            .untrusted_ttl(Duration::from_millis(300))
     }
 
-    fn kept(fresh_until: Ticks, load_us: u32) -> Kept<u8> {
-        Kept::new(Arc::new(7), 1, load_us, 1_000, fresh_until, &policy())
+    fn cached(fresh_until: Ticks, load_us: u32) -> Cached<u8> {
+        Cached::new(Arc::new(7), 1, load_us, 1_000, fresh_until, &policy())
     }
 
     #[test]
-    fn a_value_ages_through_its_standings() {
-        let kept = kept(1_100, 0);
-        let at = |now| kept.standing(now, true, &policy(), || 0.5);
-        assert_eq!(at(1_099), Standing::Fresh);
-        assert_eq!(at(1_100), Standing::Refresh);
-        assert_eq!(at(1_149), Standing::Refresh);
-        assert_eq!(at(1_150), Standing::Fallback);
-        assert_eq!(at(1_599), Standing::Fallback);
-        assert_eq!(at(1_600), Standing::Gone);
-        assert_eq!(kept.ttl_ms(1_150), -50);
+    fn a_value_ages_through_its_freshnesss() {
+        let cached = cached(1_100, 0);
+        let at = |now| cached.freshness(now, true, &policy(), || 0.5);
+        assert_eq!(at(1_099), Freshness::Fresh);
+        assert_eq!(at(1_100), Freshness::Refresh);
+        assert_eq!(at(1_149), Freshness::Refresh);
+        assert_eq!(at(1_150), Freshness::Fallback);
+        assert_eq!(at(1_599), Freshness::Fallback);
+        assert_eq!(at(1_600), Freshness::Gone);
+        assert_eq!(cached.ttl_ms(1_150), -50);
     }
 
     #[test]
     fn without_invalidations_a_copy_is_trusted_for_a_while_only() {
-        let kept = kept(9_000, 0);
-        assert_eq!(kept.standing(1_299, false, &policy(), || 0.5), Standing::Fresh);
-        assert_eq!(kept.standing(1_300, false, &policy(), || 0.5), Standing::Untrusted);
-        assert_eq!(kept.standing(1_300, true, &policy(), || 0.5), Standing::Fresh);
-        assert_eq!(kept.standing(9_500, false, &policy(), || 0.5), Standing::Gone);
+        let cached = cached(9_000, 0);
+        assert_eq!(cached.freshness(1_299, false, &policy(), || 0.5), Freshness::Fresh);
+        assert_eq!(cached.freshness(1_300, false, &policy(), || 0.5), Freshness::Untrusted);
+        assert_eq!(cached.freshness(1_300, true, &policy(), || 0.5), Freshness::Fresh);
+        assert_eq!(cached.freshness(9_500, false, &policy(), || 0.5), Freshness::Gone);
     }
 
     #[test]
     fn a_slow_load_is_refreshed_early() {
-        let kept = kept(1_100, 100_000);
+        let cached = cached(1_100, 100_000);
         let lucky = (-3.0f64).exp();
-        assert_eq!(kept.standing(1_010, true, &policy(), || lucky), Standing::Refresh);
-        assert_eq!(kept.standing(1_010, true, &policy(), || 0.9), Standing::Fresh);
+        assert_eq!(cached.freshness(1_010, true, &policy(), || lucky), Freshness::Refresh);
+        assert_eq!(cached.freshness(1_010, true, &policy(), || 0.9), Freshness::Fresh);
     }
 
     #[test]
     fn nothing_survives_a_clearing() {
         let memory = Memory::new(1 << 20);
-        memory.insert("a", &kept(9_000, 0), 1);
+        memory.insert("a", &cached(9_000, 0), 1);
         assert!(memory.get(&"a").is_some());
         memory.clear();
         assert!(memory.get(&"a").is_none());
-        memory.insert("a", &kept(9_000, 0), 1);
+        memory.insert("a", &cached(9_000, 0), 1);
         assert!(memory.get(&"a").is_some());
     }
 
     #[test]
     fn a_tier_of_no_bytes_keeps_nothing() {
         let memory = Memory::new(0);
-        memory.insert("a", &kept(9_000, 0), 1);
+        memory.insert("a", &cached(9_000, 0), 1);
         assert!(memory.get(&"a").is_none());
     }
 
@@ -282,9 +280,9 @@ mod tests {
     fn the_tier_holds_its_weight() {
         let memory = Memory::new(100_000);
         for key in 0..1_000u32 {
-            memory.insert(key, &kept(9_000, 0), 740);
+            memory.insert(key, &cached(9_000, 0), 740);
         }
-        memory.settle();
+        memory.run_pending_tasks();
         let (entries, bytes) = memory.size();
         assert!(bytes <= 100_000 && (50..=100).contains(&entries), "{entries} entries, {bytes} bytes");
     }

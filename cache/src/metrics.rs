@@ -1,7 +1,7 @@
 //! Counters and latency histograms per tier and outcome, for Prometheus.
 //!
-//! Handles are made once; the read path only adds to atomics. A hit in memory takes less time than two looks at the
-//! clock, so only one lookup in [`SAMPLE`] is timed there.
+//! Handles are made once; the read path only adds to atomics. A hit in memory takes less time than reading the clock
+//! twice, so only one lookup in 64 is timed there.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use crate::striped::BusyCounter;
 
 /// One lookup in memory out of so many is timed.
-pub const SAMPLE: u32 = 64;
+pub(crate) const SAMPLE: u32 = 64;
 
 /// Where a value was looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,37 +26,38 @@ pub enum Tier {
     Source,
 }
 
-/// What came of it.
+/// What came of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// A fresh value; from the source, a value.
     Hit,
     /// A value past its fresh time that was used.
     Stale,
-    /// Nothing of use.
+    /// Nothing that could be used.
     Miss,
     /// A failure or a time limit.
     Error,
-    /// Not asked: switched off, the breaker is open, or the key waits for its invalidation.
+    /// Not asked: switched off, the breaker is open, or the key's invalidation is pending.
     Skipped,
 }
 
 /// Why something in the remote tier was not used or not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Reject {
-    /// Bytes that are no envelope of ours, or damaged.
+    /// Bytes that are not an envelope, or a damaged one.
     Damaged,
     /// An envelope of another version.
     Foreign,
     /// A value from the future: a clock has jumped.
     Future,
-    /// A value from before changes were missed.
-    Doubted,
+    /// A value older than what [`invalidate_older_than`](crate::Cache::invalidate_older_than) allows.
+    Outdated,
     /// Not stored: too large.
     TooLarge,
     /// Not stored: invalidated while it was loaded.
     Fenced,
-    /// Not stored: invalidated a moment before it was loaded.
+    /// Not stored: invalidated shortly before it was loaded.
     Settling,
 }
 
@@ -69,7 +70,39 @@ pub enum Source {
     Bus,
 }
 
-/// Labels in lower case, as Prometheus has them.
+/// What is asked of the remote tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the call of the same name of `Remote`")]
+pub enum Call {
+    Get,
+    Begin,
+    Finish,
+    Invalidate,
+    Publish,
+    Subscribe,
+}
+
+impl Call {
+    /// In lower case, as in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Begin => "begin",
+            Self::Finish => "finish",
+            Self::Invalidate => "invalidate",
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+        }
+    }
+}
+
+impl EncodeLabelValue for Call {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.name().encode(encoder)
+    }
+}
+
+/// Labels in lower case, as is usual in Prometheus.
 macro_rules! label {
     ($name:ident { $($variant:ident => $text:literal),* $(,)? }) => {
         impl EncodeLabelValue for $name {
@@ -87,7 +120,7 @@ label!(Reject {
     Damaged => "damaged",
     Foreign => "foreign",
     Future => "future",
-    Doubted => "doubted",
+    Outdated => "outdated",
     TooLarge => "too_large",
     Fenced => "fenced",
     Settling => "settling",
@@ -99,34 +132,32 @@ struct Lookup {
     outcome: Outcome,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Rejected {
-    reason: Reject,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Invalidated {
-    source: Source,
-}
+/// A label set of one label.
+type Label<T> = [(&'static str, T); 1];
 
 /// Everything that a cache counts.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     lookups: Family<Lookup, BusyCounter>,
     seconds: Family<Lookup, Histogram>,
-    rejects: Family<Rejected, Counter>,
-    invalidations: Family<Invalidated, Counter>,
+    rejects: Family<Label<Reject>, Counter>,
+    invalidations: Family<Label<Source>, Counter>,
+    refusals: Family<Label<Call>, Counter>,
     memory_hits: BusyCounter,
-    /// Loads that a request waited for though another had begun them.
+    /// Loads that a request waited for and another one led.
     pub collapsed: Counter,
     /// Refreshes in the background.
     pub refreshes: Counter,
-    /// Times that everything in memory was given up.
-    pub distrusts: Counter,
+    /// Times that everything in memory was invalidated.
+    pub memory_invalidations: Counter,
     /// Times that the breaker opened.
     pub breaker_opened: Counter,
+    /// Times that the breaker in front of the loader opened.
+    pub source_breaker_opened: Counter,
     /// Values stored in the remote tier.
     pub stored: Counter,
+    /// Times that everything in the remote tier was invalidated, too many invalidations having failed.
+    pub flushes: Counter,
 }
 
 impl Default for Metrics {
@@ -141,17 +172,20 @@ impl Default for Metrics {
             seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(2.5e-7, 4.0, 13))),
             rejects: Family::default(),
             invalidations: Family::default(),
+            refusals: Family::default(),
             collapsed: Counter::default(),
             refreshes: Counter::default(),
-            distrusts: Counter::default(),
+            memory_invalidations: Counter::default(),
             breaker_opened: Counter::default(),
+            source_breaker_opened: Counter::default(),
             stored: Counter::default(),
+            flushes: Counter::default(),
         }
     }
 }
 
 impl Metrics {
-    /// Puts everything into a registry.
+    /// Registers everything, under names that begin with `cache_`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("cache_lookups", "Keys looked up, by tier and outcome", self.lookups.clone());
         let help = "Time of lookups, by tier and outcome; in memory a sample of them";
@@ -164,13 +198,23 @@ impl Metrics {
         registry.register("cache_invalidations", "Keys invalidated in memory", self.invalidations.clone());
         registry.register("cache_collapsed", "Loads shared with another request", self.collapsed.clone());
         registry.register("cache_refreshes", "Refreshes in the background", self.refreshes.clone());
-        registry.register("cache_distrusts", "Times that memory was given up whole", self.distrusts.clone());
+        let help = "Times that everything in memory was invalidated";
+        registry.register("cache_memory_invalidations", help, self.memory_invalidations.clone());
+        let help = "Old name of cache_memory_invalidations, until version 0.2";
+        registry.register("cache_distrusts", help, self.memory_invalidations.clone());
         registry.register(
             "cache_breaker_opened",
             "Times that the breaker opened",
             self.breaker_opened.clone(),
         );
+        let help = "Times that the breaker in front of the loader opened";
+        registry.register("cache_source_breaker_opened", help, self.source_breaker_opened.clone());
         registry.register("cache_stored", "Values stored in the remote tier", self.stored.clone());
+        let help = "Calls that the remote tier refused, by call";
+        registry.register("cache_refusals", help, self.refusals.clone());
+        let help =
+            "Times that everything in the remote tier was invalidated, too many invalidations having failed";
+        registry.register("cache_flushes", help, self.flushes.clone());
     }
 
     pub(crate) fn memory_hit(&self) {
@@ -188,11 +232,20 @@ impl Metrics {
     }
 
     pub(crate) fn reject(&self, reason: Reject) {
-        self.rejects.get_or_create(&Rejected { reason }).inc();
+        self.rejects.get_or_create(&[("reason", reason)]).inc();
     }
 
     pub(crate) fn count_invalidated(&self, source: Source, keys: usize) {
-        self.invalidations.get_or_create(&Invalidated { source }).inc_by(keys as u64);
+        self.invalidations.get_or_create(&[("source", source)]).inc_by(keys as u64);
+    }
+
+    pub(crate) fn refused(&self, call: Call) {
+        self.refusals.get_or_create(&[("call", call)]).inc();
+    }
+
+    /// How often a call was refused.
+    pub fn refusals(&self, call: Call) -> u64 {
+        self.refusals.get_or_create(&[("call", call)]).get()
     }
 
     /// How often a lookup had this outcome.
@@ -202,12 +255,12 @@ impl Metrics {
 
     /// How many keys were invalidated.
     pub fn invalidated(&self, source: Source) -> u64 {
-        self.invalidations.get_or_create(&Invalidated { source }).get()
+        self.invalidations.get_or_create(&[("source", source)]).get()
     }
 
     /// How often something was rejected for this reason.
     pub fn rejects(&self, reason: Reject) -> u64 {
-        self.rejects.get_or_create(&Rejected { reason }).get()
+        self.rejects.get_or_create(&[("reason", reason)]).get()
     }
 }
 

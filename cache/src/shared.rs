@@ -11,12 +11,16 @@ use tracing::Instrument as _;
 
 use crate::breaker::{Breaker, BreakerState};
 use crate::clock::Clock;
-use crate::metrics::{Metrics, Outcome, Tier};
+use crate::metrics::{Call, Metrics, Outcome, Tier};
 use crate::pending::Pending;
 use crate::policy::RemotePolicy;
+use crate::refusals::{Refusal, Refusals};
 use crate::remote::{Ask, Claim, Entry, Finished, Remote, RemoteError, Ticket};
 
-/// Keys whose invalidation shares one write limit.
+/// Longest pause of the breaker, in multiples of the first one.
+const BREAKER_PAUSES: u32 = 16;
+
+/// Keys for whose invalidation one write limit is allowed.
 const KEYS_IN_A_LIMIT: usize = 500;
 
 /// The remote tier.
@@ -25,9 +29,10 @@ pub(crate) struct Shared {
     pub(crate) policy: RemotePolicy,
     /// Invalidations that have not reached it.
     pub(crate) pending: Pending,
-    /// Number of this process's last message; held while one is sent, so that they arrive in order.
+    /// Number of this process's last message; locked while one is sent, so that they arrive in order.
     messages: Mutex<u64>,
     breaker: Breaker,
+    refusals: Refusals,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
@@ -39,19 +44,20 @@ impl Shared {
         clock: Arc<dyn Clock>,
         metrics: Metrics,
     ) -> Self {
-        let breaker = Breaker::new(policy.breaker_failures, policy.breaker_pause);
+        let breaker = Breaker::new(policy.breaker_failures, policy.breaker_pause, BREAKER_PAUSES, 1);
         Self {
             remote,
             policy,
             pending: Pending::default(),
             messages: Mutex::default(),
             breaker,
+            refusals: Refusals::default(),
             clock,
             metrics,
         }
     }
 
-    /// Whether to ask it at all. Whoever is told so makes a call.
+    /// Whether to ask it at all. The caller then makes a call.
     pub(crate) fn allows(&self) -> bool {
         self.breaker.allows(self.clock.now())
     }
@@ -60,21 +66,21 @@ impl Shared {
         self.breaker.state()
     }
 
+    /// What it refused last, if that was within the last minute.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.refusals.recent(self.clock.now())
+    }
+
     pub(crate) async fn get(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, RemoteError> {
         let started = Instant::now();
         let asked = self.remote.get(keys).instrument(tracing::debug_span!("remote", keys = keys.len()));
-        let answer = self.noted(within(self.policy.read_limit, asked).await);
+        let answer = self.report_read(Call::Get, within(self.policy.read_limit, asked).await);
         let outcome = if answer.is_ok() { Outcome::Hit } else { Outcome::Error };
         self.metrics.time(Tier::Remote, outcome, started.elapsed());
-        answer.and_then(|values| {
-            let complete = values.len() == keys.len();
-            complete
-                .then_some(values)
-                .ok_or_else(|| RemoteError::Refused("an answer of another length".into()))
-        })
+        answer.and_then(|values| complete(values.len() == keys.len(), values))
     }
 
-    /// Begins a load by a request that has waited for the remote tier before: both waits share the limit.
+    /// Begins a load for a request that has waited for the remote tier before: both waits share the limit.
     pub(crate) async fn begin(
         &self,
         group: &str,
@@ -83,11 +89,8 @@ impl Shared {
     ) -> Result<(Ticket, Vec<Claim>), RemoteError> {
         let left = self.policy.read_limit.saturating_sub(waited);
         let begun = self.remote.begin(group, asks, self.policy.lease);
-        let (ticket, claims) = self.noted(within(left, begun).await)?;
-        let complete = claims.len() == asks.len();
-        complete
-            .then_some((ticket, claims))
-            .ok_or_else(|| RemoteError::Refused("an answer of another length".into()))
+        let (ticket, claims) = self.report_read(Call::Begin, within(left, begun).await)?;
+        complete(claims.len() == asks.len(), (ticket, claims))
     }
 
     pub(crate) async fn finish(
@@ -96,12 +99,11 @@ impl Shared {
         entries: &[Entry],
         leases: &[String],
     ) -> Result<Finished, RemoteError> {
-        self.noted_if_failed(
-            within(self.policy.write_limit, self.remote.finish(ticket, entries, leases)).await,
-        )
+        let finished = within(self.policy.write_limit, self.remote.finish(ticket, entries, leases)).await;
+        self.report(Call::Finish, finished)
     }
 
-    /// Not behind the breaker: an invalidation is always tried. Many keys have more time.
+    /// Not behind the breaker: an invalidation is always tried. Many keys get more time.
     pub(crate) async fn invalidate(
         &self,
         group: &str,
@@ -110,42 +112,62 @@ impl Shared {
     ) -> Result<(), RemoteError> {
         let portions = u32::try_from(keys.len() / KEYS_IN_A_LIMIT).unwrap_or(u32::MAX).saturating_add(1);
         let limit = self.policy.write_limit.saturating_mul(portions);
-        self.noted_if_failed(within(limit, self.remote.invalidate(group, keys, tombstone)).await)
+        self.report(Call::Invalidate, within(limit, self.remote.invalidate(group, keys, tombstone)).await)
     }
 
     /// Sends a message, made from its number. Messages of a process are sent one after the other.
     pub(crate) async fn publish(&self, message: impl FnOnce(u64) -> Bytes) -> Result<(), RemoteError> {
-        within(self.policy.write_limit, async {
+        let published = within(self.policy.write_limit, async {
             let mut last = self.messages.lock().await;
             *last += 1;
             self.remote.publish(message(*last)).await
-        })
-        .await
+        });
+        let published = published.await;
+        self.note_refusal(Call::Publish, &published);
+        published
+    }
+
+    /// Takes note of what came of an attempt to listen to the bus.
+    pub(crate) fn report_subscription<T>(&self, subscribed: &Result<T, RemoteError>) {
+        self.note_refusal(Call::Subscribe, subscribed);
     }
 
     /// Tells the breaker how a read went.
-    fn noted<T>(&self, answer: Result<T, RemoteError>) -> Result<T, RemoteError> {
-        // What refuses one thing may do another: the breaker is for what does not answer.
-        if matches!(answer, Ok(_) | Err(RemoteError::Refused(_))) {
+    fn report_read<T>(&self, call: Call, answer: Result<T, RemoteError>) -> Result<T, RemoteError> {
+        if answer.is_ok() {
             self.breaker.succeeded();
         }
-        self.noted_if_failed(answer)
+        self.report(call, answer)
     }
 
-    /// Tells the breaker that a write failed. That one succeeded says nothing: it had more time than a read has.
-    fn noted_if_failed<T>(&self, answer: Result<T, RemoteError>) -> Result<T, RemoteError> {
+    /// Tells the breaker if a call failed. That a write succeeded says nothing: it had more time than a read has. The
+    /// breaker is for servers that do not answer: one that refuses to begin a load may still let values be read. But if it
+    /// refuses even that, there is nothing to ask it for.
+    fn report<T>(&self, call: Call, answer: Result<T, RemoteError>) -> Result<T, RemoteError> {
+        self.note_refusal(call, &answer);
         match &answer {
-            Ok(_) | Err(RemoteError::Refused(_)) => {}
+            Err(RemoteError::Refused(_)) if call != Call::Get => {}
             Err(error) => {
-                tracing::debug!(%error, "the remote cache");
+                tracing::debug!(%error, "a call to the remote cache failed");
                 if self.breaker.failed(self.clock.now()) {
                     self.metrics.breaker_opened.inc();
-                    tracing::warn!(%error, "the remote cache is left alone for a while");
+                    tracing::warn!(%error, "the circuit breaker of the remote cache opens");
                 }
             }
+            Ok(_) => {}
         }
         answer
     }
+
+    fn note_refusal<T>(&self, call: Call, answer: &Result<T, RemoteError>) {
+        if let Err(RemoteError::Refused(text)) = answer {
+            self.refusals.note(call, text, self.clock.now(), &self.metrics);
+        }
+    }
+}
+
+fn complete<T>(is_complete: bool, answer: T) -> Result<T, RemoteError> {
+    is_complete.then_some(answer).ok_or_else(|| RemoteError::Refused("an answer of unexpected length".into()))
 }
 
 async fn within<T>(

@@ -4,27 +4,40 @@ use std::fmt::Write as _;
 
 use crate::trace::{TierTrace, Trace};
 
-/// Adds a member for each tier that was asked, the one nearest to the source first, as RFC 9211 has it. A request that
-/// touches many keys is a hit where all of them were found, and forwarded otherwise; `detail` says how many. The `ttl` is the
-/// least of all values used, in seconds; it is negative when one was stale.
-///
-/// ```
-/// use cellar_cache::status::cache_status;
-/// use cellar_cache::trace::{TierTrace, Trace};
-///
-/// let memory = TierTrace { hits: 7, ttl_ms: Some(211_900), ..TierTrace::default() };
-/// let trace = Trace { memory, ..Trace::default() };
-/// assert_eq!(cache_status(&trace, "cellar-l1", "cellar-l2"), r#"cellar-l1; hit; ttl=211; detail="7 of 7""#);
-/// ```
-pub fn cache_status(trace: &Trace, memory_name: &str, remote_name: &str) -> String {
-    let mut out = String::with_capacity(128);
-    let asked = |tier: &TierTrace| tier.hits + tier.stale + tier.misses + tier.skipped > 0;
-    if asked(&trace.remote) {
-        member(&mut out, remote_name, &trace.remote);
-        out.push_str(", ");
+impl Trace {
+    /// The value of a `Cache-Status` header (RFC 9211): a member for each tier that was asked, the one nearest to the
+    /// source first. A request that touches many keys is a hit where all of them were found, and forwarded
+    /// otherwise; `detail` says how many. The `ttl` is the least of all values used, in seconds; it is negative when one
+    /// was stale.
+    ///
+    /// ```
+    /// use cellar_cache::trace::{TierTrace, Trace};
+    ///
+    /// let memory = TierTrace { hits: 7, ttl_ms: Some(211_900), ..TierTrace::default() };
+    /// let trace = Trace { memory, ..Trace::default() };
+    /// assert_eq!(trace.cache_status("memory", "redis"), r#"memory; hit; ttl=211; detail="7 of 7""#);
+    /// ```
+    pub fn cache_status(&self, memory_name: &str, remote_name: &str) -> String {
+        let mut out = String::with_capacity(128);
+        let remote = &self.remote;
+        if remote.hits + remote.stale + remote.misses + remote.skipped > 0 {
+            member(&mut out, remote_name, remote);
+            out.push_str(", ");
+        }
+        member(&mut out, memory_name, &self.memory);
+        out
     }
-    member(&mut out, memory_name, &trace.memory);
-    out
+
+    /// Appends members to the value of a `Server-Timing` header: the time spent waiting for the remote tier and for loads,
+    /// each only if there was any.
+    pub fn server_timing(&self, out: &mut String) {
+        for (name, waited) in [("l2", self.remote.waited), ("load", self.source.waited)] {
+            if !waited.is_zero() {
+                // Writing to a string cannot fail.
+                let _ = write!(out, ", {name};dur={:.3}", waited.as_secs_f64() * 1_000.0);
+            }
+        }
+    }
 }
 
 fn member(out: &mut String, name: &str, tier: &TierTrace) {
@@ -54,17 +67,6 @@ fn member(out: &mut String, name: &str, tier: &TierTrace) {
     let _ = write!(out, "; detail=\"{found} of {all}\"");
 }
 
-/// Adds what was waited for, as members of `Server-Timing`; nothing when all was at hand.
-pub fn server_timing(trace: &Trace, out: &mut String) {
-    let mut add = |name: &str, waited: std::time::Duration| {
-        if !waited.is_zero() {
-            let _ = write!(out, ", {name};dur={:.3}", waited.as_secs_f64() * 1_000.0);
-        }
-    };
-    add("l2", trace.remote.waited);
-    add("load", trace.source.waited);
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -73,7 +75,7 @@ mod tests {
     use crate::trace::SourceTrace;
 
     fn status(memory: TierTrace, remote: TierTrace) -> String {
-        cache_status(&Trace { memory, remote, ..Trace::default() }, "l1", "l2")
+        Trace { memory, remote, ..Trace::default() }.cache_status("l1", "l2")
     }
 
     #[test]
@@ -106,10 +108,10 @@ mod tests {
     #[test]
     fn only_waits_are_timed() {
         let mut out = String::from("search;dur=1.000");
-        server_timing(&Trace::default(), &mut out);
+        Trace::default().server_timing(&mut out);
         assert_eq!(out, "search;dur=1.000");
         let source = SourceTrace { waited: Duration::from_micros(4_200), ..SourceTrace::default() };
-        server_timing(&Trace { source, ..Trace::default() }, &mut out);
+        Trace { source, ..Trace::default() }.server_timing(&mut out);
         assert_eq!(out, "search;dur=1.000, load;dur=4.200");
     }
 }

@@ -1,44 +1,51 @@
 //! Keeping what was loaded: in memory, and in the remote tier under the fence and the lease that the load began with.
 //!
-//! Invariant: what was loaded in the time to settle after an invalidation is kept in memory no longer than that time,
+//! Invariant: what was loaded in the settling time after an invalidation is kept in memory no longer than that time,
 //! and not in the remote tier: the source may still have returned the old value.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::envelope::{Stamp, seal};
 use crate::fence::Begun;
-use crate::load::{Found, Landed, LeadOf, Miss, RemoteUse, Start};
-use crate::memory::{Kept, Standing, Ticks};
-use crate::metrics::{self, Reject, Tier};
+use crate::inner::Inner;
+use crate::memory::Cached;
+use crate::metrics::Reject;
 use crate::model::{Key, Loaded, Loader, Value};
-use crate::remote::{Ask, Claim, Entry, Finished, Ticket};
-use crate::tiered::Inner;
-use crate::watch::millis;
+use crate::outcome::{Outcome, RemoteUse};
+use crate::remote::{Entry, Finished, Ticket};
+use crate::watch::{Ticks, millis};
 
-/// First pause between looks for what another process loads; each is twice as long as the one before.
-const FIRST_LOOK: Duration = Duration::from_millis(4);
-
-/// The right to store what a load brings.
+/// The right to store what a load brings in the remote tier.
 #[derive(Clone, Debug)]
 pub(crate) struct Fill {
-    ticket: Arc<Ticket>,
+    pub(crate) ticket: Arc<Ticket>,
     /// The key whose lease is held.
-    lease: Option<String>,
+    pub(crate) lease: Option<String>,
+}
+
+/// When a load began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// In the order of invalidations.
+    pub(crate) begun: Begun,
+    pub(crate) unix_ms: u64,
+    pub(crate) ticks: Ticks,
+    pub(crate) at: Instant,
 }
 
 /// What a load brought, as it is kept.
 pub(crate) struct Brought<K, V, C> {
-    values: Vec<(K, Kept<V>, Keeping)>,
+    values: Vec<(K, Cached<V>, Admission)>,
     cost: C,
     start: Start,
 }
 
-/// What became of a value in memory.
+/// Whether a value was let into memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keeping {
+enum Admission {
     /// It may be kept everywhere.
     Admitted,
     /// It was loaded too soon after an invalidation.
@@ -48,17 +55,17 @@ enum Keeping {
 }
 
 impl<K: Clone, V, C: Copy> Brought<K, V, C> {
-    /// For those who wait; the first value is the one that was asked for.
-    pub(crate) fn landed(&self, remote: RemoteUse, took: Duration) -> Landed<K, V, C> {
+    /// For the requests that wait; the first value is the one that was asked for.
+    pub(crate) fn outcome(&self, remote: RemoteUse, took: Duration) -> Outcome<K, V, C> {
         let (_, first, _) = &self.values[0];
-        let others = self.values[1..].iter().map(|(key, kept, _)| (key.clone(), Arc::clone(&kept.value)));
-        Landed {
+        let others = self.values[1..].iter().map(|(key, cached, _)| (key.clone(), Arc::clone(&cached.value)));
+        Outcome {
             value: Arc::clone(&first.value),
             others: others.collect(),
             cost: self.cost,
             ttl_ms: None,
             load: Some(took),
-            settled: self.values.iter().all(|(_, _, keeping)| *keeping == Keeping::Admitted),
+            settled: self.values.iter().all(|(_, _, admission)| *admission == Admission::Admitted),
             elsewhere: false,
             remote,
         }
@@ -66,26 +73,26 @@ impl<K: Clone, V, C: Copy> Brought<K, V, C> {
 }
 
 impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
-    /// Keeps a value in memory, unless it was invalidated since.
-    pub(crate) fn keep(&self, key: &K, begun: Begun, started: Ticks, kept: &Kept<V>) -> bool {
-        self.keep_or_not(key, begun, started, kept) != Keeping::Fenced
+    /// Keeps a value of the remote tier in memory, unless it was invalidated since; returns whether it was kept.
+    pub(crate) fn keep(&self, key: &K, begun: Begun, started: Ticks, cached: &Cached<V>) -> bool {
+        self.admit(key, begun, started, cached) != Admission::Fenced
     }
 
-    fn keep_or_not(&self, key: &K, begun: Begun, started: Ticks, kept: &Kept<V>) -> Keeping {
-        let mut keeping = Keeping::Fenced;
+    fn admit(&self, key: &K, begun: Begun, started: Ticks, cached: &Cached<V>) -> Admission {
+        let mut admission = Admission::Fenced;
         self.fence.admit(key, begun, |settles| {
             let settling = settles > started;
-            keeping = if settling { Keeping::Settling } else { Keeping::Admitted };
+            admission = if settling { Admission::Settling } else { Admission::Admitted };
             if !settling {
-                self.memory.insert(key.clone(), kept, kept.value.weight());
+                self.memory.insert(key.clone(), cached, cached.value.weight());
             } else if settles > self.ticks() {
-                self.memory.insert(key.clone(), &kept.until(settles), kept.value.weight());
+                self.memory.insert(key.clone(), &cached.until(settles), cached.value.weight());
             }
         });
-        keeping
+        admission
     }
 
-    /// Keeps what a load brought.
+    /// Keeps what a load brought in memory.
     pub(crate) fn keep_loaded(
         &self,
         key: &K,
@@ -97,16 +104,15 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
         let all = std::iter::once((key.clone(), value)).chain(others);
         let values = all.map(|(key, value)| {
             let fresh = millis(self.policy.fresh_for(value.is_negative(), fastrand::f64()));
-            let now = self.ticks();
-            let kept =
-                Kept::new(Arc::new(value), start.unix_ms, load_us, now, start.ticks + fresh, &self.policy);
-            let keeping = self.keep_or_not(&key, start.begun, start.ticks, &kept);
-            match keeping {
-                Keeping::Admitted => {}
-                Keeping::Settling => self.metrics.reject(Reject::Settling),
-                Keeping::Fenced => self.metrics.reject(Reject::Fenced),
+            let (value, now) = (Arc::new(value), self.ticks());
+            let cached = Cached::new(value, start.unix_ms, load_us, now, start.ticks + fresh, &self.policy);
+            let admission = self.admit(&key, start.begun, start.ticks, &cached);
+            match admission {
+                Admission::Admitted => {}
+                Admission::Settling => self.metrics.reject(Reject::Settling),
+                Admission::Fenced => self.metrics.reject(Reject::Fenced),
             }
-            (key, kept, keeping)
+            (key, cached, admission)
         });
         Brought { values: values.collect(), cost, start }
     }
@@ -122,27 +128,28 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
                 self.metrics.stored.inc_by(count as u64);
             }
             Ok(Finished::Fenced) => entries.iter().for_each(|_| self.metrics.reject(Reject::Fenced)),
-            Err(error) => tracing::debug!(%error, "a value is not in the remote cache"),
+            Err(error) => tracing::debug!(%error, "a value was not stored in the remote cache"),
         }
     }
 
-    fn entry(&self, value: &(K, Kept<V>, Keeping), ticket: &Ticket, start: Start) -> Option<Entry> {
-        let (key, kept, keeping) = value;
+    fn entry(&self, value: &(K, Cached<V>, Admission), ticket: &Ticket, start: Start) -> Option<Entry> {
+        let (key, cached, admission) = value;
         let shared = self.shared.as_ref()?;
-        match keeping {
-            Keeping::Admitted if self.fence.holds(key, start.begun) => {}
-            Keeping::Admitted => return self.reject(Reject::Fenced),
-            Keeping::Settling | Keeping::Fenced => return None,
+        match admission {
+            Admission::Admitted if self.fence.holds(key, start.begun) => {}
+            Admission::Admitted => return self.reject(Reject::Fenced),
+            Admission::Settling | Admission::Fenced => return None,
         }
         let remote_key = key.remote();
-        if key.group() != ticket.group || shared.pending.holds(&remote_key, self.clock.now()) {
+        let group = || ticket.group.clone();
+        if key.group() != ticket.group || shared.pending.holds(group, &remote_key, self.clock.now()) {
             return None;
         }
-        let bytes = envelope(key, kept, start);
+        let bytes = envelope(key, cached, start);
         if bytes.len() > shared.policy.max_value_bytes {
             return self.reject(Reject::TooLarge);
         }
-        let left = kept.usable_until.saturating_sub(self.ticks());
+        let left = cached.usable_until.saturating_sub(self.ticks());
         (left > 0).then(|| Entry { key: remote_key, bytes, ttl: Duration::from_millis(left) })
     }
 
@@ -158,121 +165,14 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
             tracing::debug!(%error, "a lease was not given back");
         }
     }
-
-    /// Lands what has come meanwhile; parts the rest into what is ours to load and what others load.
-    #[expect(clippy::type_complexity, reason = "two lists of the same")]
-    pub(crate) fn sort_claims(
-        &self,
-        misses: Vec<Miss<K, V, L>>,
-        ticket: &Arc<Ticket>,
-        claims: Vec<Claim>,
-        used: RemoteUse,
-    ) -> (Vec<(Miss<K, V, L>, Option<Fill>)>, Vec<(Miss<K, V, L>, Fill)>) {
-        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-        for (miss, claim) in misses.into_iter().zip(claims) {
-            let fill = |lease| Fill { ticket: Arc::clone(ticket), lease };
-            match claim {
-                Claim::Lease => {
-                    let lease = Some(miss.remote_key.clone());
-                    mine.push((miss, Some(fill(lease))));
-                }
-                Claim::Busy => theirs.push((miss, fill(None))),
-                Claim::Found(bytes) => {
-                    if let Some(miss) = self.land_found(miss, &bytes, used) {
-                        mine.push((miss, Some(fill(None))));
-                    }
-                }
-            }
-        }
-        (mine, theirs)
-    }
-
-    /// Lands a flight with what another process has stored since, if it is fresh.
-    fn land_found(&self, mut miss: Miss<K, V, L>, bytes: &[u8], used: RemoteUse) -> Option<Miss<K, V, L>> {
-        let old = miss.fallback.as_ref().map(|kept| kept.loaded_unix_ms);
-        let is_new = |kept: &Kept<V>| {
-            kept.standing(self.ticks(), true, &self.policy, || 1.0) == Standing::Fresh
-                && old.is_none_or(|old| kept.loaded_unix_ms > old)
-        };
-        match self.open(&miss.lead.key, bytes) {
-            Found::Value(kept) if is_new(&kept) => {
-                self.land_elsewhere(miss.lead, &kept, used);
-                None
-            }
-            Found::Settling => {
-                miss.settling = true;
-                Some(miss)
-            }
-            _ => Some(miss),
-        }
-    }
-
-    fn land_elsewhere(&self, lead: LeadOf<K, V, L>, kept: &Kept<V>, used: RemoteUse) {
-        self.metrics.count(Tier::Remote, metrics::Outcome::Hit, 1);
-        self.keep(&lead.key, lead.begun, self.ticks(), kept);
-        lead.land(Ok(Landed {
-            value: Arc::clone(&kept.value),
-            others: Arc::default(),
-            cost: L::Cost::default(),
-            ttl_ms: Some(kept.ttl_ms(self.ticks())),
-            load: None,
-            settled: true,
-            elsewhere: true,
-            remote: used,
-        }));
-    }
-
-    /// Waits for what other processes load, for a while, and asks each time whether it is there or nobody loads it any
-    /// more. What nobody brings is loaded here. Who has a stale value does not wait.
-    pub(crate) async fn wait_for_others(
-        self: &Arc<Self>,
-        group: &str,
-        theirs: Vec<(Miss<K, V, L>, Fill)>,
-        mut used: RemoteUse,
-    ) {
-        let Some(shared) = &self.shared else { return };
-        let (started, before, mut pause) = (tokio::time::Instant::now(), used.waited, FIRST_LOOK);
-        let mut theirs = self.land_stale(theirs, used);
-        let mut ours = Vec::new();
-        while !theirs.is_empty() && started.elapsed() < shared.policy.lease_wait {
-            let left = shared.policy.lease_wait.saturating_sub(started.elapsed());
-            tokio::time::sleep(pause.min(left)).await;
-            pause *= 2;
-            let asks =
-                theirs.iter().map(|(miss, _)| Ask { key: miss.remote_key.clone(), absent: miss.absent });
-            let answer = shared.begin(group, &asks.collect::<Vec<_>>(), Duration::ZERO).await;
-            used.trips += 1;
-            used.waited = before + started.elapsed();
-            used.failed = answer.is_err();
-            let Ok((ticket, claims)) = answer else { break };
-            let misses = theirs.into_iter().map(|(miss, _)| miss).collect();
-            let (mine, busy) = self.sort_claims(misses, &Arc::new(ticket), claims, used);
-            ours.extend(mine);
-            theirs = busy;
-        }
-        ours.extend(theirs.into_iter().map(|(miss, fill)| (miss, Some(fill))));
-        self.load_all(ours, used).await;
-    }
-
-    /// Lands the flights of keys that others are loading with the stale values that there are.
-    fn land_stale(&self, theirs: Vec<(Miss<K, V, L>, Fill)>, used: RemoteUse) -> Vec<(Miss<K, V, L>, Fill)> {
-        let mut left = Vec::with_capacity(theirs.len());
-        for (miss, fill) in theirs {
-            match miss.fallback {
-                Some(kept) => self.land_remote(miss.lead, &kept, used),
-                None => left.push((miss, fill)),
-            }
-        }
-        left
-    }
 }
 
-fn envelope<K, V: Value<K>>(key: &K, kept: &Kept<V>, start: Start) -> Bytes {
+fn envelope<K, V: Value<K>>(key: &K, cached: &Cached<V>, start: Start) -> Bytes {
     let stamp = Stamp {
-        loaded_unix_ms: kept.loaded_unix_ms,
-        fresh_until_unix_ms: start.unix_ms + kept.fresh_until.saturating_sub(start.ticks),
-        load_us: kept.load_us,
-        negative: kept.value.is_negative(),
+        loaded_unix_ms: cached.loaded_unix_ms,
+        fresh_until_unix_ms: start.unix_ms + cached.fresh_until.saturating_sub(start.ticks),
+        load_us: cached.load_us,
+        negative: cached.value.is_negative(),
     };
-    seal(stamp, &kept.value.encode(key))
+    seal(stamp, &cached.value.encode(key))
 }

@@ -1,7 +1,7 @@
 //! A counter that many threads add to at once.
 //!
-//! One atomic that all cores add to costs each of them a wait for its cache line, with every hit. Here each thread adds to
-//! one of a few lanes, a cache line apart, and whoever reads adds them up.
+//! With one atomic for all cores, each hit waits for the cache line to come over from another core. Here each thread adds
+//! to one of a few lanes, on cache lines of their own, and a reader sums them up.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

@@ -1,98 +1,29 @@
-//! The cache: what a request asks, and what it gets from which tier.
+//! The cache: what a request asks for, and what it gets from which tier.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::breaker::BreakerState;
-use crate::clock::Clock;
-use crate::fence::Fence;
-use crate::flight::{Flights, Joined};
-use crate::load::{Errand, Found, Outcome};
-use crate::memory::{Memory, Standing, Ticks};
+use crate::breaker::{Breaker, BreakerState};
+use crate::clock::{Clock, SystemClock};
+use crate::inner::Inner;
+use crate::load::{Found, LoadOptions};
+use crate::memory::Freshness;
 use crate::metrics::{self, Metrics, SAMPLE, Tier};
 use crate::model::{Key, Loader, Value};
+use crate::outcome::{CacheError, Fetched};
 use crate::policy::Policy;
+use crate::refusals::Refusal;
 use crate::remote::Remote;
 use crate::shared::Shared;
+use crate::single_flight::Joined;
 use crate::trace::Trace;
 use crate::wait::{Fallback, Wait};
-use crate::watch::{Watch, millis};
 
-/// Why there is no value.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum CacheError<E> {
-    /// Loading failed.
-    #[error(transparent)]
-    Load(E),
-    /// There was none in time.
-    #[error("no value in time")]
-    Deadline,
-    /// Loading panicked.
-    #[error("loading a value panicked")]
-    Panicked,
-}
-
-/// Values that were asked for, and others that came along.
-#[derive(Clone, Debug)]
-pub struct Fetched<K, V, C> {
-    /// Keys with their values.
-    pub values: Vec<(K, Arc<V>)>,
-    /// What the loads took that this request began.
-    pub cost: C,
-}
-
-/// A cache in two tiers. Clones are the same cache.
-///
-/// ```
-/// # use std::time::{Duration, Instant};
-/// # use std::sync::Arc;
-/// use cellar_cache::clock::SystemClock;
-/// use cellar_cache::model::{Key, Loaded, Loader, Value};
-/// use cellar_cache::{Cache, Policy, Trace};
-///
-/// #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-/// struct Square(u32);
-///
-/// impl Key for Square {
-///     fn remote(&self) -> String { format!("squares:{{all}}:{}", self.0) }
-///     fn group(&self) -> String { "all".into() }
-///     fn parse_remote(key: &str) -> Option<Self> { key.strip_prefix("squares:{all}:")?.parse().ok().map(Square) }
-/// }
-///
-/// impl Value<Square> for u64 {
-/// #   // Traits and types are local to the example.
-///     fn weight(&self) -> usize { 8 }
-///     fn is_negative(&self) -> bool { false }
-///     fn encode(&self, _: &Square) -> Vec<u8> { self.to_le_bytes().to_vec() }
-///     fn decode(_: &Square, bytes: &[u8]) -> Option<Self> { Some(u64::from_le_bytes(bytes.try_into().ok()?)) }
-/// }
-///
-/// struct Multiply;
-///
-/// #[async_trait::async_trait]
-/// impl Loader<Square, u64> for Multiply {
-///     type Error = std::convert::Infallible;
-///     type Cost = u32;
-///     async fn load(&self, key: &Square, _: Instant) -> Result<Loaded<Square, u64, u32>, Self::Error> {
-///         Ok(Loaded { value: u64::from(key.0).pow(2), others: vec![], cost: 1 })
-///     }
-/// }
-///
-/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// let cache = Cache::new(Policy::default(), Multiply, None, Arc::new(SystemClock));
-/// let deadline = Instant::now() + Duration::from_secs(1);
-/// let mut trace = Trace::default();
-/// assert_eq!(*cache.get_or_load(&Square(12), deadline, &mut trace).await.unwrap(), 144);
-/// assert_eq!(cache.at_hand(&Square(12), &mut trace).as_deref(), Some(&144));
-/// assert_eq!((trace.source.loads, trace.memory.hits), (1, 1));
-/// # });
-/// ```
+/// A cache in two tiers. Clones are handles to the same cache. The [front page](crate) has an example.
 pub struct Cache<K: Key, V, L: Loader<K, V>> {
     pub(crate) inner: Arc<Inner<K, V, L>>,
 }
@@ -103,58 +34,70 @@ impl<K: Key, V, L: Loader<K, V>> Clone for Cache<K, V, L> {
     }
 }
 
-pub(crate) struct Inner<K: Key, V, L: Loader<K, V>> {
-    pub(crate) policy: Policy,
-    pub(crate) loader: L,
-    pub(crate) memory: Memory<K, V>,
-    pub(crate) fence: Fence,
-    pub(crate) flights: Flights<K, Outcome<K, V, L>>,
-    pub(crate) shared: Option<Shared>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) metrics: Metrics,
-    /// Until when invalidations count as reaching the process.
-    pub(crate) attended_until: AtomicU64,
-    /// Values loaded before this time, in milliseconds since 1970, are not taken from the remote tier.
-    pub(crate) doubted: AtomicU64,
-    /// Tells this process's messages from others'.
-    pub(crate) origin: u64,
-    refreshes: Arc<Semaphore>,
-    tasks: TaskTracker,
-    watch: Watch,
+impl<K: Key, V, L: Loader<K, V>> fmt::Debug for Cache<K, V, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// Builds a [`Cache`] over a loader. Without more it has the default policy, no remote tier and the system's clock.
+pub struct CacheBuilder<K, V, L> {
+    loader: L,
+    policy: Policy,
+    remote: Option<Arc<dyn Remote>>,
+    clock: Arc<dyn Clock>,
+    holds: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V, L> fmt::Debug for CacheBuilder<K, V, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, V: Value<K>, L: Loader<K, V>> CacheBuilder<K, V, L> {
+    /// How long values live, and how long anything is waited for.
+    #[must_use]
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The tier that is shared with other processes.
+    #[must_use]
+    pub fn remote(self, remote: Arc<dyn Remote>) -> Self {
+        Self { remote: Some(remote), ..self }
+    }
+
+    /// The clock that values age by. Time limits run on tokio's clock.
+    #[must_use]
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The cache.
+    pub fn build(self) -> Cache<K, V, L> {
+        let Self { loader, policy, remote, clock, .. } = self;
+        Cache { inner: Arc::new(Inner::new(policy, loader, remote, clock)) }
+    }
 }
 
 impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
-    /// A cache over a loader, with or without a remote tier.
-    pub fn new(policy: Policy, loader: L, remote: Option<Arc<dyn Remote>>, clock: Arc<dyn Clock>) -> Self {
-        let metrics = Metrics::default();
-        let shared = remote
-            .map(|remote| Shared::new(remote, policy.remote.clone(), Arc::clone(&clock), metrics.clone()));
-        let inner = Inner {
-            memory: Memory::new(policy.memory_bytes),
-            fence: Fence::default(),
-            flights: Flights::default(),
-            refreshes: Arc::new(Semaphore::new(policy.refreshes)),
-            tasks: TaskTracker::new(),
-            watch: Watch::new(Arc::clone(&clock)),
-            attended_until: AtomicU64::new(0),
-            doubted: AtomicU64::new(0),
-            origin: fastrand::u64(..),
-            policy,
-            loader,
-            shared,
-            clock,
-            metrics,
-        };
-        Self { inner: Arc::new(inner) }
+    /// Begins to build a cache over a loader.
+    pub fn builder(loader: L) -> CacheBuilder<K, V, L> {
+        let clock = Arc::new(SystemClock);
+        CacheBuilder { loader, policy: Policy::default(), remote: None, clock, holds: PhantomData }
     }
 
-    /// A value that memory has and that may be served now. If it is due for it, it is refreshed in the background,
-    /// which needs a tokio runtime.
-    pub fn at_hand(&self, key: &K, trace: &mut Trace) -> Option<Arc<V>> {
+    /// A value that is in memory and may be served now. If it is due for that, it is refreshed in the background.
+    ///
+    /// # Panics
+    ///
+    /// If a value is due to be refreshed outside a tokio runtime.
+    pub fn get_if_present(&self, key: &K, trace: &mut Trace) -> Option<Arc<V>> {
         let inner = &self.inner;
         let timed = fastrand::u32(..SAMPLE) == 0;
         let started = timed.then(Instant::now);
-        let found = inner.look(key, trace);
+        let found = inner.get_local(key, trace);
         if let Some(started) = started {
             let outcome = if found.is_ok() { metrics::Outcome::Hit } else { metrics::Outcome::Miss };
             inner.metrics.time(Tier::Memory, outcome, started.elapsed());
@@ -163,6 +106,15 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
     }
 
     /// One value, from wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// If the load failed, panicked or did not end before the deadline, and there is no old value to stand in. The load goes
+    /// on after the deadline, for whoever comes next.
+    ///
+    /// # Panics
+    ///
+    /// If a value has to be loaded outside a tokio runtime.
     pub async fn get_or_load(
         &self,
         key: &K,
@@ -174,8 +126,16 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
         mine.map(|(_, value)| value).ok_or(CacheError::Deadline)
     }
 
-    /// Many values, from wherever they are: those that memory lacks with one round trip to the remote tier and then
-    /// loads side by side. Fails if one of them cannot be had.
+    /// Many values, from wherever they are: those that memory lacks with one round trip to the remote tier, and then
+    /// loads side by side.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_or_load`](Cache::get_or_load), if one of the values cannot be had.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_load`](Cache::get_or_load).
     pub async fn get_many_or_load(
         &self,
         keys: &[K],
@@ -184,9 +144,9 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
     ) -> Result<Fetched<K, V, L::Cost>, CacheError<L::Error>> {
         let inner = &self.inner;
         let mut fetched = Fetched { values: Vec::with_capacity(keys.len()), cost: L::Cost::default() };
-        let (mut waits, mut leads) = (Vec::new(), Vec::new());
+        let (mut waits, mut leaders) = (Vec::new(), Vec::new());
         for key in keys {
-            let fallback = match inner.look(key, trace) {
+            let fallback = match inner.get_local(key, trace) {
                 Ok(value) => {
                     fetched.values.push((key.clone(), value));
                     continue;
@@ -196,18 +156,18 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
             if fallback.is_none() {
                 inner.metrics.count(Tier::Memory, metrics::Outcome::Miss, 1);
             }
-            let (landing, led) = match inner.flights.join(key, &inner.fence) {
-                Joined::Lead(lead, landing) => {
-                    leads.push(lead);
-                    (landing, true)
+            let (pending, leads) = match inner.in_flight.join(key, &inner.fence) {
+                Joined::Leader(leader, pending) => {
+                    leaders.push(leader);
+                    (pending, true)
                 }
-                Joined::Follow(landing) => (landing, false),
+                Joined::Follower(pending) => (pending, false),
             };
-            waits.push(Wait { key: key.clone(), fallback, landing, led });
+            waits.push(Wait { key: key.clone(), fallback, pending, leads });
         }
-        if !leads.is_empty() {
-            let errand = Errand { refresh: false, spare_remote: trace.remote_gave_up };
-            inner.tasks.spawn(Arc::clone(inner).carry_out(leads, errand).in_current_span());
+        if !leaders.is_empty() {
+            let options = LoadOptions { refresh: false, skip_remote: trace.remote_gave_up };
+            inner.tasks.spawn(Arc::clone(inner).run_loads(leaders, options).in_current_span());
         }
         let before = *trace;
         for wait in waits {
@@ -216,37 +176,47 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
         Ok(fetched)
     }
 
-    /// Brings into memory what the remote tier has of these keys, without loading anything; tells how many that were.
-    pub async fn look_around(&self, keys: &[K]) -> usize {
+    /// Copies into memory what the remote tier has of these keys, without loading anything; returns how many that were.
+    pub async fn prefetch(&self, keys: &[K]) -> usize {
         let inner = &self.inner;
         let Some(shared) = inner.shared.as_ref().filter(|shared| shared.allows()) else { return 0 };
         let begun = inner.fence.begin();
         let now = inner.clock.now();
-        let keys =
-            keys.iter().map(|key| (key, key.remote())).filter(|(_, name)| !shared.pending.holds(name, now));
+        let keys = keys
+            .iter()
+            .map(|key| (key, key.remote()))
+            .filter(|(key, name)| !shared.pending.holds(|| key.group(), name, now));
         let (keys, names): (Vec<&K>, Vec<String>) = keys.unzip();
         let Ok(values) = shared.get(&names).await else { return 0 };
         let found = keys.into_iter().zip(values).filter_map(|(key, bytes)| match inner.open(key, &bytes?) {
-            Found::Value(kept) => Some((key, kept)),
+            Found::Value(cached) => Some((key, cached)),
             Found::Settling | Found::Useless => None,
         });
-        found.filter(|(key, kept)| inner.keep(key, begun, inner.ticks(), kept)).count()
+        found.filter(|(key, cached)| inner.keep(key, begun, inner.ticks(), cached)).count()
     }
 
-    /// Waits until everything is stored that is on its way to the remote tier: for a process that is about to end.
+    /// Waits until all background work has ended and everything on its way to the remote tier is stored: for a process
+    /// that is about to end or to be frozen.
     pub async fn drain(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         self.inner.tasks.reopen();
     }
 
-    /// Takes note that all changes that were made until so long ago have reached this process: memory is trusted for
-    /// what is left of the time of attention.
-    pub fn attend(&self, ago: Duration) {
-        let left = self.inner.policy.attention.saturating_sub(ago);
-        if !left.is_zero() {
-            self.inner.attended_until.fetch_max(self.inner.ticks() + millis(left), Ordering::AcqRel);
-        }
+    /// Notes that every change made until `ago` has reached this process: memory is trusted for what is left of
+    /// [`heartbeat_timeout`](field@Policy::heartbeat_timeout).
+    pub fn record_heartbeat(&self, ago: Duration) {
+        self.inner.record_heartbeat(ago);
+    }
+
+    /// Whether memory is trusted: whether invalidations reach this process, as far as it knows.
+    pub fn is_trusted(&self) -> bool {
+        self.inner.is_trusted(self.inner.ticks())
+    }
+
+    /// The policy that it was built with.
+    pub fn policy(&self) -> &Policy {
+        &self.inner.policy
     }
 
     /// What this cache counts.
@@ -254,73 +224,69 @@ impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
         &self.inner.metrics
     }
 
-    /// Its policy.
-    pub fn policy(&self) -> &Policy {
-        &self.inner.policy
-    }
-
-    /// Entries in memory and their bytes, those that were given up and not yet replaced included, as of the last maintenance.
+    /// Entries in memory and their bytes as of the last maintenance, including those that were invalidated all at once and
+    /// not replaced yet.
     pub fn memory_size(&self) -> (u64, u64) {
         self.inner.memory.size()
     }
 
     /// Does the maintenance of the memory tier that is due, so that its size is exact.
-    pub fn settle_memory(&self) {
-        self.inner.memory.settle();
+    pub fn run_pending_tasks(&self) {
+        self.inner.memory.run_pending_tasks();
     }
 
-    /// State of the breaker; `None` without a remote tier.
+    /// State of the circuit breaker in front of the loader; `None` without one.
+    pub fn source_breaker(&self) -> Option<BreakerState> {
+        self.inner.source_breaker.as_ref().map(Breaker::state)
+    }
+
+    /// What the remote tier refused last, if that was within the last minute.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.inner.shared.as_ref().and_then(Shared::refusal)
+    }
+
+    /// State of the circuit breaker in front of the remote tier; `None` without one.
     pub fn breaker(&self) -> Option<BreakerState> {
         self.inner.shared.as_ref().map(Shared::breaker)
-    }
-
-    /// Whether invalidations reach this process, as far as it knows.
-    pub fn is_attended(&self) -> bool {
-        self.inner.attended(self.inner.ticks())
     }
 }
 
 impl<K: Key, V: Value<K>, L: Loader<K, V>> Inner<K, V, L> {
-    pub(crate) fn ticks(&self) -> Ticks {
-        self.watch.ticks()
-    }
-
-    pub(crate) fn attended(&self, now: Ticks) -> bool {
-        now < self.attended_until.load(Ordering::Acquire)
+    /// Whether loads have failed one after the other, the last one just now.
+    fn is_source_away(&self) -> bool {
+        self.source_breaker.as_ref().is_some_and(|breaker| breaker.is_surely_open(self.clock.now()))
     }
 
     /// What memory has: a value to serve, or one to fall back on.
-    fn look(self: &Arc<Self>, key: &K, trace: &mut Trace) -> Result<Arc<V>, Option<Fallback<V>>> {
-        let kept = self.memory.get(key).ok_or(None)?;
+    fn get_local(self: &Arc<Self>, key: &K, trace: &mut Trace) -> Result<Arc<V>, Option<Fallback<V>>> {
+        let cached = self.memory.get(key).ok_or(None)?;
         let now = self.ticks();
-        match kept.standing(now, self.attended(now), &self.policy, fastrand::f64) {
-            Standing::Fresh => {}
-            Standing::Refresh => self.refresh(key),
-            Standing::Fallback => return Err(Some(Fallback { kept, old: true })),
-            Standing::Untrusted => return Err(Some(Fallback { kept, old: false })),
-            Standing::Gone => return Err(None),
+        match cached.freshness(now, self.is_trusted(now), &self.policy, fastrand::f64) {
+            Freshness::Fresh => {}
+            Freshness::Refresh => self.refresh(key),
+            // Nothing better can be had now: whoever asks goes on with what there is, and one looks whether that has changed.
+            Freshness::Fallback | Freshness::Untrusted if self.is_source_away() => {
+                self.refresh(key);
+                let ttl_ms = cached.ttl_ms(now).min(-1);
+                trace.memory.found(ttl_ms);
+                trace.memory.valid_for(ttl_ms);
+                trace.unsettled += 1;
+                self.metrics.count(Tier::Memory, metrics::Outcome::Stale, 1);
+                return Ok(cached.value);
+            }
+            Freshness::Fallback => return Err(Some(Fallback { cached, stale: true })),
+            Freshness::Untrusted => return Err(Some(Fallback { cached, stale: false })),
+            Freshness::Gone => return Err(None),
         }
-        let ttl_ms = kept.ttl_ms(now);
+        let ttl_ms = cached.ttl_ms(now);
         trace.memory.found(ttl_ms);
-        trace.memory.steady(kept.steady_ms(now));
-        trace.unsettled += u32::from(kept.settling);
+        trace.memory.valid_for(cached.valid_ms(now));
+        trace.unsettled += u32::from(cached.settling);
         if ttl_ms < 0 {
             self.metrics.count(Tier::Memory, metrics::Outcome::Stale, 1);
         } else {
             self.metrics.memory_hit();
         }
-        Ok(kept.value)
-    }
-
-    /// Refreshes a value in the background unless that is under way, or too much is.
-    pub(crate) fn refresh(self: &Arc<Self>, key: &K) {
-        let Ok(permit) = Arc::clone(&self.refreshes).try_acquire_owned() else { return };
-        let Some(lead) = self.flights.begin(key, &self.fence) else { return };
-        self.metrics.refreshes.inc();
-        let inner = Arc::clone(self);
-        self.tasks.spawn(async move {
-            inner.carry_out(vec![lead], Errand { refresh: true, spare_remote: false }).await;
-            drop(permit);
-        });
+        Ok(cached.value)
     }
 }

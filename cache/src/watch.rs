@@ -1,33 +1,35 @@
-//! The cache's own time.
+//! The cache's own time, in ticks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
-use crate::memory::Ticks;
 
-/// Ticks begin here, so that deadlines before the cache was made can be told.
+/// Milliseconds of the cache's own time.
+pub(crate) type Ticks = u64;
+
+/// Ticks begin here, so that there are deadlines before the cache was made.
 const FIRST_TICK: Ticks = 1 << 40;
 
-/// Differences between the clocks that are no sleep, in milliseconds.
+/// Differences between the clocks up to this do not count as a sleep, in milliseconds.
 const SLEEP_MS: u64 = 1_000;
 
-/// How often the clocks are compared, in milliseconds: a hit looks at one of them only.
+/// How often the clocks are compared, in milliseconds: most hits read only one of them.
 const WALL_CHECK_MS: u64 = 100;
 
 /// Jumps of the wall clock count as a sleep of at most a year.
 const LONGEST_SLEEP_MS: u64 = 365 * 86_400_000;
 
-/// Counts milliseconds, never back. A machine that slept, or a process that was frozen, may have lost monotonic time:
-/// when the wall clock has run ahead, so does this.
+/// Counts milliseconds, never backwards. A machine that slept, or a process that was frozen, may have lost monotonic
+/// time: when the wall clock has run ahead, so does this.
 pub(crate) struct Watch {
     clock: Arc<dyn Clock>,
     base: Instant,
     base_unix_ms: u64,
     /// Milliseconds by which the wall clock has run ahead of the monotonic one.
     slept: AtomicU64,
-    /// When that was last looked at, in milliseconds since `base`.
+    /// When that was last checked, in milliseconds since `base`.
     checked: AtomicU64,
 }
 

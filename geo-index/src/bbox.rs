@@ -1,8 +1,8 @@
 //! Bounding boxes of latitude and longitude, across the antimeridian too.
 
+use crate::cap::{Cap, Extent};
 use crate::distance::distance;
 use crate::error::PositionError;
-use crate::grid::{Cap, Extent};
 use crate::point::Position;
 use crate::units::Meters;
 
@@ -29,8 +29,12 @@ impl BBox {
     /// The whole sphere.
     pub const WORLD: Self = Self { west: -180.0, south: -90.0, east: 180.0, north: 90.0 };
 
-    /// A box from its edges in degrees, in GeoJSON order. `south > north` is an empty box, which is reported
-    /// as a latitude error; so is a coordinate out of range.
+    /// A box from its edges in degrees, in GeoJSON order.
+    ///
+    /// # Errors
+    ///
+    /// [`PositionError`] for an edge that is out of range or not a number, and [`PositionError::Latitude`] of the southern
+    /// edge if it lies north of the northern one.
     pub fn new(west: f64, south: f64, east: f64, north: f64) -> Result<Self, PositionError> {
         let low = Position::new(south, west)?;
         let high = Position::new(north, east)?;
@@ -64,6 +68,16 @@ impl BBox {
     }
 
     /// Distance from a position to the nearest point of the box; zero inside.
+    ///
+    /// ```
+    /// use geo_index::{BBox, Meters, Position};
+    ///
+    /// let square = BBox::new(0.0, 0.0, 1.0, 1.0)?;
+    /// assert_eq!(square.min_distance(Position::new(0.5, 0.5)?), Meters::ZERO);
+    /// // A degree of latitude is some 111 km.
+    /// assert!((square.min_distance(Position::new(2.0, 0.5)?).get() - 111_195.0).abs() < 1.0);
+    /// # Ok::<(), geo_index::PositionError>(())
+    /// ```
     pub fn min_distance(self, from: Position) -> Meters {
         if self.has_longitude_of(from) {
             let lat = from.lat().clamp(self.south, self.north);
@@ -102,7 +116,7 @@ impl BBox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::{GridCell, h3::H3Cell};
+    use crate::grid::{GridCell, cap, h3::H3Cell};
 
     fn at(lat: f64, lon: f64) -> Position {
         Position::new(lat, lon).unwrap()
@@ -165,7 +179,7 @@ mod tests {
             for i in 0..500 {
                 let position = at(-90.0 + f64::from(i) * 0.36, f64::from(i * 77 % 361) - 180.0);
                 for level in 0..6 {
-                    let cap = Cap::of(H3Cell::at(position, level).unwrap());
+                    let cap = cap(H3Cell::at(position, level).unwrap());
                     assert!(
                         !bbox.contains(position) || bbox.may_touch(&cap),
                         "{bbox:?} {position:?} {level}"
@@ -174,6 +188,6 @@ mod tests {
             }
         }
         let small = BBox::new(5.0, 5.0, 6.0, 6.0).unwrap();
-        assert!(!small.may_touch(&Cap::of(H3Cell::at(at(40.0, 40.0), 3).unwrap())));
+        assert!(!small.may_touch(&cap(H3Cell::at(at(40.0, 40.0), 3).unwrap())));
     }
 }

@@ -1,7 +1,6 @@
-//! Cells of either grid under one name: what a URL, a command line or a density map can hold.
+//! Cells of either grid in one type, for texts that can hold either: URLs, command lines.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::error::CellError;
@@ -9,7 +8,7 @@ use crate::grid::{GridCell, geohash::GeohashCell, h3::H3Cell};
 use crate::point::Position;
 use crate::units::Meters;
 
-/// The grids that Cellar knows.
+/// The grids that cells belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Grid {
     /// Geohash, precision 1 to 12.
@@ -31,9 +30,9 @@ pub enum Grid {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cell {
-    /// A geohash.
+    /// A geohash, written `gh:…`.
     Geohash(GeohashCell),
-    /// An H3 cell.
+    /// An H3 cell, written `h3:…`.
     H3(H3Cell),
 }
 
@@ -49,6 +48,10 @@ macro_rules! either {
 
 impl Cell {
     /// The cell of a grid's level that contains a position.
+    ///
+    /// # Errors
+    ///
+    /// [`CellError::Level`] for a level that the grid does not have.
     pub fn at(grid: Grid, position: Position, level: u8) -> Result<Self, CellError> {
         match grid {
             Grid::Geohash => GeohashCell::at(position, level).map(Self::Geohash),
@@ -78,31 +81,17 @@ impl Cell {
     pub fn circumradius(self) -> Meters {
         either!(self, cell => cell.circumradius())
     }
+}
 
-    /// Lower bound of the distance to everything keyed below the cell.
-    pub fn min_distance(self, position: Position) -> Meters {
-        either!(self, cell => cell.min_distance(position))
+impl From<GeohashCell> for Cell {
+    fn from(cell: GeohashCell) -> Self {
+        Self::Geohash(cell)
     }
+}
 
-    /// The cell one level coarser; `None` at the coarsest.
-    pub fn parent(self) -> Option<Self> {
-        match self {
-            Self::Geohash(cell) => cell.parent().map(Self::Geohash),
-            Self::H3(cell) => cell.parent().map(Self::H3),
-        }
-    }
-
-    /// The cells one level finer; empty at the finest.
-    pub fn children(self) -> Vec<Self> {
-        match self {
-            Self::Geohash(cell) => cell.children().into_iter().map(Self::Geohash).collect(),
-            Self::H3(cell) => cell.children().into_iter().map(Self::H3).collect(),
-        }
-    }
-
-    /// First and last leaf keyed below the cell.
-    pub fn leaf_range(self) -> RangeInclusive<u64> {
-        either!(self, cell => cell.leaf_range())
+impl From<H3Cell> for Cell {
+    fn from(cell: H3Cell) -> Self {
+        Self::H3(cell)
     }
 }
 
@@ -118,6 +107,7 @@ impl fmt::Display for Cell {
 impl FromStr for Cell {
     type Err = CellError;
 
+    /// Accepts exactly what [`Display`](fmt::Display) writes, so that one cell has one text.
     fn from_str(text: &str) -> Result<Self, CellError> {
         match text.split_once(':') {
             Some(("gh", geohash)) => geohash.parse().map(Self::Geohash),

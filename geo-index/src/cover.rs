@@ -1,14 +1,14 @@
 //! The cells of one level that a disc or a bounding box touches.
 
 use crate::bbox::BBox;
-use crate::grid::{Cap, GridCell};
+use crate::grid::{GridCell, cap};
 use crate::point::Position;
 use crate::units::Meters;
 
 /// All cells of `level` below which something within `radius` of `centre` may be keyed, in ascending order.
 ///
-/// Covers err on the side of more: no cell that holds a position of the disc is missing, and one whose
-/// nearest point lies just outside may be there.
+/// Covers err on the side of more: no cell that holds a position of the disc is missing, and a cell that lies just
+/// outside may be included. A level that the grid does not have counts as the nearest that it has.
 ///
 /// ```
 /// use geo_index::{GeohashCell, GridCell, Meters, Position, cover};
@@ -23,7 +23,8 @@ pub fn disc<C: GridCell>(centre: Position, radius: Meters, level: u8) -> Vec<C> 
     descend(level, |cell: C| cell.min_distance(centre) <= radius)
 }
 
-/// All cells of `level` below which a position of `bbox` may be keyed, in ascending order.
+/// All cells of `level` below which a position in `bbox` may be keyed, in ascending order. As in [`disc`], a cell that
+/// lies just outside may be included.
 ///
 /// ```
 /// use geo_index::{BBox, H3Cell, cover};
@@ -34,10 +35,11 @@ pub fn disc<C: GridCell>(centre: Position, radius: Meters, level: u8) -> Vec<C> 
 /// # Ok::<(), geo_index::PositionError>(())
 /// ```
 pub fn bbox<C: GridCell>(bbox: BBox, level: u8) -> Vec<C> {
-    descend(level, |cell: C| bbox.may_touch(&Cap::of(cell)))
+    descend(level, |cell: C| bbox.may_touch(&cap(cell)))
 }
 
 fn descend<C: GridCell>(level: u8, touched: impl Fn(C) -> bool) -> Vec<C> {
+    let level = level.clamp(C::COARSEST, C::FINEST);
     let mut found = Vec::new();
     let mut stack = C::coarsest();
     while let Some(cell) = stack.pop() {
@@ -58,7 +60,8 @@ fn descend<C: GridCell>(level: u8, touched: impl Fn(C) -> bool) -> Vec<C> {
 mod tests {
     use super::*;
     use crate::distance::distance;
-    use crate::grid::{geohash::GeohashCell, h3::H3Cell};
+    use crate::grid::geohash::GeohashCell;
+    use crate::grid::h3::{H3Cell, Leaf};
     use proptest::prelude::*;
 
     fn holds<C: GridCell>(centre: Position, radius: Meters, other: Position, level: u8, key: C) -> bool {
@@ -79,7 +82,7 @@ mod tests {
             let other_lat = (lat + north).clamp(-90.0, 90.0);
             let other_lon = lon + east / other_lat.to_radians().cos().max(1e-6);
             let other = Position::new(other_lat, (other_lon + 180.0).rem_euclid(360.0) - 180.0).unwrap();
-            prop_assert!(holds(centre, radius, other, 3, H3Cell::leaf(other)));
+            prop_assert!(holds(centre, radius, other, 3, H3Cell::from(Leaf::at(other))));
             prop_assert!(holds(centre, radius, other, 3, GeohashCell::at(other, 12).unwrap()));
         }
 
@@ -92,10 +95,17 @@ mod tests {
             let area = BBox::new(west, south, east, north).unwrap();
             let inside = Position::new(lat, lon).unwrap();
             if area.contains(inside) {
-                prop_assert!(bbox::<H3Cell>(area, 2).contains(&H3Cell::leaf(inside).ancestor(2).unwrap()));
+                prop_assert!(bbox::<H3Cell>(area, 2).contains(&Leaf::at(inside).ancestor(2).unwrap()));
                 prop_assert!(bbox::<GeohashCell>(area, 2).contains(&GeohashCell::at(inside, 2).unwrap()));
             }
         }
+    }
+
+    #[test]
+    fn a_level_beyond_the_grid_is_the_nearest_that_it_has() {
+        let here = Position::new(51.5, -0.12).unwrap();
+        assert_eq!(disc::<H3Cell>(here, Meters::ZERO, 16), disc::<H3Cell>(here, Meters::ZERO, 15));
+        assert_eq!(disc::<GeohashCell>(here, Meters::ZERO, 0), disc::<GeohashCell>(here, Meters::ZERO, 1));
     }
 
     #[test]

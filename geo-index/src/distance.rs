@@ -1,8 +1,13 @@
-//! The one distance: great-circle, on one sphere, in metres.
+//! The distance that everything is measured by: great-circle, on one sphere, in metres.
 //!
-//! The server, the clients, the caches and the tests all use [`distance`]; answers are ordered by it, with
-//! ties broken by id. Squared chords between unit vectors ([`UnitVector::chord_sq`](crate::point::UnitVector))
-//! only filter candidates: `Chord` converts between the two and leaves room for rounding.
+//! Answers are ordered by [`distance`], with ties broken by id. Squared chords between unit vectors
+//! ([`UnitVector::chord_sq`](crate::point::UnitVector)) only filter candidates: [`Chord`] converts between the two and
+//! leaves room for rounding.
+//!
+//! Invariant: a distance has the same bits on every machine and in every client (docs/adr/0027). IEEE 754 fixes sums,
+//! products, quotients and square roots; sine, cosine and arcsine are those of `libm`, for those of the platforms differ.
+
+use libm::{asin, cos, sin};
 
 use crate::point::Position;
 use crate::units::Meters;
@@ -11,10 +16,10 @@ use crate::units::Meters;
 /// (H. Moritz, "Geodetic Reference System 1980", Journal of Geodesy 74, 2000).
 pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
-/// The longest distance between two points, half a great circle.
+/// Half a great circle, some 20,015 km: no two points are farther apart.
 pub const HALF_CIRCUMFERENCE: Meters = Meters::from_valid(std::f64::consts::PI * EARTH_RADIUS_M);
 
-/// Great-circle distance by the haversine formula (R. W. Sinnott, "Virtues of the Haversine",
+/// The great-circle distance between two positions, by the haversine formula (R. W. Sinnott, "Virtues of the Haversine",
 /// Sky and Telescope 68, 1984), symmetric in its arguments to the last bit.
 ///
 /// ```
@@ -30,6 +35,30 @@ pub fn distance(a: Position, b: Position) -> Meters {
     DistanceFrom::new(a).to(b)
 }
 
+/// The position at a distance and a bearing (clockwise from north, in radians) from another, good to some nanometres.
+///
+/// # Panics
+///
+/// If the distance or the bearing is infinite or not a number.
+///
+/// ```
+/// use geo_index::{Position, destination, distance};
+///
+/// let paris = Position::new(48.8566, 2.3522)?;
+/// let east = destination(paris, 5_000.0, 90_f64.to_radians());
+/// assert!((distance(paris, east).get() - 5_000.0).abs() < 1e-6);
+/// assert!(east.lon() > paris.lon());
+/// # Ok::<(), geo_index::PositionError>(())
+/// ```
+pub fn destination(from: Position, distance_m: f64, bearing: f64) -> Position {
+    let (sin_lat, cos_lat) = from.lat().to_radians().sin_cos();
+    let (sin_d, cos_d) = (distance_m / EARTH_RADIUS_M).sin_cos();
+    let lat = (sin_lat * cos_d + cos_lat * sin_d * bearing.cos()).clamp(-1.0, 1.0).asin();
+    let east = (bearing.sin() * sin_d * cos_lat).atan2(cos_d - sin_lat * lat.sin());
+    let lon = (from.lon() + east.to_degrees() + 540.0).rem_euclid(360.0) - 180.0;
+    Position::new(lat.to_degrees(), lon).expect("the distance and the bearing are finite")
+}
+
 /// [`distance`] from one position to many, with the same result to the last bit.
 pub(crate) struct DistanceFrom {
     origin: Position,
@@ -38,16 +67,17 @@ pub(crate) struct DistanceFrom {
 
 impl DistanceFrom {
     pub(crate) fn new(origin: Position) -> Self {
-        Self { origin, cos_lat: origin.lat().to_radians().cos() }
+        Self { origin, cos_lat: cos(origin.lat().to_radians()) }
     }
 
     pub(crate) fn to(&self, other: Position) -> Meters {
         let half_lat = (self.origin.lat() - other.lat()).to_radians() / 2.0;
         let half_lon = (self.origin.lon() - other.lon()).to_radians() / 2.0;
-        let (sin_lat, sin_lon) = (half_lat.sin(), half_lon.sin());
-        let cos_cos = self.cos_lat * other.lat().to_radians().cos();
+        let (sin_lat, sin_lon) = (sin(half_lat), sin(half_lon));
+        // The squares of sines are positive, so swapping the arguments changes no bit of the sum.
+        let cos_cos = self.cos_lat * cos(other.lat().to_radians());
         let h = sin_lat * sin_lat + cos_cos * (sin_lon * sin_lon);
-        Meters::from_valid(2.0 * EARTH_RADIUS_M * h.sqrt().min(1.0).asin())
+        Meters::from_valid(2.0 * EARTH_RADIUS_M * asin(h.sqrt().min(1.0)))
     }
 }
 
@@ -84,6 +114,18 @@ impl Chord {
     pub(crate) fn widen_sq(chord_sq: f64) -> f64 {
         let chord = chord_sq.sqrt() * (1.0 + Self::RELATIVE) + Self::ABSOLUTE;
         chord * chord
+    }
+
+    /// The angle of a squared chord, rounded down; for what is near, the chord itself, which is close to it.
+    pub(crate) fn angle_at_most(chord_sq: f64) -> f64 {
+        /// The arc of a shorter chord is longer by less than one part in 10,000.
+        const NEAR: f64 = 0.05;
+        let chord = chord_sq.sqrt();
+        if chord < NEAR {
+            return chord;
+        }
+        let least = chord * (1.0 - Self::RELATIVE) - Self::ABSOLUTE;
+        2.0 * (least / 2.0).min(1.0).asin() * (1.0 - Self::RELATIVE)
     }
 
     /// The angle of a squared chord, rounded up.
@@ -127,6 +169,7 @@ mod tests {
             assert!(chord_sq <= Chord::sq_at_least(d), "{a:?} {b:?}");
             assert!(chord_sq >= Chord::sq_at_most(d), "{a:?} {b:?}");
             assert!(Chord::angle_at_least(chord_sq) >= angle(d), "{a:?} {b:?}");
+            assert!(Chord::angle_at_most(chord_sq) <= angle(d) * (1.0 + 1e-12) + 1e-15, "{a:?} {b:?}");
         }
     }
 }

@@ -22,7 +22,11 @@ pub struct Position {
 }
 
 impl Position {
-    /// A position from degrees.
+    /// A position from a latitude and a longitude in degrees.
+    ///
+    /// # Errors
+    ///
+    /// [`PositionError`] for a coordinate that is out of range or not a number; the latitude is checked first.
     pub fn new(lat: f64, lon: f64) -> Result<Self, PositionError> {
         if !(-90.0..=90.0).contains(&lat) {
             return Err(PositionError::Latitude(lat));
@@ -59,7 +63,7 @@ impl Position {
     }
 }
 
-/// A point on the unit sphere: x towards (0°, 0°), y towards (0°, 90° E), z towards the north pole.
+/// A point on the unit sphere, as [`Position::unit`] makes it: x towards (0°, 0°), y towards (0°, 90° E), z towards the north pole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnitVector {
     /// Towards (0°, 0°).
@@ -73,6 +77,14 @@ pub struct UnitVector {
 impl UnitVector {
     /// Squared straight-line (chord) distance, by differences: it keeps its relative precision for
     /// neighbouring points, where `2 - 2·dot` would lose it.
+    ///
+    /// ```
+    /// use geo_index::Position;
+    ///
+    /// let (north, south) = (Position::new(90.0, 0.0)?, Position::new(-90.0, 0.0)?);
+    /// assert!((north.unit().chord_sq(south.unit()) - 4.0).abs() < 1e-12);
+    /// # Ok::<(), geo_index::PositionError>(())
+    /// ```
     pub fn chord_sq(self, other: Self) -> f64 {
         let (dx, dy, dz) = (self.x - other.x, self.y - other.y, self.z - other.z);
         dx * dx + dy * dy + dz * dz

@@ -1,4 +1,4 @@
-//! Units of measure that would otherwise be bare numbers.
+//! A unit of measure that would otherwise be a bare number.
 
 use std::fmt;
 
@@ -18,20 +18,16 @@ use std::fmt;
 pub struct Meters(f64);
 
 impl Meters {
-    /// No distance at all.
+    /// Zero metres.
     pub const ZERO: Self = Self(0.0);
 
     /// Wraps a number of metres; `None` when it is negative, infinite or not a number.
     pub fn new(meters: f64) -> Option<Self> {
+        // Adding zero turns -0 into 0, so that equal distances are equal in bits, too.
         (meters.is_finite() && meters >= 0.0).then_some(Self(meters + 0.0))
     }
 
-    /// Wraps kilometres; `None` as for [`Meters::new`].
-    pub fn from_km(km: f64) -> Option<Self> {
-        Self::new(km * 1_000.0)
-    }
-
-    /// For values that arithmetic on valid distances has produced.
+    /// Wraps what arithmetic on valid distances has produced, without a check.
     pub(crate) const fn from_valid(meters: f64) -> Self {
         Self(meters)
     }

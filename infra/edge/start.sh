@@ -3,12 +3,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-origin=http://127.0.0.1:8080 listen=127.0.0.1:8090 dir='' density='' timeout=10 workers=2 while_stdin=''
+origin=http://127.0.0.1:8080 listen=127.0.0.1:8090 dir='' density='' timeout=10 workers=2 while_stdin='' max_radius=''
 
 usage() {
     cat <<'TEXT'
 usage: infra/edge/start.sh [--origin URL] [--listen ADDRESS:PORT] [--dir DIR] [--density FILE]
-                           [--origin-timeout SECONDS] [--workers N] [--while-stdin]
+                           [--origin-timeout SECONDS] [--workers N] [--max-radius METRES] [--while-stdin]
 
   --origin URL         the API; default http://127.0.0.1:8080
   --listen ADDRESS     default 127.0.0.1:8090; port 0 takes a free one
@@ -17,6 +17,7 @@ usage: infra/edge/start.sh [--origin URL] [--listen ADDRESS:PORT] [--dir DIR] [-
                        as CloudFront imports it, or an object of keys and values; SIGHUP reads it again
   --origin-timeout S   how long to wait for the origin's answer; default 10
   --workers N          nginx processes; default 2
+  --max-radius METRES  the longest radius that is taken, as the origin's CELLAR_MAX_RADIUS_M; default 200000
   --while-stdin        ends when standard input does: with the process that started it, however that ended
 TEXT
 }
@@ -30,7 +31,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         --help | -h) usage; exit 0 ;;
         --while-stdin) while_stdin=yes; shift ;;
-        --origin | --listen | --dir | --density | --origin-timeout | --workers)
+        --origin | --listen | --dir | --density | --origin-timeout | --workers | --max-radius)
             [ $# -ge 2 ] || fail "$1 needs a value" 2
             case $1 in
                 --origin) origin=${2%/} ;;
@@ -39,6 +40,7 @@ while [ $# -gt 0 ]; do
                 --density) density=$2 ;;
                 --origin-timeout) timeout=$2 ;;
                 --workers) workers=$2 ;;
+                --max-radius) max_radius=$2 ;;
             esac
             shift 2 ;;
         *) usage >&2; fail "there is no argument $1" 2 ;;
@@ -48,6 +50,7 @@ done
 [[ $origin =~ ^http://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$ ]] || fail "--origin must be http://host[:port], not $origin" 2
 [[ $listen =~ ^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]+$ ]] || fail "--listen must be address:port, not $listen" 2
 [[ $timeout =~ ^[0-9]+$ && $workers =~ ^[0-9]+$ ]] || fail "--origin-timeout and --workers are whole numbers" 2
+[[ $max_radius =~ ^([0-9]+(\.[0-9]+)?)?$ ]] || fail "--max-radius is a number of metres, not $max_radius" 2
 [ -z "$density" ] || [ -r "$density" ] || fail "cannot read $density" 2
 
 nginx=$(PATH=$PATH:/usr/sbin command -v nginx || true)
@@ -90,7 +93,10 @@ fi
 
 cp "$here/local/edge.js" "$dir/js/edge.js"
 cp "$here/local/cloudfront.js" "$dir/js/cloudfront"
-{ cat "$here/function.js"; echo 'export default { handler };'; } >"$dir/js/function.js"
+{
+    sed "s|^const MAX_RADIUS_M = .*;|const MAX_RADIUS_M = ${max_radius:-200000};|" "$here/function.js"
+    echo 'export default { handler };'
+} >"$dir/js/function.js"
 
 copy_density() {
     if [ -n "$density" ]; then cp "$density" "$dir/js/density.json"; else echo '{}' >"$dir/js/density.json"; fi

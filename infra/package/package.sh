@@ -39,7 +39,7 @@ fi
 
 # With its path in front, cargo finds `cargo-lambda`, and that finds zig.
 PATH="$PWD/$tools/bin:$PATH" cargo lambda build --locked --profile dist --target "$target.2.34" \
-    --package cellar-api --bin bootstrap --no-default-features --features lambda \
+    --package cellar-lambda --bin bootstrap \
     --output-format binary --lambda-dir "$out"
 "$tools/bin/python" infra/package/shrink.py "$out/bootstrap/bootstrap" "$out/bootstrap/bootstrap.zip"
 

@@ -5,11 +5,11 @@ import re
 import pytest
 
 from cellar_infra.checks import load, mutation
+from cellar_infra.checks.contract import routes, variables
 from cellar_infra.checks.model import text_of
 from cellar_infra.checks.rules.cdn_routes import matches
 from cellar_infra.checks.rules.schedules import cron_fault, rate_fault, scheduler_fault, synthetics_fault
 from cellar_infra.checks.run import by_rules
-from cellar_infra.checks.source import routes, variables
 from cellar_infra.render import REPOSITORY
 
 LEAST_FAULTS = 40
@@ -92,8 +92,8 @@ def test_patterns_match_as_cloudfront_does():
     assert not matches("/v1.", "/v1x")
 
 
-def test_the_source_is_read_as_it_is():
-    known = dict(routes())
+def test_the_contract_is_that_of_the_api():
+    known = routes()
     assert known["/v1/collections/{collection}/items/{id}"] == {"GET", "PUT", "DELETE"}
     assert known["/health"] == {"GET"}
     assert {"CELLAR_WRITE_TOKEN", "CELLAR_FRESH_S"} <= variables()

@@ -1,9 +1,13 @@
 """The drill, on a clock of its own."""
 
+import os
+import signal
+
 import pytest
 
 from cellar_infra.deploy.apply import Deployment
 from cellar_infra.deploy.aws import Aws
+from cellar_infra.deploy.cli import interrupt
 from cellar_infra.deploy.config import ConfigError, read
 from cellar_infra.deploy.drill import Answer, Drill
 
@@ -65,6 +69,30 @@ def test_an_interruption_gives_the_concurrency_back(account):
 
     with pytest.raises(KeyboardInterrupt):
         drill(account, aws, ask).run()
+    assert aws.reserved == 200
+
+
+def test_signals_neither_end_the_drill_at_once_nor_its_end(account):
+    """A service manager that stops it, and then insists."""
+
+    class Stubborn(Region):
+        def change(self, *arguments):
+            if self.reserved == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().change(*arguments)
+
+    aws = Stubborn(200)
+
+    def ask(url):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            drill(account, aws, ask).run()
+        assert signal.getsignal(signal.SIGTERM) is interrupt
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert aws.reserved == 200
 
 

@@ -1,17 +1,18 @@
 //! Open-model load test of a nearby-search API: what cells, cache tiers and cold starts do to latency, throughput and
 //! cost.
 //!
-//! The tree is the data flow: [`plan`] says what is asked and when; [`workload`] thinks it up at the instants of
-//! [`schedule`], or [`replay`] reads it from an access log; [`regions`] says where a user's ask goes. [`run`] sends it over
-//! [`http`], [`record`] holds what was seen, and [`report`] tells of it; [`slo`] judges, and [`mod@compare`] sets two reports
-//! side by side. [`formula`] and [`cost`] say what to expect. [`lambda`] runs a function as Lambda does, and [`coldstart`]
-//! measures what its environments cost. [`matrix`] runs the experiment on stacks that it starts itself.
+//! Modules follow the flow of data. A [`plan`] is a sequence of searches with their instants: [`workload`] generates it at the
+//! instants of a [`schedule`], or [`replay`] reads it from an access log. [`regions`] decides where each search goes. [`run`]
+//! sends it over [`http`], [`record`] collects what was observed, [`report`] presents it, [`slo`] checks conditions, and
+//! [`mod@compare`] compares two reports.
+//!
+//! [`matrix`] runs the comparison of cells and cache tiers on stacks that it starts itself, and [`cost`] estimates bills.
+//! [`lambda`] emulates Lambda around a real binary, and [`coldstart`] measures what starting its environments costs.
 
 pub mod cli;
 pub mod coldstart;
 pub mod compare;
 pub mod cost;
-pub mod formula;
 mod html;
 pub mod http;
 pub mod lambda;

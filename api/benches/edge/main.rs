@@ -1,7 +1,7 @@
 //! How much of a stream of users nginx answers by itself: raw coordinates, cells, and what the Rust client asks for.
 //!
-//! `cargo bench -p cellar-api --bench edge [-- SECONDS [REQUESTS]]`. SECONDS bounds each of the four streams, 4 unless told otherwise.
-//! Users are those of docs/EDGE.md, each one somebody else; places are breweries.csv, or the generated world. An edge is
+//! `cargo bench -p cellar --bench edge [-- SECONDS [REQUESTS]]`. SECONDS bounds each of the four streams, 4 unless told otherwise.
+//! Users are those of docs/EDGE.md, each one somebody else; places are breweries.csv, or the demo data. An edge is
 //! empty when its stream begins, so the ratio grows with the number of requests: 300 of them are a second of the
 //! reference stream. It prints shares, not times.
 
@@ -13,18 +13,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cellar_api::client::{By, HttpTransport, NearbyClient};
-use cellar_api::config::{ApiConfig, EdgeConfig, WriteConfig};
-use cellar_api::jobs::import::{Import, Input, Silent, import};
-use cellar_api::search::{Limits, Search};
-use cellar_api::state::AppState;
-use cellar_api::store::{DynamoStore, Embedded, Store, StoreConfig};
-use cellar_api::tiers::Tiers;
-use cellar_api::world;
 use cellar_cache::Policy;
+use cellar_client::{By, HttpTransport, NearbyClient, Wanted};
+use cellar_http::state::AppState;
+use cellar_jobs::import::{Import, Input, Silent, import};
+use cellar_model::Collection;
+use cellar_model::demo;
+use cellar_search::cells::EdgeConfig;
+use cellar_search::tiers::Tiers;
+use cellar_search::{Limits, Search};
+use cellar_store::{DynamoStore, Embedded, Store, StoreConfig};
 use futures::StreamExt as _;
-use geo_index::edge::{DensityCounts, DensityMap, Wanted};
-use geo_index::{Collection, Meters, Position};
+use geo_index::edge::{DensityCounts, DensityMap};
+use geo_index::{Meters, Position};
 
 use edge::Edge;
 
@@ -32,12 +33,12 @@ use edge::Edge;
 const CONCURRENCY: usize = 8;
 const RADIUS_M: f64 = 10_000.0;
 const LIMIT: usize = 20;
-/// Places of the generated world, where the real ones are absent.
+/// Places of the demo data, where the real ones are absent.
 const GENERATED: usize = 20_000;
 
 /// What came of a stream.
 #[derive(Default)]
-struct Tally {
+struct StreamStats {
     users: usize,
     requests: usize,
     hits: usize,
@@ -91,14 +92,14 @@ fn collection() -> Collection {
 }
 
 /// Users one after the other, a few at a time, until the time is up.
-async fn stream<'u, F>(users: &'u [Position], end: Duration, ask: impl Fn(&'u Position) -> F) -> Tally
+async fn stream<'u, F>(users: &'u [Position], end: Duration, ask: impl Fn(&'u Position) -> F) -> StreamStats
 where
-    F: Future<Output = Tally> + 'u,
+    F: Future<Output = StreamStats> + 'u,
 {
     let began = Instant::now();
     let asked = users.iter().take_while(|_| began.elapsed() < end).map(ask);
     let mut answers = futures::stream::iter(asked).buffer_unordered(CONCURRENCY);
-    let mut sum = Tally::default();
+    let mut sum = StreamStats::default();
     while let Some(of_one) = answers.next().await {
         sum.users += of_one.users;
         sum.requests += of_one.requests;
@@ -109,7 +110,7 @@ where
     sum
 }
 
-async fn raw(client: &reqwest::Client, edge: &str, more: &str, user: Position) -> Tally {
+async fn raw(client: &reqwest::Client, edge: &str, more: &str, user: Position) -> StreamStats {
     let (lat, lon, name) = (user.lat(), user.lon(), collection());
     let url = format!(
         "{edge}/v1/collections/{name}/nearby?lat={lat}&lon={lon}&radius={RADIUS_M}&limit={LIMIT}&{more}"
@@ -118,15 +119,15 @@ async fn raw(client: &reqwest::Client, edge: &str, more: &str, user: Position) -
     assert_eq!(answer.status(), 200);
     let hit = answer.headers().get("x-cache").is_some_and(|value| value == "Hit from edge");
     let _ = answer.bytes().await.expect("a body");
-    Tally { users: 1, requests: 1, hits: usize::from(hit), ..Tally::default() }
+    StreamStats { users: 1, requests: 1, hits: usize::from(hit), ..StreamStats::default() }
 }
 
-async fn planned(client: &NearbyClient<HttpTransport>, user: Position) -> Tally {
+async fn planned(client: &NearbyClient<HttpTransport>, user: Position) -> StreamStats {
     let radius = Meters::new(RADIUS_M).expect("a radius");
     let wanted = Wanted { collection: collection(), category: None, position: user, radius, limit: LIMIT };
     let found = client.nearby(wanted, Duration::from_secs(20)).await.expect("an answer");
     let hit = |status: &String| status.ends_with("edge; hit");
-    Tally {
+    StreamStats {
         users: 1,
         requests: found.requests.len(),
         hits: found.requests.iter().filter(|request| request.cache_status.as_ref().is_some_and(hit)).count(),
@@ -135,8 +136,8 @@ async fn planned(client: &NearbyClient<HttpTransport>, user: Position) -> Tally 
     }
 }
 
-fn print(name: &str, tally: &Tally) {
-    let Tally { users, requests, hits, first_try, exact } = tally;
+fn print(name: &str, stats: &StreamStats) {
+    let StreamStats { users, requests, hits, first_try, exact } = stats;
     let ratio = *hits as f64 / (*requests).max(1) as f64;
     // Only the client knows what was certified.
     let of_users = |count: usize| match first_try + exact {
@@ -156,10 +157,10 @@ async fn fill(store: &DynamoStore) -> Vec<Position> {
     if csv.is_file() {
         import(Import::new(collection(), Input::File(csv)), store, &Silent).await.expect("an import");
     } else {
-        println!("breweries.csv is not there: the generated world stands in for it");
-        let info = cellar_api::store::CollectionInfo { name: collection(), title: None };
+        println!("breweries.csv is not there: the demo data stands in for it");
+        let info = cellar_store::CollectionInfo { name: collection(), title: None };
         store.put_collection(&info).await.expect("a collection");
-        let places: Vec<_> = world::places(GENERATED, 1).collect();
+        let places: Vec<_> = demo::places(GENERATED, 1).collect();
         store.put_many(&collection(), &places).await.expect("places");
     }
     let (mut positions, mut next) = (Vec::new(), None);
@@ -183,16 +184,21 @@ fn density(places: &[Position]) -> DensityMap {
 
 /// The API with pages in memory; its URL.
 async fn serve(store: Arc<DynamoStore>) -> String {
-    let policy =
-        Policy { fresh: Duration::from_hours(1), unattended: Duration::from_hours(1), ..Policy::default() };
+    let policy = Policy::default().fresh(Duration::from_hours(1)).untrusted_ttl(Duration::from_hours(1));
     let tiers = Tiers::new(store.clone(), policy, None);
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
     let edge = EdgeConfig { shared_max_age: Duration::from_hours(1), ..EdgeConfig::default() };
-    let state = AppState::new(store, search, ApiConfig::default(), WriteConfig::default());
-    let router = cellar_api::router::router(state.with_edge(edge).with_tiers(&tiers, None));
+    let state = AppState::builder(store, search).edge(edge).tiers(&tiers, None).build();
+    let router = cellar_http::router::router(state);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(cellar_api::serve::run(listener, router, std::future::pending(), Duration::ZERO));
+    tokio::spawn(cellar_http::serve::run(
+        listener,
+        router,
+        std::future::pending(),
+        Duration::ZERO,
+        cellar_http::serve::Limits::default(),
+    ));
     format!("http://{address}")
 }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use geo_index::Position;
-use geo_index::edge::crowd::{Home, people};
+use geo_index::edge::synthetic::{self, PopulationCentre};
 
 /// A file of the test data, whether it is there or not.
 pub(crate) fn data(name: &str) -> PathBuf {
@@ -16,14 +16,14 @@ pub(crate) fn data(name: &str) -> PathBuf {
 pub(crate) fn draw(count: usize, places: &[Position]) -> Vec<Position> {
     let towns = towns().unwrap_or_else(|| {
         println!("cities.csv is not there: users are where the places are");
-        places.iter().map(|&position| Home { position, population: 50_000.0 }).collect()
+        places.iter().map(|&position| PopulationCentre { position, population: 50_000.0 }).collect()
     });
     let mut random = fastrand::Rng::with_seed(1);
-    people(&towns, count, &mut || random.f64())
+    synthetic::users(&towns, count, &mut || random.f64())
 }
 
 /// Towns of the United States and how many people live there.
-fn towns() -> Option<Vec<Home>> {
+fn towns() -> Option<Vec<PopulationCentre>> {
     let mut reader = csv::Reader::from_path(data("cities.csv")).ok()?;
     let headers = reader.headers().ok()?.clone();
     let column = |name| headers.iter().position(|header| header == name);
@@ -32,7 +32,7 @@ fn towns() -> Option<Vec<Home>> {
     let town = |row: csv::StringRecord| {
         let position = Position::new(row[lat].parse().ok()?, row[lon].parse().ok()?).ok()?;
         let population = row[population].parse().ok()?;
-        (&row[country] == "US").then_some(Home { position, population })
+        (&row[country] == "US").then_some(PopulationCentre { position, population })
     };
     Some(reader.records().filter_map(|row| town(row.ok()?)).collect())
 }

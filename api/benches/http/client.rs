@@ -9,7 +9,7 @@ const WARM: [&str; 2] = ["cellar-l1; hit", "cellar-rendered; hit"];
 
 /// What came back.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct LoadStats {
     pub(crate) answers: usize,
     /// Answers whose pages were all in memory.
     pub(crate) warm: usize,
@@ -48,10 +48,10 @@ impl Load {
 }
 
 /// Sends requests from a list.
-pub(crate) fn drive(address: SocketAddr, requests: &[Vec<u8>], load: Load) -> Tally {
+pub(crate) fn drive(address: SocketAddr, requests: &[Vec<u8>], load: Load) -> LoadStats {
     let started = Instant::now();
     let connections = load.connections;
-    let tallies: Vec<Tally> = std::thread::scope(|scope| {
+    let by_connection: Vec<LoadStats> = std::thread::scope(|scope| {
         let begin = |number| {
             // Each connection begins elsewhere in the list.
             let requests = requests.iter().cycle().skip(number * requests.len() / connections);
@@ -65,12 +65,12 @@ pub(crate) fn drive(address: SocketAddr, requests: &[Vec<u8>], load: Load) -> Ta
         let threads: Vec<_> = (0..connections).map(begin).collect();
         threads.into_iter().map(|thread| thread.join().expect("answers")).collect()
     });
-    let sum = |of: fn(&Tally) -> usize| tallies.iter().map(of).sum();
-    Tally {
-        answers: sum(|tally| tally.answers),
-        warm: sum(|tally| tally.warm),
-        body_bytes: sum(|tally| tally.body_bytes),
-        search_us: sum(|tally| tally.search_us),
+    let sum = |of: fn(&LoadStats) -> usize| by_connection.iter().map(of).sum();
+    LoadStats {
+        answers: sum(|stats| stats.answers),
+        warm: sum(|stats| stats.warm),
+        body_bytes: sum(|stats| stats.body_bytes),
+        search_us: sum(|stats| stats.search_us),
         took: started.elapsed(),
     }
 }
@@ -79,20 +79,20 @@ fn drive_one<'a>(
     address: SocketAddr,
     requests: impl Iterator<Item = &'a Vec<u8>>,
     due: impl Fn(usize) -> Option<Instant>,
-) -> Tally {
+) -> LoadStats {
     let mut connection = Connection::open(address);
-    let mut tally = Tally::default();
+    let mut stats = LoadStats::default();
     for (index, request) in requests.enumerate() {
         if let Some(due) = due(index) {
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
         let answer = connection.ask(request);
-        tally.answers += 1;
-        tally.warm += usize::from(WARM.iter().any(|sign| answer.head().contains(sign)));
-        tally.body_bytes += answer.body.len();
-        tally.search_us += search_us(answer.head());
+        stats.answers += 1;
+        stats.warm += usize::from(WARM.iter().any(|sign| answer.head().contains(sign)));
+        stats.body_bytes += answer.body.len();
+        stats.search_us += search_us(answer.head());
     }
-    tally
+    stats
 }
 
 /// A connection that stays open.

@@ -1,6 +1,6 @@
 //! An answer from memory beside a bare axum route that returns as many bytes: CPU of the server per request.
 //!
-//! `cargo bench -p cellar-api --bench http [-- [exact|cell|cell-br] [ROUNDS [REQUESTS [CONNECTIONS [RATE]]]]]`. Each server is a process of its
+//! `cargo bench -p cellar --bench http [-- [exact|cell|cell-br] [ROUNDS [REQUESTS [CONNECTIONS [RATE]]]]]`. Each server is a process of its
 //! own, started from this binary; one client sends the same requests to both, in turns: so many in a second, or without a
 //! rate as fast as answers come, which is another rate for each server. `exact` searches where people are and finds
 //! 20 places within 10 km; the others ask for the cells of precision 4 around these positions, plain or in brotli. The
@@ -15,9 +15,9 @@ mod server;
 #[allow(dead_code, reason = "shared by the benchmarks, each of which uses a part")]
 mod support;
 
-use client::{Load, Tally, drive, get, get_as};
+use client::{Load, LoadStats, drive, get, get_as};
 use geo_index::Grid;
-use geo_index::edge::{DEFAULT_PRECISION, SnapCell};
+use geo_index::edge::{CacheCell, DEFAULT_PRECISION};
 use server::{Role, Server};
 use support::{Places, middle};
 
@@ -63,25 +63,25 @@ fn main() {
     let queries = cellar.metric("cellar_store_queries_total");
     let round = |server: &Server| {
         let before = server.cpu_seconds();
-        let tally = drive(server.address, &searches, load);
-        let cpu_us = (server.cpu_seconds() - before) / tally.answers as f64 * 1e6;
-        (cpu_us, tally)
+        let stats = drive(server.address, &searches, load);
+        let cpu_us = (server.cpu_seconds() - before) / stats.answers as f64 * 1e6;
+        (cpu_us, stats)
     };
     println!("{:>12} {:>12} {:>8} {:>14} {:>14}", "cellar", "bare", "ratio", "cellar", "bare");
     let (mut of_cellar, mut of_bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let mut search_us = 0.0;
     for _ in 0..rounds {
-        let (ours, tally) = round(&cellar);
-        assert_eq!(tally.warm, tally.answers, "every page is in memory");
-        let (theirs, bare_tally) = round(&bare);
-        let rate = |tally: &Tally| tally.answers as f64 / tally.took.as_secs_f64();
+        let (ours, stats) = round(&cellar);
+        assert_eq!(stats.warm, stats.answers, "every page is in memory");
+        let (theirs, bare_stats) = round(&bare);
+        let rate = |stats: &LoadStats| stats.answers as f64 / stats.took.as_secs_f64();
         println!(
             "{ours:>9.1} µs {theirs:>9.1} µs {:>8.2} {:>12.0}/s {:>12.0}/s",
             ours / theirs,
-            rate(&tally),
-            rate(&bare_tally)
+            rate(&stats),
+            rate(&bare_stats)
         );
-        search_us += tally.search_us as f64 / tally.answers as f64;
+        search_us += stats.search_us as f64 / stats.answers as f64;
         of_cellar.push(ours);
         of_bare.push(theirs);
         ratios.push(ours / theirs);
@@ -123,9 +123,9 @@ fn warm(mode: Mode, places: &Places, cellar: &Server) -> (Vec<Vec<u8>>, usize) {
     // What the import wrote is on its way through the change feed, which takes pages out of memory.
     for _ in 0..600 {
         if feed_is_through(cellar) {
-            let tally = drive(cellar.address, &searches, Load::single(searches.len()));
-            if tally.warm == tally.answers {
-                return (searches, tally.body_bytes / tally.answers);
+            let stats = drive(cellar.address, &searches, Load::single(searches.len()));
+            if stats.warm == stats.answers {
+                return (searches, stats.body_bytes / stats.answers);
             }
         }
         std::thread::sleep(std::time::Duration::from_millis(200));
@@ -158,7 +158,7 @@ fn path(position: &geo_index::Position) -> String {
 /// Canonical URLs of the cells that people are in, as the edge asks for them; a cell with many people comes often.
 fn cells(places: &Places, coding: &str) -> Vec<Vec<u8>> {
     let request = |position: &geo_index::Position| {
-        let cell = SnapCell::at(Grid::Geohash, *position, DEFAULT_PRECISION).expect("a cell");
+        let cell = CacheCell::at(Grid::Geohash, *position, DEFAULT_PRECISION).expect("a cell");
         get_as(&format!("/v1/collections/cities/cells/{cell}/nearby"), coding)
     };
     places.users(POSITIONS, 1).iter().map(request).collect()

@@ -18,7 +18,7 @@ const MOST_BODY_BYTES: usize = 1 << 20;
 #[tokio::main]
 pub(crate) async fn run(rounds: usize) {
     let places = Places::read();
-    let (mut router, _upkeep) = server::cellar().await;
+    let (mut router, _background) = server::cellar().await;
     let mut paths = Vec::new();
     for position in places.users(CANDIDATES, 1) {
         let path = super::path(&position);

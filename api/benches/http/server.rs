@@ -10,12 +10,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use cellar_api::changes::Settings;
-use cellar_api::config::{ApiConfig, WriteConfig};
-use cellar_api::search::{Limits, Search};
-use cellar_api::state::AppState;
-use cellar_api::tiers::{Feed, Tiers, Upkeep};
 use cellar_cache::Policy;
+use cellar_changes::{Settings, TableStream};
+use cellar_http::state::AppState;
+use cellar_search::tiers::{BackgroundTasks, Feed, Tiers};
+use cellar_search::{Limits, Search};
 use tokio::net::TcpListener;
 
 use super::client::{self, Connection};
@@ -91,18 +90,19 @@ impl Drop for Server {
 /// What the other process does: serves until its standard input ends.
 #[tokio::main]
 pub(crate) async fn run(role: &str) {
-    cellar_api::cli::log_to_stderr();
-    let (router, _upkeep) = if let Ok(bytes) = role.parse() {
+    cellar_cli_kit::log_to_stderr();
+    let (router, _background) = if let Ok(bytes) = role.parse() {
         (bare(bytes), None)
     } else {
-        let (router, upkeep) = cellar().await;
-        (router, Some(upkeep))
+        let (router, background) = cellar().await;
+        (router, Some(background))
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     println!("{}", listener.local_addr().expect("an address"));
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     let stop = async { drop(ended.await) };
-    cellar_api::serve::run(listener, router, stop, Duration::ZERO).await.expect("a server");
+    cellar_http::serve::run(listener, router, stop, Duration::ZERO, cellar_http::serve::Limits::default())
+        .await;
 }
 
 fn bare(bytes: usize) -> Router {
@@ -116,16 +116,17 @@ fn bare(bytes: usize) -> Router {
         .route("/v1/collections/{collection}/cells/{cell}/nearby", get(answer))
 }
 
-pub(crate) async fn cellar() -> (Router, Upkeep) {
+pub(crate) async fn cellar() -> (Router, BackgroundTasks) {
     let (engine, store) = Places::read().store().await;
     // It goes on until the process ends.
     std::mem::forget(engine);
     let hour = Duration::from_hours(1);
-    let policy = Policy { fresh: hour, negative_fresh: hour, ..Policy::default() };
+    let policy = Policy::default().fresh(hour).negative_fresh(hour);
     let tiers = Tiers::new(store.clone(), policy, None);
     let table = store.table().to_owned();
-    let upkeep = tiers.start(Feed { stream: store.changes(), table, settings: Settings::embedded() });
+    let background =
+        tiers.start(Feed { stream: TableStream::of(&store), table, settings: Settings::embedded() });
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
-    let state = AppState::new(store, search, ApiConfig::default(), WriteConfig::default());
-    (cellar_api::router::router(state.with_tiers(&tiers, Some(upkeep.status.clone()))), upkeep)
+    let state = AppState::builder(store, search).tiers(&tiers, Some(background.status.clone())).build();
+    (cellar_http::router::router(state), background)
 }

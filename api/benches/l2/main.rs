@@ -1,6 +1,6 @@
 //! A search whose pages are all in Redis and none in memory, beside a bare `MGET` of the same keys.
 //!
-//! `cargo bench -p cellar-api --bench l2 [-- SEARCHES]`; a `redis-server` has to be on the path. Each search is run and
+//! `cargo bench -p cellar --bench l2 [-- SEARCHES]`; a `redis-server` has to be on the path. Each search is run and
 //! timed in turns with: the same `MGET`s alone, over a connection of redis-rs; the same search over a remote tier in this
 //! process, which leaves out the network and Redis; and decoding the pages, which leaves out all else.
 
@@ -15,14 +15,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cellar_api::pages::CachedPages;
-use cellar_api::search::{Limits, Search};
-use cellar_api::store::Store;
 use cellar_cache::clock::SystemClock;
 use cellar_cache::remote::Remote;
 use cellar_cache::remote::fake::FakeRemote;
 use cellar_cache::remote::redis::{RedisConfig, RedisRemote};
 use cellar_cache::{Policy, RemotePolicy};
+use cellar_search::pages::CachedPages;
+use cellar_search::{Limits, Search};
+use cellar_store::Store;
 use geo_index::tree::NearbyQuery;
 use geo_index::{Meters, Page, Position};
 use redis::aio::MultiplexedConnection;
@@ -84,14 +84,12 @@ async fn main() {
 
 fn pages(store: Arc<dyn Store>, remote: Arc<dyn Remote>) -> CachedPages {
     let patient = Duration::from_secs(1);
-    let policy = Policy {
-        fresh: HOUR,
-        negative_fresh: HOUR,
-        early_refresh: 0.0,
-        memory_bytes: 0,
-        remote: RemotePolicy { read_limit: patient, write_limit: patient, ..RemotePolicy::default() },
-        ..Policy::default()
-    };
+    let policy = Policy::default()
+        .fresh(HOUR)
+        .negative_fresh(HOUR)
+        .early_refresh(0.0)
+        .memory_bytes(0)
+        .remote(RemotePolicy::default().read_limit(patient).write_limit(patient));
     CachedPages::new(store, policy, Some(remote), Arc::new(SystemClock))
 }
 
@@ -99,7 +97,8 @@ fn pages(store: Arc<dyn Store>, remote: Arc<dyn Remote>) -> CachedPages {
 async fn search(pages: &Watched, origin: Position) -> (Duration, Vec<Vec<Asked>>) {
     let search = Search::new(Arc::new(pages.clone()), Limits::default());
     let radius = Meters::new(RADIUS_M).expect("a radius");
-    let query = NearbyQuery { origin, radius, limit: 20, category: None, after: None };
+    let query =
+        NearbyQuery { origin, radius, limit: 20.try_into().expect("not zero"), category: None, after: None };
     let started = Instant::now();
     let found = search.nearby(&collection(), query, started + Duration::from_secs(10)).await;
     let took = started.elapsed();

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use cellar_api::pages::{CachedPages, Fetched, PageError, PageSource};
 use cellar_cache::trace::Trace;
-use geo_index::{Collection, H3Cell, Page, PageKey};
+use cellar_model::{PageKey, PageTree};
+use cellar_search::pages::{CachedPages, Fetched, FetchedRuns, PageError, PageSource};
+use geo_index::{H3Cell, Page, RunRead};
 
 /// A page that was asked for.
 #[derive(Clone)]
@@ -49,24 +50,33 @@ impl Watched {
 
 #[async_trait]
 impl PageSource for Watched {
-    fn at_hand(&self, collection: &Collection, cell: H3Cell, trace: &mut Trace) -> Option<Arc<Page>> {
-        self.pages.at_hand(collection, cell, trace)
+    fn get_if_present(&self, tree: &PageTree, cell: H3Cell, trace: &mut Trace) -> Option<Arc<Page>> {
+        self.pages.get_if_present(tree, cell, trace)
     }
 
     async fn fetch(
         &self,
-        collection: &Collection,
+        tree: &PageTree,
         cells: &[H3Cell],
         deadline: Instant,
         trace: &mut Trace,
     ) -> Result<Fetched, PageError> {
-        let fetched = self.pages.fetch(collection, cells, deadline, trace).await?;
+        let fetched = self.pages.fetch(tree, cells, deadline, trace).await?;
         let asked = |cell: &H3Cell| {
             let (_, page) = fetched.pages.iter().find(|(found, _)| found == cell)?;
-            let name = PageKey::new(collection.clone(), *cell)?.cache_key();
+            let name = PageKey::new(tree, *cell)?.cache_key();
             Some(Asked { name, cell: *cell, page: Arc::clone(page) })
         };
         self.rounds.lock().expect("no panic").push(cells.iter().filter_map(asked).collect());
         Ok(fetched)
+    }
+
+    async fn fetch_runs(
+        &self,
+        tree: &PageTree,
+        runs: &[RunRead],
+        deadline: Instant,
+    ) -> Result<FetchedRuns, PageError> {
+        self.pages.fetch_runs(tree, runs, deadline).await
     }
 }

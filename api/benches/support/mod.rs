@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cellar_api::jobs::import::{Import, Input, Silent, import};
-use cellar_api::store::{DynamoStore, Embedded, StoreConfig};
-use cellar_api::world;
-use geo_index::{Collection, Position};
+use cellar_jobs::import::{Import, Input, Silent, import};
+use cellar_model::Collection;
+use cellar_model::demo;
+use cellar_store::{DynamoStore, Embedded, StoreConfig};
+use geo_index::Position;
 use tempfile::TempDir;
 
-/// Places of the generated world, where the real ones are absent.
+/// Places of the demo data, where the real ones are absent.
 const GENERATED: usize = 150_000;
 /// Users are this far from a town at most, in degrees of latitude and of longitude: some 3 km.
 const SPREAD_DEG: f64 = 0.03;
@@ -27,7 +28,7 @@ pub(crate) fn collection() -> Collection {
 }
 
 impl Places {
-    /// `$CELLAR_TEST_DATA/cities.csv`, or the generated world.
+    /// `$CELLAR_TEST_DATA/cities.csv`, or the demo data.
     pub(crate) fn read() -> Self {
         let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
         let csv = std::env::var_os("CELLAR_TEST_DATA").map_or(beside, PathBuf::from).join("cities.csv");
@@ -71,9 +72,9 @@ impl Places {
 }
 
 fn generated() -> (PathBuf, Option<TempDir>) {
-    eprintln!("cities.csv is not there: the generated world stands in for it");
+    eprintln!("cities.csv is not there: the demo data stands in for it");
     let mut text = "id,lat,lon,category\n".to_owned();
-    for place in world::places(GENERATED, 1) {
+    for place in demo::places(GENERATED, 1) {
         let (lat, lon) = (place.position.lat(), place.position.lon());
         let category = place.properties.category().unwrap_or_default();
         writeln!(text, "{},{lat},{lon},{category}", place.id).expect("writing to a string");

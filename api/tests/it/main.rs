@@ -2,19 +2,16 @@
 
 #[cfg(unix)]
 mod cached;
-mod changes;
 #[cfg(unix)]
 mod cli;
+#[cfg(unix)]
+mod crowded;
 mod edge;
-mod http;
-mod import;
-mod lambda;
-mod plan;
+mod fixture;
 mod purge;
 #[cfg(unix)]
 #[path = "../../../cache/tests/it/support/redis.rs"]
 mod redis;
+#[cfg(unix)]
+mod roots;
 mod search;
-mod store;
-mod support;
-mod world;

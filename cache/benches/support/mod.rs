@@ -78,17 +78,15 @@ pub(crate) type Ids = Cache<Id, Small, AtOnce>;
 /// A cache of so many bytes in memory, and the clock that its values age by.
 pub(crate) fn cache(memory_bytes: u64) -> (Ids, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::default());
-    let policy = Policy {
-        fresh: FRESH,
-        jitter: 0.0,
-        early_refresh: 0.0,
-        stale_while_revalidate: Duration::ZERO,
-        stale_if_error: Duration::ZERO,
-        unattended: 2 * FRESH,
-        memory_bytes,
-        ..Policy::default()
-    };
-    (Cache::new(policy, AtOnce, None, clock.clone()), clock)
+    let policy = Policy::default()
+        .fresh(FRESH)
+        .jitter(0.0)
+        .early_refresh(0.0)
+        .stale_while_revalidate(Duration::ZERO)
+        .stale_if_error(Duration::ZERO)
+        .untrusted_ttl(2 * FRESH)
+        .memory_bytes(memory_bytes);
+    (Cache::builder(AtOnce).policy(policy).clock(clock.clone()).build(), clock)
 }
 
 /// What one entry counts for.
@@ -96,6 +94,6 @@ pub(crate) async fn entry_weight() -> u64 {
     let (cache, _) = cache(1 << 20);
     let deadline = Instant::now() + FRESH;
     cache.get_or_load(&Id::new(0), deadline, &mut Trace::default()).await.expect("a value");
-    cache.settle_memory();
+    cache.run_pending_tasks();
     cache.memory_size().1
 }

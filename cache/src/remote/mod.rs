@@ -1,20 +1,21 @@
 //! The remote tier: where a process ends and the shared cache begins.
 //!
-//! [`Remote`] is what the read path needs of a shared cache, [`Board`] what processes tell each other beside it.
-//! Both have two implementations: Redis (or Valkey), and a fake for tests that injects faults. Time limits,
-//! the circuit breaker and what an envelope holds are the callers' business: an implementation moves bytes.
+//! [`Remote`] is what a cache needs of the tier that processes share. It has two implementations: Redis (or Valkey), and,
+//! with the feature `test-util`, a fake that injects faults. Time limits, the circuit breaker and the envelopes of values
+//! are the cache's business: an implementation moves bytes.
 //!
 //! **Fences.** A load that began before an invalidation must never be stored after it. Keys belong to groups; a
-//! group has a fence, a random text under a key of its own. [`Remote::begin`] returns the fence (and makes one if
+//! group has a fence, a random text under a key of its own. [`Remote::begin`] returns the fence (and creates one if
 //! there is none), [`Remote::invalidate`] removes it together with the values, and [`Remote::finish`] stores only
 //! if the fence is still the one that `begin` returned. A fence that is gone, whether invalidated, evicted or lost
-//! with a restart, matches nothing.
+//! in a restart, matches nothing.
 //!
-//! **Leases.** Of several processes that miss a key, [`Remote::begin`] lets one load it; see [`Claim`].
+//! **Leases.** Of several processes that miss a key, [`Remote::begin`] lets one load it: see [`Claim`].
 //!
 //! Invariant: in a cluster, all keys of a group, its fence and its leases are in one slot, since every key holds
 //! `{group}`.
 
+#[cfg(any(test, feature = "test-util"))]
 pub mod fake;
 pub mod redis;
 
@@ -25,20 +26,20 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use thiserror::Error;
 
-/// What begins the bytes of a value that stands for "invalidated a moment ago"; [`Remote::finish`] leaves such values
-/// alone.
+/// First bytes of a value that stands for "invalidated recently"; [`Remote::finish`] does not overwrite such values.
 pub const TOMBSTONE_MAGIC: [u8; 4] = *b"CLRT";
 
-/// Why the remote tier could not do as asked. Texts are for logs; they hold no password.
+/// Why the remote tier could not do what it was asked. Messages are for logs; they contain no password.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RemoteError {
-    /// No connection, a lost one, or a server that says that it cannot work now.
+    /// No connection, a lost one, or a server that says that it cannot work at the moment.
     #[error("the remote cache cannot be reached: {0}")]
     Unavailable(String),
     /// No answer within the time limit.
     #[error("the remote cache did not answer in time")]
     TimedOut,
-    /// It answers, but refuses this: out of memory, no permission, read only, not what was expected.
+    /// It answers, but refuses this: out of memory, no permission, read-only, or an answer of unexpected form.
     #[error("the remote cache refused: {0}")]
     Refused(String),
 }
@@ -48,16 +49,16 @@ pub enum RemoteError {
 pub struct Ask {
     /// The key.
     pub key: String,
-    /// Whether the key was absent a moment ago. If it has a value by now, that is returned instead of a lease.
+    /// Whether the key was absent when it was last read. If it has a value by now, that is returned instead of a lease.
     pub absent: bool,
 }
 
 /// What [`Remote::begin`] says of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// It was absent a moment ago and has this now: a value, or a tombstone.
+    /// It was absent and has this now: a value, or a tombstone.
     Found(Bytes),
-    /// The caller is to load it; nobody else is told so until the lease ends or the fence moves.
+    /// The caller is to load it; nobody else is told so until the lease ends or the fence changes.
     Lease,
     /// Somebody else is loading it.
     Busy,
@@ -90,17 +91,21 @@ pub struct Entry {
 pub enum Finished {
     /// Stored this many values; the others' keys hold tombstones.
     Stored(usize),
-    /// Stored nothing: the group was invalidated since, or its fence is lost.
+    /// Stored nothing: the group has been invalidated since, or its fence is lost.
     Fenced,
 }
 
-/// A shared cache.
+/// A tier that processes share.
+///
+/// # Errors
+///
+/// Every call may fail with a [`RemoteError`]; the cache then does without the tier.
 #[async_trait]
 pub trait Remote: Send + Sync + 'static {
     /// The values of many keys, in their order, in one round trip: one `MGET`.
     async fn get(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, RemoteError>;
 
-    /// Begins to load keys of one group: the fence, and who loads what. One round trip.
+    /// Begins to load keys of one group: returns the fence, and who loads what. One round trip.
     async fn begin(
         &self,
         group: &str,
@@ -108,8 +113,8 @@ pub trait Remote: Send + Sync + 'static {
         lease: Duration,
     ) -> Result<(Ticket, Vec<Claim>), RemoteError>;
 
-    /// Ends a load: stores values unless the fence has moved, and gives leases back in any case. `leases` are the
-    /// keys that were [`Claim::Lease`]; `entries` may hold other keys of the group, too. One round trip.
+    /// Ends a load: stores values unless the fence has changed, and gives leases back in any case. `leases` are the
+    /// keys that were [`Claim::Lease`]; `entries` may also be of other keys of the group. One round trip.
     async fn finish(
         &self,
         ticket: &Ticket,
@@ -117,9 +122,9 @@ pub trait Remote: Send + Sync + 'static {
         leases: &[String],
     ) -> Result<Finished, RemoteError>;
 
-    /// Removes the group's fence and the values of keys, and then, with `tombstone`, leaves it under each key for the
-    /// given time. Removing works also when the server is out of memory; tombstones may be refused then, which is no
-    /// error.
+    /// Removes the group's fence and the values of keys, and then, with `tombstone`, leaves that under each key for the
+    /// given time. Removing works even when the server is out of memory; tombstones may be refused then, which is not
+    /// an error.
     async fn invalidate(
         &self,
         group: &str,
@@ -127,41 +132,10 @@ pub trait Remote: Send + Sync + 'static {
         tombstone: Option<(Bytes, Duration)>,
     ) -> Result<(), RemoteError>;
 
-    /// Sends a message to all that listen now.
+    /// Sends a message to all current subscribers.
     async fn publish(&self, message: Bytes) -> Result<(), RemoteError>;
 
-    /// Listens to messages, over a connection of its own. Returns when the subscription is confirmed; the stream ends
-    /// when the connection is lost.
+    /// Subscribes to messages, over a connection of its own. Returns when the subscription is confirmed; the stream
+    /// ends when the connection is lost.
     async fn subscribe(&self) -> Result<BoxStream<'static, Bytes>, RemoteError>;
-}
-
-/// Small facts that processes share: roles, checkpoints, counts.
-#[async_trait]
-pub trait Board: Send + Sync + 'static {
-    /// Takes a role, or keeps it, for a while; false if another holder has it.
-    async fn hold(&self, role: &str, holder: &str, ttl: Duration) -> Result<bool, RemoteError>;
-
-    /// Gives a role back if the holder has it.
-    async fn release(&self, role: &str, holder: &str) -> Result<(), RemoteError>;
-
-    /// All fields of a map, in no order; none if there is no such map.
-    async fn read(&self, map: &str) -> Result<Vec<(String, String)>, RemoteError>;
-
-    /// Sets fields of a map.
-    async fn write(&self, map: &str, fields: &[(String, String)]) -> Result<(), RemoteError>;
-
-    /// Removes fields of a map.
-    async fn remove(&self, map: &str, fields: &[String]) -> Result<(), RemoteError>;
-
-    /// Adds to the scores of members, keeps the `keep` highest and forgets the table after `ttl` without additions.
-    async fn add_scores(
-        &self,
-        table: &str,
-        scores: &[(String, u64)],
-        keep: usize,
-        ttl: Duration,
-    ) -> Result<(), RemoteError>;
-
-    /// The members of a table with the highest scores, highest first.
-    async fn top(&self, table: &str, count: usize) -> Result<Vec<(String, f64)>, RemoteError>;
 }

@@ -1,4 +1,4 @@
-//! Parts of the sphere, put together of cells, boxes and polygons.
+//! Parts of the sphere, made up of cells, boxes and polygons.
 //!
 //! Invariant: tests for touching err on the side of yes. A cap that holds a position of the area touches it.
 
@@ -9,10 +9,11 @@ use std::sync::Arc;
 pub use polygon::Polygon;
 
 use crate::bbox::BBox;
+use crate::cap::Cap;
 use crate::cell::Cell;
-use crate::grid::{Cap, GridCell};
+use crate::grid::{GridCell, cap};
 
-/// A part of the sphere: everything in any of its shapes, which may overlap.
+/// A part of the sphere: the union of its shapes, which may overlap.
 ///
 /// ```
 /// use geo_index::{Area, BBox, Cell};
@@ -36,11 +37,11 @@ enum Shape {
 }
 
 impl Area {
-    /// Adds a cell: the rectangle of a geohash, a circle around everything in or keyed below an H3 cell.
+    /// Adds a cell: the rectangle of a geohash, or a circle around everything in or keyed below an H3 cell.
     pub fn add_cell(&mut self, cell: Cell) {
         self.shapes.push(match cell {
             Cell::Geohash(cell) => Shape::Box(cell.bounds()),
-            Cell::H3(cell) => Shape::Cap(Cap::of(cell)),
+            Cell::H3(cell) => Shape::Cap(cap(cell)),
         });
     }
 
@@ -59,18 +60,29 @@ impl Area {
         self.shapes.len()
     }
 
-    /// Whether it has no shapes.
+    /// Whether there are no shapes.
     pub fn is_empty(&self) -> bool {
         self.shapes.is_empty()
     }
 
-    /// Cells of a level of one grid whose caps touch the area, in ascending order, but not more than `most`, with
-    /// whether that is all of them.
+    /// The cells of a level of one grid that touch the area, in ascending order and at most `most` of them, and whether
+    /// these are all. A cell that lies just outside the area may be among them.
+    ///
+    /// ```
+    /// use geo_index::{Area, BBox, H3Cell};
+    ///
+    /// let mut area = Area::default();
+    /// area.add_box(BBox::new(2.2, 48.8, 2.5, 48.9)?);
+    /// let (cells, complete) = area.cells::<H3Cell>(6, 1_000);
+    /// assert!(complete && cells.len() < 60);
+    /// assert_eq!(area.cells(6, 3), (cells[..3].to_vec(), false));
+    /// # Ok::<(), geo_index::PositionError>(())
+    /// ```
     pub fn cells<C: GridCell>(&self, level: u8, most: usize) -> (Vec<C>, bool) {
         let mut found = Vec::new();
         let mut stack = Vec::new();
         let push = |stack: &mut Vec<(C, Self)>, cells: Vec<C>, near: &Self| {
-            let touched = cells.into_iter().rev().map(|cell| (cell, near.touching(&Cap::of(cell))));
+            let touched = cells.into_iter().rev().map(|cell| (cell, near.touching(&cap(cell))));
             stack.extend(touched.filter(|(_, near)| !near.is_empty()));
         };
         push(&mut stack, C::coarsest(), self);

@@ -1,14 +1,14 @@
-//! Polygons of longitudes and latitudes, as GeoJSON has them.
-//!
-//! Edges are straight in longitude and latitude (RFC 7946, section 3.1.1). Longitudes may go on beyond ±180, so that a
-//! polygon across the antimeridian need not be cut. What lies in an even number of rings is outside, which makes
-//! the inner rings holes.
+//! Polygons of longitudes and latitudes, as GeoJSON defines them.
 
+use crate::cap::{Cap, Extent};
 use crate::error::PolygonError;
-use crate::grid::{Cap, Extent};
 use crate::point::Position;
 
-/// A polygon with holes.
+/// A polygon of longitudes and latitudes with holes, as GeoJSON defines it.
+///
+/// Edges are straight in longitude and latitude (RFC 7946, section 3.1.1). Longitudes may go on beyond ±180, so that a
+/// polygon across the antimeridian need not be cut. What lies in an even number of rings is outside, which makes
+/// the inner rings holes.
 ///
 /// ```
 /// use geo_index::{Polygon, Position};
@@ -36,8 +36,10 @@ struct Edge {
     to: [f64; 2],
 }
 
-/// Most strips, and edges that are worth another one.
+/// Most strips of a polygon.
 const MAX_STRIPS: usize = 256;
+
+/// Edges of a polygon for each strip, until there are [`MAX_STRIPS`].
 const EDGES_PER_STRIP: usize = 4;
 
 /// Room for rounding, in degrees: 0.1 mm.
@@ -47,11 +49,16 @@ const SLACK: f64 = 1e-9;
 const TURNS: [f64; 3] = [-360.0, 0.0, 360.0];
 
 impl Polygon {
-    /// The polygon of rings of `[longitude, latitude]`, the last corner of each repeating the first or not.
+    /// The polygon of rings of `[longitude, latitude]` in degrees, in each of the ways in which they can be read. The last
+    /// corner of a ring may repeat the first.
     ///
-    /// An edge that spans more than 180° of longitude can be meant as it is written, or as the short way across the
-    /// antimeridian. Then there are two polygons, and whoever must not miss anything takes both. From -180 to 180, and
-    /// back, it is as written.
+    /// An edge that spans more than 180° of longitude can be meant as written, or as the short way across the
+    /// antimeridian. Then there are two readings; take both if nothing may be missed. An edge from -180 to 180, or back,
+    /// is always meant as written.
+    ///
+    /// # Errors
+    ///
+    /// A [`PolygonError`] that says what is wrong with the first bad ring.
     pub fn readings(rings: &[Vec<[f64; 2]>]) -> Result<Vec<Self>, PolygonError> {
         rings.iter().try_for_each(|ring| check(ring))?;
         let as_written = rings.iter().map(|ring| edges(ring, |_, to| to)).collect::<Result<Vec<_>, _>>()?;
@@ -82,7 +89,7 @@ impl Polygon {
 
     fn strip(&self, lat: f64) -> usize {
         let share = (lat - self.south) / (self.north - self.south);
-        // A polygon of no height has one share that is no number, which becomes 0.
+        // In a polygon without height the share is not a number, and the cast makes it 0.
         ((share * self.strips.len() as f64) as usize).min(self.strips.len() - 1)
     }
 
@@ -91,7 +98,7 @@ impl Polygon {
         strips.iter().flatten().map(|&number| &self.edges[number as usize])
     }
 
-    /// Whether a position lies in the polygon; on its border either is right.
+    /// Whether a position lies in the polygon. On the border the answer may be either.
     pub fn contains(&self, position: Position) -> bool {
         self.has_inside(position.lon(), position.lat())
     }
@@ -197,7 +204,8 @@ fn edges(ring: &[[f64; 2]], next: impl Fn(f64, f64) -> f64) -> Result<Vec<Edge>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::{GridCell, h3::H3Cell};
+    use crate::grid::h3::{H3Cell, Leaf};
+    use crate::grid::{GridCell, cap};
     use proptest::prelude::*;
 
     fn square(west: f64, south: f64, east: f64, north: f64) -> Vec<[f64; 2]> {
@@ -214,7 +222,7 @@ mod tests {
     }
 
     fn touched(polygon: &Polygon, position: Position, level: u8) -> bool {
-        polygon.may_touch(&Cap::of(H3Cell::at(position, level).unwrap()))
+        polygon.may_touch(&cap(H3Cell::at(position, level).unwrap()))
     }
 
     #[test]
@@ -286,7 +294,7 @@ mod tests {
         ) {
             let lon = (lon + size * east + 540.0).rem_euclid(360.0) - 180.0;
             let position = at((lat + size * north).clamp(-90.0, 90.0), lon);
-            let cap = Cap::of(H3Cell::leaf(position).ancestor(level).unwrap());
+            let cap = cap(Leaf::at(position).ancestor(level).unwrap());
             prop_assert!(!polygon.contains(position) || polygon.may_touch(&cap));
         }
 

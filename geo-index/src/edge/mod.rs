@@ -1,28 +1,56 @@
-//! Answers that everyone in a snap cell shares, and how a client makes exact results of them.
+//! Answers that everyone in a cache cell shares, and how a client makes exact results of them.
 //!
-//! | module | what it holds |
-//! |---|---|
-//! | [`ladder`] | the snap cells that may be asked for, and their constants |
-//! | [`mod@canonical`] | one URL for one meaning: what the edge and the origin make of a request |
-//! | [`certificate`] | how far a cell answer is complete, with the proof |
-//! | [`mod@refine`] | a cell answer put in order for one user: exact, or not certified |
-//! | [`planner`] | which cell a client asks for next |
-//! | [`density`] | how coarse a cell may be, place by place |
-//! | [`crowd`] | generated people and places, for tests and plans |
+//! A user's exact position is unlike anyone else's, so an answer for it cannot be shared. An answer for the *cell* that the
+//! user is in can: it is the same bytes for everyone there, and it can be kept at the edge, in a CDN.
 //!
-//! docs/EDGE.md tells the same for readers of other languages.
+//! - A server makes a [`CellAnswer`]: the places nearest to the centre of a [`CacheCell`], at most [`ANSWER_MAX`] within its
+//!   [horizon](CacheCell::horizon), and a certificate of how far the list is complete ([`certified_radius`]).
+//! - A client [`refine`]s it: it sorts the list by distance from its own user, and knows by the certificate whether that is
+//!   exactly what a search of all places would return. The proof is at [`CellAnswer`].
+//! - A [`Planner`] picks the cells to ask for, coarse ones first, since those are in the cache most often. A [`DensityMap`]
+//!   and a [`PlannerMemory`] tell it how coarse a cell may be.
+//!
+//! ```
+//! use std::num::NonZeroUsize;
+//! use geo_index::edge::{ANSWER_MAX, CacheCell, CellAnswer, CellPlace, Refined, certified_radius, refine};
+//! use geo_index::{Grid, Meters, Position, distance};
+//!
+//! let places = [("eiffel-tower", 48.8584, 2.2945), ("louvre", 48.8606, 2.3376), ("versailles", 48.8049, 2.1204)];
+//! let places = places.map(|(id, lat, lon)| (id, Position::new(lat, lon).unwrap()));
+//! let user = Position::new(48.8566, 2.3522)?;
+//!
+//! // The server, which only learns of the cell: here it has few places, so it lists all within the horizon.
+//! let cell = CacheCell::at(Grid::Geohash, user, 4)?;
+//! let near = places.iter().filter(|(_, position)| distance(cell.centre(), *position) <= cell.horizon());
+//! let mut near: Vec<_> = near.collect();
+//! near.sort_by(|a, b| distance(cell.centre(), a.1).get().total_cmp(&distance(cell.centre(), b.1).get()));
+//! let cut = near.len() > ANSWER_MAX.get();
+//! near.truncate(ANSWER_MAX.get());
+//! let last = near.last().map(|(_, position)| distance(cell.centre(), *position));
+//! let place = |&(id, position): &(&str, _)| CellPlace { id: id.to_owned(), position, payload: () };
+//! let answer = CellAnswer {
+//!     cell,
+//!     certified_radius: certified_radius(cell, last, cut),
+//!     places: near.into_iter().map(place).collect(),
+//! };
+//!
+//! // The client, which knows where its user is.
+//! let radius = Meters::new(10_000.0).unwrap();
+//! let Refined::Exact(hits) = refine(&answer, user, radius, NonZeroUsize::new(5).unwrap()) else { unreachable!() };
+//! let ids: Vec<_> = hits.iter().map(|hit| hit.place.id.as_str()).collect();
+//! assert_eq!(ids, ["louvre", "eiffel-tower"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-pub mod canonical;
-pub mod certificate;
-pub mod crowd;
-pub mod density;
-pub mod ladder;
-pub mod planner;
-pub mod refine;
+mod certificate;
+mod density;
+mod ladder;
+mod planner;
+mod refine;
+pub mod synthetic;
 
-pub use canonical::{Canonical, CellUrl, Reject, RejectKind, canonical};
-pub use certificate::{CellAnswer, SLACK_M, SnapPlace, certified_radius};
+pub use certificate::{CellAnswer, CellPlace, SLACK_M, certified_radius};
 pub use density::{DensityCounts, DensityMap, MapRules};
-pub use ladder::{DEFAULT_PRECISION, PRECISIONS, SNAP_PLACES, SnapCell, SnapCellError};
+pub use ladder::{ANSWER_MAX, CacheCell, CacheCellError, DEFAULT_PRECISION, PRECISIONS, RESOLUTIONS};
 pub use planner::{Planner, PlannerMemory, Step, Wanted};
 pub use refine::{Hit, NotCertified, Reason, Refined, refine};

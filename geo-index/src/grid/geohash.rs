@@ -1,15 +1,14 @@
 //! Geohash cells (G. Niemeyer, 2008): latitude/longitude rectangles, 32 children each.
 //!
-//! A position's cell is found by bisection, as docs/EDGE.md writes it down: every border is a multiple of a power of
+//! The cell of a position is found by bisection, longitude first: every border is a multiple of a power of
 //! two times 45°, exact in `f64`, so the comparisons are exact and any language with IEEE doubles finds the same
 //! cell. (The `geohash` crate scales and rounds first, and may put a position a rounding error below a border
 //! above it.)
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::GridCell;
+use super::{GridCell, Sealed};
 use crate::bbox::BBox;
 use crate::distance::distance;
 use crate::error::CellError;
@@ -18,7 +17,9 @@ use crate::units::Meters;
 
 const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
 
-/// A geohash of precision 1 to 12.
+/// A geohash of precision 1 to 12: a rectangle of latitudes and longitudes.
+///
+/// Cells sort as their texts do, and a position on the border of two cells belongs to the northern or eastern one.
 ///
 /// ```
 /// use geo_index::{GeohashCell, GridCell, Position};
@@ -38,6 +39,14 @@ pub struct GeohashCell {
 
 impl GeohashCell {
     /// The rectangle of latitudes and longitudes that the cell stands for.
+    ///
+    /// ```
+    /// use geo_index::GeohashCell;
+    ///
+    /// let cell: GeohashCell = "u0".parse()?;
+    /// assert_eq!(cell.bounds().edges(), [0.0, 45.0, 11.25, 50.625]);
+    /// # Ok::<(), geo_index::CellError>(())
+    /// ```
     pub fn bounds(self) -> BBox {
         let rect = geohash::decode_bbox(&self.to_string()).expect("the text of a cell is a geohash");
         BBox::new(rect.min().x, rect.min().y, rect.max().x, rect.max().y)
@@ -48,6 +57,8 @@ impl GeohashCell {
         64 - 5 * u32::from(precision)
     }
 }
+
+impl Sealed for GeohashCell {}
 
 impl GridCell for GeohashCell {
     const COARSEST: u8 = 1;
@@ -119,12 +130,6 @@ impl GridCell for GeohashCell {
         }
         let precision = self.precision + 1;
         (0..32).map(|digit| Self { bits: self.bits | digit << Self::shift(precision), precision }).collect()
-    }
-
-    fn leaf_range(self) -> RangeInclusive<u64> {
-        let below = (1_u64 << Self::shift(self.precision)) - 1;
-        let unused = (1_u64 << Self::shift(Self::FINEST)) - 1;
-        self.bits..=(self.bits | (below & !unused))
     }
 }
 
@@ -217,16 +222,16 @@ mod tests {
     }
 
     #[test]
-    fn children_fill_the_leaf_range() {
+    fn children_fill_their_parent() {
         let parent = cell("ezs4");
-        let mut next = *parent.leaf_range().start();
-        let step = 1_u64 << GeohashCell::shift(GeohashCell::FINEST);
+        let behind = |cell: GeohashCell| cell.bits + (1 << GeohashCell::shift(cell.precision));
+        let mut next = parent.bits;
         for child in parent.children() {
             assert_eq!(child.parent(), Some(parent));
-            assert_eq!(*child.leaf_range().start(), next);
-            next = *child.leaf_range().end() + step;
+            assert_eq!(child.bits, next);
+            next = behind(child);
         }
-        assert_eq!(next, *parent.leaf_range().end() + step);
+        assert_eq!(next, behind(parent));
         assert!(cell("ezs42ezs42ez").children().is_empty());
     }
 }

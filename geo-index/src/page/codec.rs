@@ -1,10 +1,13 @@
-//! Pages as bytes, for what lies beyond the process.
+//! Pages as bytes, for caches outside the process.
 //!
 //! ```text
-//! version  u8   1
-//! kind     u8   0 places, 1 split
+//! version  u8   2
+//! kind     u8   0 places, 1 split, 2 crowd, 3 roots
 //!
 //! split:   estimate f64
+//! crowd:   count of runs, and of each: places, count of spots, latitudes f64…, longitudes f64…, and of all but the
+//!          last the length and bytes of its last id
+//! roots:   count, and of each the difference to the one before as a number, the first to the base cell
 //! places:  count, latitudes f64…, longitudes f64…,
 //!          leaves (the difference to the one before, the first to the first leaf below the cell),
 //!          ids (lengths, then all bytes), payloads (the same),
@@ -12,37 +15,40 @@
 //!          category of each place (0 none, else 1 + its number)
 //! ```
 //!
-//! Doubles are little-endian bits, all other numbers LEB128. A column's neighbours resemble each other, which an
-//! envelope that compresses will like. Unit vectors and the children of a split are computed again.
+//! Doubles are little-endian, all other numbers LEB128. Like stands beside like, which makes the bytes compress well.
+//! Unit vectors and the children of a split are not written: decoding computes them again.
 //!
 //! Invariant: decoding takes any bytes, allocates a few times their length at most, and returns a page that could
 //! have been loaded, or an error.
 
-use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
 
 use super::bytes::{Reader, put_varint};
 use super::texts::Texts;
-use super::{NO_CATEGORY, Page, PlacesPage, SplitPage, units};
+use super::{CrowdPage, NO_CATEGORY, Page, PlacesPage, RootsPage, Run, SplitPage, units};
 use crate::error::PageCodecError;
-use crate::grid::{GridCell, h3::H3Cell};
+use crate::grid::GridCell;
+use crate::grid::h3::{H3Cell, Leaf};
 use crate::point::Position;
 
 /// What the bytes begin with.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const PLACES: u8 = 0;
 const SPLIT: u8 = 1;
+const CROWD: u8 = 2;
+const ROOTS: u8 = 3;
 
 /// Fewest bytes that a place takes: two doubles, a leaf, two lengths and a category.
 const MIN_PLACE_BYTES: usize = 20;
 
 impl Page {
-    /// The page of a cell as bytes.
+    /// Encodes the page of a cell. [`decode`](Page::decode) needs the cell again.
     ///
     /// ```
-    /// use geo_index::{H3Cell, Page, PlacesPage, Position, Row};
+    /// use geo_index::{Leaf, Page, PlacesPage, Position, Row};
     ///
     /// let position = Position::new(48.8566, 2.3522)?;
-    /// let leaf = H3Cell::leaf(position);
+    /// let leaf = Leaf::at(position);
     /// let row = Row { leaf, id: "louvre".into(), position, category: None, payload: b"{}".to_vec() };
     /// let page = Page::Places(PlacesPage::new(vec![row]));
     /// let cell = leaf.ancestor(5).unwrap();
@@ -58,17 +64,32 @@ impl Page {
                 out.extend_from_slice(&split.estimate().to_le_bytes());
                 out
             }
+            Self::Crowd(crowd) => {
+                let mut out = vec![VERSION, CROWD];
+                crowd.encode(&mut out);
+                out
+            }
+            Self::Roots(roots) => {
+                let mut out = vec![VERSION, ROOTS];
+                roots.encode(cell, &mut out);
+                out
+            }
             Self::Places(places) => {
                 let texts = places.ids.bytes().len() + places.payloads.bytes().len();
                 let mut out = Vec::with_capacity(16 + texts + places.len() * 32);
                 out.extend([VERSION, PLACES]);
-                places.encode(*cell.leaf_range().start(), &mut out);
+                places.encode(*cell.leaves().start(), &mut out);
                 out
             }
         }
     }
 
-    /// Takes back what [`encode`](Page::encode) wrote for the page of the same cell.
+    /// Decodes what [`encode`](Page::encode) wrote for the page of the same cell.
+    ///
+    /// # Errors
+    ///
+    /// [`PageCodecError`] for bytes that are not the page of this cell. The bytes may come from anywhere: decoding never
+    /// panics, and it allocates no more than a few times their length.
     pub fn decode(cell: H3Cell, bytes: &[u8]) -> Result<Self, PageCodecError> {
         let mut reader = Reader::new(bytes);
         let version = reader.byte()?;
@@ -78,6 +99,8 @@ impl Page {
         let page = match reader.byte()? {
             PLACES => Self::Places(PlacesPage::decode(cell, &mut reader)?),
             SPLIT => Self::Split(decode_split(cell, &mut reader)?),
+            CROWD => Self::Crowd(CrowdPage::decode(cell, &mut reader)?),
+            ROOTS => Self::Roots(RootsPage::decode(cell, &mut reader)?),
             _ => return Err(PageCodecError::Malformed("kind")),
         };
         reader.finish()?;
@@ -94,14 +117,88 @@ fn decode_split(cell: H3Cell, reader: &mut Reader<'_>) -> Result<SplitPage, Page
     Ok(split.with_estimate(estimate))
 }
 
+/// Fewest bytes of a run: two counts.
+const MIN_RUN_BYTES: usize = 2;
+
+impl CrowdPage {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.runs().len() as u64);
+        for run in self.runs() {
+            put_varint(out, u64::from(run.places));
+            put_varint(out, run.spots.len() as u64);
+            out.extend(run.spots.iter().flat_map(|spot| spot.lat().to_le_bytes()));
+            out.extend(run.spots.iter().flat_map(|spot| spot.lon().to_le_bytes()));
+            if let Some(last) = &run.last {
+                put_varint(out, last.len() as u64);
+                out.extend_from_slice(last.as_bytes());
+            }
+        }
+    }
+
+    fn decode(cell: H3Cell, reader: &mut Reader<'_>) -> Result<Self, PageCodecError> {
+        const MALFORMED: PageCodecError = PageCodecError::Malformed("run");
+        let count = length(reader, MIN_RUN_BYTES)?;
+        if Leaf::try_from(cell).is_err() || count == 0 {
+            return Err(PageCodecError::Malformed("crowd"));
+        }
+        let mut runs: Vec<Run> = Vec::new();
+        for number in 1..=count {
+            let places = u32::try_from(reader.varint()?).map_err(|_| MALFORMED)?;
+            let spots = length(reader, 16)?;
+            let spots = positions(reader, spots)?;
+            let last = if number == count {
+                None
+            } else {
+                let bytes = length(reader, 1)?;
+                let last = std::str::from_utf8(reader.take(bytes)?).map_err(|_| MALFORMED)?;
+                if runs.last().and_then(|before| before.last.as_deref()).is_some_and(|before| before >= last)
+                {
+                    return Err(PageCodecError::Malformed("order"));
+                }
+                Some(last.into())
+            };
+            runs.push(Run { last, places, spots });
+        }
+        runs.shrink_to_fit();
+        Ok(Self::from_runs(runs))
+    }
+}
+
+impl RootsPage {
+    fn encode(&self, base: H3Cell, out: &mut Vec<u8>) {
+        put_varint(out, self.roots().len() as u64);
+        let mut before = base.index();
+        for root in self.roots() {
+            put_varint(out, root.index().wrapping_sub(before));
+            before = root.index();
+        }
+    }
+
+    fn decode(base: H3Cell, reader: &mut Reader<'_>) -> Result<Self, PageCodecError> {
+        const FOREIGN: PageCodecError = PageCodecError::Malformed("root");
+        if base.level() != H3Cell::COARSEST {
+            return Err(FOREIGN);
+        }
+        let count = length(reader, 1)?;
+        let mut roots = Vec::with_capacity(count);
+        let mut before = base.index();
+        for _ in 0..count {
+            before = before.wrapping_add(reader.varint()?);
+            roots.push(H3Cell::from_index(before).map_err(|_| FOREIGN)?);
+        }
+        let page = Self::new(base, roots.iter().copied());
+        if page.roots() == roots { Ok(page) } else { Err(FOREIGN) }
+    }
+}
+
 impl PlacesPage {
-    fn encode(&self, first_leaf: u64, out: &mut Vec<u8>) {
+    fn encode(&self, first_leaf: Leaf, out: &mut Vec<u8>) {
         put_varint(out, self.len() as u64);
         out.extend(self.positions.iter().flat_map(|position| position.lat().to_le_bytes()));
         out.extend(self.positions.iter().flat_map(|position| position.lon().to_le_bytes()));
         let mut before = first_leaf;
         for &leaf in &self.leaves {
-            put_varint(out, leaf.wrapping_sub(before));
+            put_varint(out, leaf.index().wrapping_sub(before.index()));
             before = leaf;
         }
         put_texts(out, &self.ids);
@@ -152,14 +249,14 @@ fn positions(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Position>, Pag
     Ok(positions)
 }
 
-fn leaves(reader: &mut Reader<'_>, cell: H3Cell, count: usize) -> Result<Vec<u64>, PageCodecError> {
+fn leaves(reader: &mut Reader<'_>, cell: H3Cell, count: usize) -> Result<Vec<Leaf>, PageCodecError> {
     const FOREIGN: PageCodecError = PageCodecError::Malformed("leaf");
-    let (first, last) = cell.leaf_range().into_inner();
+    let (first, last) = cell.leaves().into_inner();
     let mut leaves = Vec::with_capacity(count);
     let mut before = first;
     for _ in 0..count {
-        let leaf = before.checked_add(reader.varint()?).filter(|leaf| *leaf <= last).ok_or(FOREIGN)?;
-        H3Cell::from_index(leaf).map_err(|_| FOREIGN)?;
+        let index = before.index().checked_add(reader.varint()?).ok_or(FOREIGN)?;
+        let leaf = Leaf::from_index(index).ok().filter(|leaf| *leaf <= last).ok_or(FOREIGN)?;
         leaves.push(leaf);
         before = leaf;
     }
@@ -178,7 +275,7 @@ fn texts(reader: &mut Reader<'_>, count: usize) -> Result<Texts, PageCodecError>
 }
 
 /// Ids begin and end between characters, and ascend where the leaves are the same.
-fn check_ids(text: &str, ids: &Texts, leaves: &[u64]) -> Result<(), PageCodecError> {
+fn check_ids(text: &str, ids: &Texts, leaves: &[Leaf]) -> Result<(), PageCodecError> {
     let mut end = 0;
     for row in 0..ids.len() {
         end += ids.get(row).len();
@@ -197,7 +294,7 @@ fn categories(reader: &mut Reader<'_>) -> Result<Vec<String>, PageCodecError> {
     let count = length(reader, 1)?;
     // A name's own size is many times that of the byte that it takes at least, so this grows with what is read.
     let mut names = Vec::new();
-    let mut seen = FxHashSet::default();
+    let mut seen = BTreeSet::new();
     for _ in 0..count {
         let bytes = length(reader, 1)?;
         let name = std::str::from_utf8(reader.take(bytes)?).map_err(|_| MALFORMED)?;

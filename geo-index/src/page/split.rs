@@ -1,13 +1,25 @@
-//! Splits: pages that refer to their children.
+//! Splits: pages that refer to the pages of their children.
 
 use std::sync::OnceLock;
 
 use super::block_bytes;
+use crate::cap::Cap;
 use crate::error::CellError;
-use crate::grid::{Cap, GridCell, h3::H3Cell};
+use crate::grid::{GridCell, cap, h3::H3Cell};
 use crate::point::UnitVector;
 
 /// A cell whose places are found in its children's pages.
+///
+/// ```
+/// use geo_index::{H3Cell, SplitPage};
+///
+/// let cell: H3Cell = "851fb467fffffff".parse()?;
+/// let split = SplitPage::new(cell)?.with_estimate(1_400.0);
+/// assert!(split.children().all(|child| cell.covers(child)));
+/// assert_eq!(split.children().len(), 7);
+/// assert_eq!(split.estimate(), 1_400.0);
+/// # Ok::<(), geo_index::CellError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitPage {
     children: Box<[ChildCell]>,
@@ -17,11 +29,11 @@ pub struct SplitPage {
 
 /// A child of a split cell and the cap around everything keyed below it.
 #[derive(Clone, Debug)]
-pub struct ChildCell {
+pub(crate) struct ChildCell {
     /// The child.
-    pub cell: H3Cell,
+    pub(crate) cell: H3Cell,
     /// Its shape.
-    pub cap: Cap,
+    pub(crate) cap: Cap,
     /// Its own children's shapes, once somebody has asked for them.
     finer: OnceLock<Box<[Self]>>,
 }
@@ -31,12 +43,12 @@ pub(super) const FINER_BYTES: usize = block_bytes(7 * size_of::<ChildCell>());
 
 impl ChildCell {
     /// A cell with its shape.
-    pub fn new(cell: H3Cell) -> Self {
-        Self { cell, cap: Cap::of(cell), finer: OnceLock::new() }
+    pub(crate) fn new(cell: H3Cell) -> Self {
+        Self { cell, cap: cap(cell), finer: OnceLock::new() }
     }
 
-    /// Its own children; none below the finest. Shapes take microseconds, so they are computed when somebody first comes
-    /// by, and kept.
+    /// Its own children; none below the finest. Shapes take microseconds to compute, so they are computed when they are
+    /// first needed, and kept.
     pub(crate) fn finer(&self) -> &[Self] {
         self.finer.get_or_init(|| self.cell.children().into_iter().map(Self::new).collect())
     }
@@ -47,7 +59,7 @@ impl ChildCell {
     }
 }
 
-/// What was computed of it so far is no part of what a cell is.
+/// Shapes that are kept below a cell make no difference.
 impl PartialEq for ChildCell {
     fn eq(&self, other: &Self) -> bool {
         (self.cell, self.cap) == (other.cell, other.cap)
@@ -55,7 +67,11 @@ impl PartialEq for ChildCell {
 }
 
 impl SplitPage {
-    /// The split of a cell; leaves cannot be split.
+    /// The split of a cell.
+    ///
+    /// # Errors
+    ///
+    /// [`CellError::Level`] for a cell of the finest resolution, which has no children.
     pub fn new(cell: H3Cell) -> Result<Self, CellError> {
         let children = cell.children();
         if children.is_empty() {
@@ -68,13 +84,13 @@ impl SplitPage {
         Ok(Self { children: children.into_iter().map(ChildCell::new).collect(), estimate: 0.0, area })
     }
 
-    /// Notes about how many places are keyed below the cell: a hint for how much to fetch at once.
+    /// The same with a note of about how many places are keyed below the cell: a hint for how much to fetch at once.
     #[must_use]
     pub fn with_estimate(self, places: f64) -> Self {
         Self { estimate: places, ..self }
     }
 
-    /// About how many places are keyed below the cell; 0 when nothing is known.
+    /// About how many places are keyed below the cell; 0 if nothing is known.
     pub fn estimate(&self) -> f64 {
         self.estimate
     }
@@ -85,7 +101,12 @@ impl SplitPage {
     }
 
     /// The children, in ascending order of their leaves.
-    pub fn children(&self) -> &[ChildCell] {
+    pub fn children(&self) -> impl ExactSizeIterator<Item = H3Cell> {
+        self.children.iter().map(|child| child.cell)
+    }
+
+    /// The children with their shapes.
+    pub(crate) fn shapes(&self) -> &[ChildCell] {
         &self.children
     }
 

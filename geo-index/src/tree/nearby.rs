@@ -1,12 +1,22 @@
 //! Best-first search for the nearest places.
 //!
 //! A queue of cells is ordered by a lower bound of their distance to the origin. The nearest cell's page is
-//! looked at: places become candidates, a split puts its children into the queue instead. The search is over
+//! looked at: places become candidates, a split puts its children into the queue instead. The search ends
 //! when the next bound lies beyond the radius or beyond the k-th candidate.
+//!
+//! Where the radius holds many roots, most of which may be empty, the search asks which of them exist before it
+//! asks for their pages.
 //!
 //! Candidates are compared by squared chord; only those that can be in the answer, rounding included, get
 //! their distance computed. Invariant: a candidate is dropped only when `limit` others are nearer by more
-//! than rounding can blur.
+//! than rounding can blur, or by their exact distances and ids.
+//!
+//! Those exact keys are compared while a search goes through the runs of a crowd: places on one spot differ by their
+//! ids only, so the first runs have the answer. What is dropped then does not keep its page in memory.
+//!
+//! A search of few places in a large world would look at every root within the radius in vain. Over a tree that
+//! has pages above the roots ([`with_coarse_pages`](NearbySearch::with_coarse_pages)), one that has not found enough in the
+//! nearest root asks for a coarse page instead of the next roots: mostly it holds everything that they do.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -14,28 +24,60 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::frontier::{Frontier, may_hold};
 use super::query::{NearbyKey, NearbyQuery};
-use super::{Hit, Progress, SearchLimits, SearchWork, atlas};
-use crate::distance::{Chord, DistanceFrom, angle, distance};
+use super::queue::{QueueEntry, RunId, may_hold};
+use super::{COARSE_RESOLUTIONS, Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, root_index};
+use crate::distance::{Chord, DistanceFrom, EARTH_RADIUS_M, angle, distance};
 use crate::error::SearchError;
-use crate::grid::h3::H3Cell;
-use crate::page::{ChildCell, Page, PlacesPage, SplitPage};
+use crate::grid::h3::{H3Cell, Leaf};
+use crate::grid::{GridCell, cap};
+use crate::page::{Allowed, ChildCell, CrowdPage, Page, PlacesPage, RootsPage, RunRead, SplitPage};
 use crate::point::{Position, UnitVector};
 use crate::units::Meters;
 
 /// Places that are looked at before those within reach are kept.
 const TAKEN_AT_ONCE: usize = 32;
 
-/// A search for the nearest places; see the [module](super) for how to drive it.
+/// Reach, in radians, from which on a search begins at the base cells rather than at the roots: 320 km. It then knows
+/// which roots exist before it asks for the first of them.
+const WIDE_REACH: f64 = 0.05;
+
+/// Roots that other searches ask for before they ask which exist. Most find enough before.
+const EAGER_ROOTS: usize = 3;
+
+/// So many roots within reach are rather read one by one, once there are enough places: a coarse page may be a split.
+const FEW_ROOTS: usize = 2;
+
+/// By how much a search that ends early stays behind what it is sure of, in metres: more than rounding blurs a distance
+/// computed from an angle.
+const END_SLACK_M: f64 = 0.01;
+
+/// A search for the nearest places. The [module](super) shows how to drive it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct NearbySearch {
     query: NearbyQuery,
     limits: SearchLimits,
     origin: UnitVector,
-    frontier: BinaryHeap<Frontier>,
+    queue: BinaryHeap<QueueEntry>,
     supplied: FxHashMap<H3Cell, Arc<Page>>,
-    roots: Vec<&'static ChildCell>,
+    supplied_runs: FxHashMap<RunRead, Arc<Page>>,
+    /// Whether the search began at the base cells.
+    wide: bool,
+    /// Roots asked for.
+    roots_asked: usize,
+    /// Base cells whose roots the search has begun at.
+    begun: usize,
+    /// Of base cells, the roots that exist.
+    known_roots: FxHashMap<H3Cell, Arc<Page>>,
+    /// Leaves with too many places for a page.
+    crowds: Vec<(Leaf, Arc<Page>)>,
+    /// Rounds that runs of crowds were asked for in.
+    run_rounds: usize,
+    /// The exact key of the last of `limit` candidates: what comes behind it is not in the answer.
+    last_key: Option<NearbyKey>,
+    /// Candidates since that key was computed.
+    unsettled: bool,
     /// Pages looked at: splits, and those with candidates.
     pages: Vec<Arc<Page>>,
     candidates: Vec<Candidate>,
@@ -51,7 +93,37 @@ pub struct NearbySearch {
     /// Whether anything that may lie within the radius was passed over in favour of nearer candidates.
     passed_over: bool,
     after: Option<After>,
+    coarse: Option<Coarse>,
+    /// Whether a search over its page budget ends with what it is sure of.
+    ends_early: bool,
+    /// Where it did: nothing that is nearer is missing.
+    ended_at: Option<Meters>,
     work: SearchWork,
+}
+
+/// What is known of the pages above the roots.
+#[derive(Debug, Default)]
+struct Coarse {
+    pages: FxHashMap<H3Cell, CoarsePage>,
+    /// Roots whose own pages were looked at.
+    roots: Vec<H3Cell>,
+    /// Whether one of these was a split: then places are not few.
+    is_dense: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CoarsePage {
+    /// All places below it have been looked at.
+    Places,
+    Split,
+}
+
+/// How a search gets at what a missing page holds.
+enum Way {
+    /// It has it already.
+    Done,
+    /// By this page, of the cell or of one above it.
+    Page(H3Cell),
 }
 
 /// What is known of [`NearbyQuery::after`] without computing a distance.
@@ -74,9 +146,10 @@ struct Candidate {
 pub struct NearbyAnswer {
     /// Nearest first, ties by id.
     pub hits: Vec<Hit>,
-    /// Where to go on. Absent when there is surely nothing more within the radius.
+    /// Where to go on: the [`after`](NearbyQuery::after) of the next search. `None` if there is certainly nothing more within
+    /// the radius.
     pub next: Option<NearbyKey>,
-    /// What it took.
+    /// What the search took.
     pub work: SearchWork,
 }
 
@@ -94,9 +167,17 @@ impl NearbySearch {
         let mut search = Self {
             limits,
             origin,
-            frontier: BinaryHeap::with_capacity(32),
+            queue: BinaryHeap::with_capacity(32),
             supplied: FxHashMap::default(),
-            roots: Vec::with_capacity(8),
+            supplied_runs: FxHashMap::default(),
+            wide: reach > WIDE_REACH,
+            roots_asked: 0,
+            begun: 0,
+            known_roots: FxHashMap::default(),
+            crowds: Vec::new(),
+            run_rounds: 0,
+            last_key: None,
+            unsettled: false,
             pages: Vec::with_capacity(16),
             candidates: Vec::with_capacity(64),
             reach_sq,
@@ -106,14 +187,36 @@ impl NearbySearch {
             untightened: false,
             passed_over: false,
             after,
+            coarse: None,
+            ends_early: false,
+            ended_at: None,
             work: SearchWork::default(),
             query,
         };
-        atlas::roots_of_disc(search.query.origin, origin, reach, &mut |root| {
-            search.roots.push(root);
-            search.enqueue(root, 0.0);
-        });
+        if search.wide {
+            for base in root_index::base_cells() {
+                search.enqueue(base, 0.0);
+            }
+        } else {
+            root_index::roots_of_disc(search.query.origin, origin, reach, &mut |root| {
+                search.enqueue(root, 0.0);
+            });
+        }
         search
+    }
+
+    /// Makes use of pages above the roots, of the [`COARSE_RESOLUTIONS`]: for a tree that has such pages.
+    #[must_use]
+    pub fn with_coarse_pages(self) -> Self {
+        Self { coarse: Some(Coarse::default()), ..self }
+    }
+
+    /// Makes a search that is over its page budget end with the places that it is sure of, be it none, and with
+    /// [`next`](NearbyAnswer::next) to go on from, instead of failing. It may look at more pages than the budget allows, as
+    /// far as the distance that it begins at.
+    #[must_use]
+    pub fn ending_early(self) -> Self {
+        Self { ends_early: true, ..self }
     }
 
     fn enqueue(&mut self, child: &ChildCell, density: f64) {
@@ -122,80 +225,274 @@ impl NearbySearch {
         if bound > self.reach {
             self.passed_over |= bound <= self.radius;
         } else if behind {
-            self.frontier.push(Frontier { bound, density, cell: child.cell });
+            self.queue.push(QueueEntry { bound, density, cell: child.cell, run: None });
         }
     }
 
-    /// Goes on as far as the pages at hand allow: those supplied, and those that `local` has.
+    /// Goes on as far as the available pages allow: those supplied, and those that `local` has.
     ///
     /// # Errors
     ///
     /// [`SearchError::PageBudget`] when the search would look at more pages than allowed.
     pub fn advance(
         &mut self,
-        mut local: impl FnMut(H3Cell) -> Option<Arc<Page>>,
+        local: impl FnMut(H3Cell) -> Option<Arc<Page>>,
     ) -> Result<Progress, SearchError> {
-        let mut missing: Vec<Frontier> = Vec::new();
+        self.advance_observed(local, |_, _| ())
+    }
+
+    /// As [`advance`](Self::advance), and calls `looked_at` with each page that the search looks at, whether it was
+    /// supplied or came from `local`. As long as these pages stay the same, so does the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`advance`](Self::advance).
+    pub fn advance_observed(
+        &mut self,
+        mut local: impl FnMut(H3Cell) -> Option<Arc<Page>>,
+        mut looked_at: impl FnMut(H3Cell, &Arc<Page>),
+    ) -> Result<Progress, SearchError> {
+        // Those that a page is asked for, these pages, and those that hope for one of them.
+        let (mut missing, mut cells): (Vec<QueueEntry>, Vec<H3Cell>) = (Vec::new(), Vec::new());
+        let mut waiting: Vec<QueueEntry> = Vec::new();
         while let Some(next) = self.pop_within_reach() {
+            if self.is_covered(next.cell) {
+                continue;
+            }
             if !self.is_due(&missing, &next) {
-                self.frontier.push(next);
+                self.queue.push(next);
+                break;
+            }
+            if self.ends_before(&next) {
+                self.queue.push(next);
+                break;
+            }
+            if let Some(id) = next.run {
+                if self.go_through(id)? {
+                    continue;
+                }
+                if self.ask_for_run(&mut missing, next) {
+                    cells.push(next.cell);
+                    continue;
+                }
                 break;
             }
             if let Some(page) = self.supplied.remove(&next.cell).or_else(|| local(next.cell)) {
-                self.look_at(page)?;
-            } else if !self.may_hold(&next, self.reach) {
+                looked_at(next.cell, &page);
+                self.note_root(next.cell, &page);
+                self.look_at(next.cell, page)?;
+                continue;
+            }
+            if !self.may_hold(&next, self.reach) {
                 // Nothing of it lies within reach; within the radius it may.
                 self.passed_over |= self.reach < self.radius;
-            } else if self.worth_asking(&missing, &next) {
+                continue;
+            }
+            if !self.exists(next.cell, &mut local, &mut looked_at) {
+                // There is nothing below it.
+                continue;
+            }
+            let Way::Page(cell) = self.way_to(next.cell, &mut local, &mut looked_at)? else { continue };
+            if let Some(base) = self.base_to_ask(cell) {
+                // Which roots exist is worth knowing before one more is asked for.
                 missing.push(next);
+                cells.push(base);
+                break;
+            }
+            if cells.contains(&cell) {
+                waiting.push(next);
+            } else if self.worth_asking(&missing, &next) && !self.may_come_along(&cells, cell) {
+                self.roots_asked += usize::from(cell.level() == ROOT_RESOLUTION);
+                missing.push(next);
+                cells.push(cell);
             } else {
-                self.frontier.push(next);
+                self.queue.push(next);
                 break;
             }
         }
-        if missing.is_empty() {
+        if self.ended_at.is_some() {
             return Ok(Progress::Done);
         }
-        self.work.rounds += 1;
-        self.work.asked += missing.len();
-        let cells = missing.iter().map(|frontier| frontier.cell).collect();
-        self.frontier.extend(missing);
-        Ok(Progress::Need(cells))
+        let progress = self.ask(&missing, cells);
+        self.queue.extend(missing);
+        self.queue.extend(waiting);
+        Ok(progress)
     }
 
-    /// Hands in a page that was asked for, or one that came along with it.
+    /// Asks for what is missing: for the pages of these cells, or for runs of crowds if the nearest is one.
+    fn ask(&mut self, missing: &[QueueEntry], mut cells: Vec<H3Cell>) -> Progress {
+        let Some(nearest) = missing.first() else { return Progress::Done };
+        self.work.rounds += 1;
+        if nearest.run.is_some() {
+            self.run_rounds += 1;
+            let runs: Vec<_> = missing.iter().filter_map(|entry| Some(self.run_read(entry.run?))).collect();
+            self.work.asked += runs.len();
+            Progress::NeedRuns(runs)
+        } else {
+            let mut asked = missing.iter();
+            cells.retain(|_| asked.next().is_some_and(|entry| entry.run.is_none()));
+            self.work.asked += cells.len();
+            Progress::Need(cells)
+        }
+    }
+
+    /// Whether to end before a cell that the budget has no room for. Only at a greater distance than the search began at:
+    /// else the next one would stand where this one stands.
+    fn ends_before(&mut self, next: &QueueEntry) -> bool {
+        if !self.ends_early || self.work.pages < self.limits.page_budget.get() {
+            return false;
+        }
+        let end = Meters::new(next.bound * EARTH_RADIUS_M - END_SLACK_M);
+        let start = self.query.after.as_ref().map_or(Meters::ZERO, |after| after.distance);
+        self.ended_at = end.filter(|end| *end > start);
+        self.ended_at.is_some()
+    }
+
+    /// Whether a coarse page had all places of a cell.
+    fn is_covered(&self, cell: H3Cell) -> bool {
+        let Some(coarse) = self.coarse.as_ref().filter(|_| cell.level() == ROOT_RESOLUTION) else {
+            return false;
+        };
+        let mut above = COARSE_RESOLUTIONS.filter_map(|level| cell.ancestor(level));
+        above.any(|cell| coarse.pages.get(&cell) == Some(&CoarsePage::Places))
+    }
+
+    fn note_root(&mut self, cell: H3Cell, page: &Page) {
+        if let Some(coarse) = self.coarse.as_mut().filter(|_| cell.level() == ROOT_RESOLUTION) {
+            coarse.roots.push(cell);
+            coarse.is_dense |= matches!(page, Page::Split(_));
+        }
+    }
+
+    /// The page to ask for in order to have what a missing one holds: a coarse one while places seem to be few.
+    fn way_to(
+        &mut self,
+        cell: H3Cell,
+        local: &mut impl FnMut(H3Cell) -> Option<Arc<Page>>,
+        looked_at: &mut impl FnMut(H3Cell, &Arc<Page>),
+    ) -> Result<Way, SearchError> {
+        let few = |coarse: &Coarse| !coarse.roots.is_empty() && !coarse.is_dense;
+        if cell.level() != ROOT_RESOLUTION || !self.coarse.as_ref().is_some_and(few) {
+            return Ok(Way::Page(cell));
+        }
+        let found_enough = self.candidates.len() >= self.query.limit.get();
+        if found_enough && self.roots_ahead().nth(FEW_ROOTS).is_none() {
+            return Ok(Way::Page(cell));
+        }
+        for above in COARSE_RESOLUTIONS.filter_map(|level| cell.ancestor(level)) {
+            if self.coarse.as_ref().is_some_and(|coarse| coarse.pages.contains_key(&above)) {
+                continue;
+            }
+            let Some(page) = self.supplied.remove(&above).or_else(|| local(above)) else {
+                return Ok(Way::Page(above));
+            };
+            looked_at(above, &page);
+            if self.look_at_coarse(above, page)? == CoarsePage::Places {
+                return Ok(Way::Done);
+            }
+        }
+        Ok(Way::Page(cell))
+    }
+
+    fn roots_ahead(&self) -> impl Iterator<Item = &QueueEntry> {
+        let is_root =
+            |ahead: &&QueueEntry| ahead.cell.level() == ROOT_RESOLUTION && ahead.bound <= self.reach;
+        self.queue.iter().filter(is_root)
+    }
+
+    fn look_at_coarse(&mut self, cell: H3Cell, page: Arc<Page>) -> Result<CoarsePage, SearchError> {
+        let kind = if matches!(*page, Page::Split(_)) {
+            self.count_page()?;
+            CoarsePage::Split
+        } else {
+            self.look_at(cell, page)?;
+            CoarsePage::Places
+        };
+        if let Some(coarse) = &mut self.coarse {
+            coarse.pages.insert(cell, kind);
+        }
+        Ok(kind)
+    }
+
+    fn count_page(&mut self) -> Result<(), SearchError> {
+        self.work.pages += 1;
+        let budget = self.limits.page_budget.get();
+        let is_over = self.work.pages > budget && !self.ends_early;
+        if is_over { Err(SearchError::PageBudget { budget }) } else { Ok(()) }
+    }
+
+    /// Supplies a page that was asked for, or one that was loaded along with it.
     pub fn supply(&mut self, cell: H3Cell, page: Arc<Page>) {
         self.supplied.insert(cell, page);
     }
 
-    fn pop_within_reach(&mut self) -> Option<Frontier> {
+    /// Supplies the places of a run that was asked for.
+    pub fn supply_run(&mut self, run: RunRead, page: Arc<Page>) {
+        self.supplied_runs.insert(run, page);
+    }
+
+    /// The base cell whose roots the search has to know before it asks for one more of them.
+    fn base_to_ask(&self, cell: H3Cell) -> Option<H3Cell> {
+        if cell.level() != ROOT_RESOLUTION || self.wide || self.roots_asked < EAGER_ROOTS {
+            return None;
+        }
+        cell.ancestor(H3Cell::COARSEST).filter(|base| !self.known_roots.contains_key(base))
+    }
+
+    /// Whether a cell may have places, by what is known of the roots that exist.
+    fn exists(
+        &mut self,
+        cell: H3Cell,
+        local: &mut impl FnMut(H3Cell) -> Option<Arc<Page>>,
+        looked_at: &mut impl FnMut(H3Cell, &Arc<Page>),
+    ) -> bool {
+        let base = cell.ancestor(H3Cell::COARSEST).filter(|_| cell.level() == ROOT_RESOLUTION && !self.wide);
+        let Some(base) = base else { return true };
+        if !self.known_roots.contains_key(&base) {
+            let Some(page) = self.supplied.remove(&base).or_else(|| local(base)) else { return true };
+            looked_at(base, &page);
+            self.known_roots.insert(base, page);
+        }
+        match self.known_roots.get(&base).map(|page| &**page) {
+            Some(Page::Roots(roots)) => roots.has(cell),
+            _ => true,
+        }
+    }
+
+    fn pop_within_reach(&mut self) -> Option<QueueEntry> {
         self.tighten();
-        let next = self.frontier.peek()?;
-        if next.bound > self.reach { None } else { self.frontier.pop() }
+        let next = self.queue.peek()?;
+        if next.bound > self.reach { None } else { self.queue.pop() }
     }
 
     /// Whether to go on to a cell although nearer pages are still missing: only when it lies about as near as
-    /// the k-th place is expected. Pages at hand are no exception: what the missing ones hold may spare them,
+    /// the k-th place is expected. Available pages are no exception: what the missing ones hold may spare them,
     /// and a search must not use up its budget before it has asked for what is nearest.
-    fn is_due(&self, missing: &[Frontier], next: &Frontier) -> bool {
+    fn is_due(&self, missing: &[QueueEntry], next: &QueueEntry) -> bool {
         let Some(nearest) = missing.first() else { return true };
-        missing.len() < self.limits.fan_out
-            && self.work.pages + missing.len() < self.limits.page_budget
+        missing.len() < self.limits.fan_out.get()
+            && self.work.pages + missing.len() < self.limits.page_budget.get()
             && next.bound <= self.expected_angle(nearest, missing.len())
     }
 
     /// Whether a missing page that is due is worth a read in this round.
-    fn worth_asking(&self, missing: &[Frontier], next: &Frontier) -> bool {
+    fn worth_asking(&self, missing: &[QueueEntry], next: &QueueEntry) -> bool {
         missing.first().is_none_or(|nearest| {
             let expected = self.expected_angle(nearest, missing.len());
             self.may_hold(next, expected)
         })
     }
 
+    /// Whether a missing page of a base cell may come with another that is asked for: one load lists the roots below all.
+    fn may_come_along(&self, asked: &[H3Cell], next: H3Cell) -> bool {
+        let is_base = |cell: &H3Cell| cell.level() == H3Cell::COARSEST;
+        self.begun == 0 && is_base(&next) && asked.iter().any(is_base)
+    }
+
     /// How far away the k-th place is expected, in radians, by the density around the nearest missing page.
-    fn expected_angle(&self, nearest: &Frontier, missing: usize) -> f64 {
+    fn expected_angle(&self, nearest: &QueueEntry, missing: usize) -> f64 {
         let start = self.after.as_ref().map_or(0.0, |after| after.angle);
-        let area = self.query.limit as f64 / nearest.density;
+        let area = self.query.limit.get() as f64 / nearest.density;
         let expected = (start * start + area / std::f64::consts::PI).sqrt();
         if expected.is_finite() && expected > nearest.bound {
             return expected;
@@ -206,60 +503,195 @@ impl NearbySearch {
     }
 
     /// Whether anything keyed below a cell may lie within an angle of the origin, by a close look.
-    fn may_hold(&self, next: &Frontier, angle: f64) -> bool {
-        let splits = self.pages.iter().filter_map(|page| match &**page {
-            Page::Split(split) => Some(split.children()),
-            Page::Places(_) => None,
+    fn may_hold(&self, next: &QueueEntry, angle: f64) -> bool {
+        if let Some(shape) = root_index::shape(next.cell) {
+            return may_hold(shape, self.origin, angle);
+        }
+        let mut known = self.pages.iter().filter_map(|page| match &**page {
+            Page::Split(split) => split.shapes().iter().find(|known| known.cell == next.cell),
+            _ => None,
         });
-        let mut known = self.roots.iter().copied().chain(splits.flatten());
-        let shape = known.find(|known| known.cell == next.cell);
-        shape.is_none_or(|shape| may_hold(shape, self.origin, angle))
+        known.next().is_none_or(|shape| may_hold(shape, self.origin, angle))
     }
 
-    fn look_at(&mut self, page: Arc<Page>) -> Result<(), SearchError> {
-        self.work.pages += 1;
-        if self.work.pages > self.limits.page_budget {
-            return Err(SearchError::PageBudget { budget: self.limits.page_budget });
-        }
+    fn look_at(&mut self, cell: H3Cell, page: Arc<Page>) -> Result<(), SearchError> {
+        self.count_page()?;
         match &*page {
             Page::Split(split) => {
                 self.descend(split);
                 self.pages.push(page);
             }
-            Page::Places(places) => {
-                let before = self.candidates.len();
-                self.collect(places);
-                if self.candidates.len() > before {
-                    self.untightened = true;
-                    self.pages.push(page);
+            Page::Places(places) => self.take(&page, places, COARSE_RESOLUTIONS.contains(&cell.level())),
+            Page::Crowd(crowd) => {
+                if let Ok(leaf) = Leaf::try_from(cell) {
+                    self.enter(leaf, crowd);
+                    self.crowds.push((leaf, page));
                 }
             }
+            Page::Roots(roots) => self.begin_at(roots),
         }
         Ok(())
     }
 
+    fn take(&mut self, page: &Arc<Page>, places: &PlacesPage, is_coarse: bool) {
+        let before = self.candidates.len();
+        self.collect(places, is_coarse);
+        if self.candidates.len() > before {
+            self.untightened = true;
+            self.unsettled = true;
+            self.pages.push(Arc::clone(page));
+        }
+    }
+
+    fn begin_at(&mut self, roots: &RootsPage) {
+        self.begun += 1;
+        for shape in roots.roots().iter().filter_map(|root| root_index::shape(*root)) {
+            self.enqueue(shape, 0.0);
+        }
+    }
+
+    /// Puts the runs of a crowd into the queue.
+    fn enter(&mut self, leaf: Leaf, crowd: &CrowdPage) {
+        let (cell, crowd_number) = (H3Cell::from(leaf), self.crowds.len());
+        let anywhere = cap(cell).min_angle(self.origin);
+        for (run, part) in crowd.runs().iter().enumerate() {
+            let angle = |spot: &Position| Chord::angle_at_most(spot.unit().chord_sq(self.origin));
+            let nearest = part.spots.iter().map(angle).reduce(f64::min);
+            let (bound, run) = (nearest.unwrap_or(anywhere), Some(RunId { crowd: crowd_number, run }));
+            if bound > self.reach {
+                self.passed_over |= bound <= self.radius;
+            } else {
+                self.queue.push(QueueEntry { bound, density: 0.0, cell, run });
+            }
+        }
+    }
+
+    fn crowd(&self, id: RunId) -> (Leaf, &CrowdPage) {
+        let (leaf, page) = &self.crowds[id.crowd];
+        let Page::Crowd(crowd) = &**page else { unreachable!("only crowds are kept there") };
+        (*leaf, crowd)
+    }
+
+    fn run_read(&self, id: RunId) -> RunRead {
+        let (leaf, crowd) = self.crowd(id);
+        crowd.read(leaf, id.run)
+    }
+
+    /// Goes through a run if it is at hand, or past it if nothing of it is in the answer; false if it has to be asked for.
+    fn go_through(&mut self, id: RunId) -> Result<bool, SearchError> {
+        self.settle();
+        let read = self.run_read(id);
+        if self.is_before_all(id, &read) {
+            return Ok(true);
+        }
+        if let Some(distance) = self.is_behind_last(id, &read) {
+            self.passed_over |= distance <= self.query.radius;
+            return Ok(true);
+        }
+        let Some(page) = self.supplied_runs.remove(&read) else { return Ok(false) };
+        self.count_page()?;
+        if let Page::Places(places) = &*page {
+            self.take(&page, places, false);
+        }
+        Ok(true)
+    }
+
+    /// Asks for a run, unless those that are asked for already have as many places as are wanted: twice as many runs in
+    /// each further round, in case they were not the wanted ones.
+    fn ask_for_run(&mut self, missing: &mut Vec<QueueEntry>, next: QueueEntry) -> bool {
+        let asked = missing.iter().filter_map(|entry| entry.run);
+        let places = |id: RunId| self.crowd(id).1.runs()[id.run].places as usize;
+        let (runs, places) = asked.map(places).fold((0, 0), |(runs, sum), places| (runs + 1, sum + places));
+        let due = runs < 1 << self.run_rounds.min(8) || places < self.query.limit.get();
+        if due {
+            missing.push(next);
+        } else {
+            self.queue.push(next);
+        }
+        due
+    }
+
+    /// The distances of a run's places, if these are known exactly.
+    fn distances(&self, id: RunId) -> Option<impl Iterator<Item = Meters>> {
+        let spots = &self.crowd(id).1.runs()[id.run].spots;
+        let origin = self.query.origin;
+        (!spots.is_empty()).then(|| spots.iter().map(move |spot| distance(origin, *spot)))
+    }
+
+    /// Whether all places of a run come before those that the search begins behind.
+    fn is_before_all(&self, id: RunId, read: &RunRead) -> bool {
+        let (Some(key), Some(mut distances)) = (&self.query.after, self.distances(id)) else { return false };
+        let ends_before = read.last.as_deref().is_some_and(|last| last <= key.id.as_str());
+        distances.all(|at| at < key.distance || (ends_before && at == key.distance))
+    }
+
+    /// The distance of a run's nearest place, if `limit` candidates come before all of its places.
+    fn is_behind_last(&self, id: RunId, read: &RunRead) -> Option<Meters> {
+        let (key, distances) = (self.last_key.as_ref()?, self.distances(id)?);
+        let nearest = distances.reduce(|a, b| if b < a { b } else { a })?;
+        let begins_behind = read.after.as_deref().is_some_and(|after| after >= key.id.as_str());
+        (nearest > key.distance || (begins_behind && nearest == key.distance)).then_some(nearest)
+    }
+
+    /// Keeps only the `limit` first candidates by their exact keys, and the pages that these are in.
+    fn settle(&mut self) {
+        let limit = self.query.limit.get();
+        if !self.unsettled || self.candidates.len() < limit {
+            return;
+        }
+        self.unsettled = false;
+        let mut found = self.exact();
+        let dropped = found.len() > limit;
+        if dropped {
+            found.select_nth_unstable_by(limit - 1, Found::by_key);
+            found.truncate(limit);
+        }
+        let last = found.iter().max_by(|a, b| Found::by_key(a, b)).filter(|_| found.len() == limit);
+        let last_key = last.map(|last| NearbyKey { distance: last.at, id: last.id().to_owned() });
+        let kept: Vec<_> = found.iter().map(|found| (found.page, found.row as u32, found.position)).collect();
+        drop(found);
+        self.passed_over |= dropped;
+        self.last_key = last_key;
+        self.candidates.clear();
+        let from = self.origin;
+        let mut pages: Vec<Arc<Page>> = Vec::new();
+        let mut moved: FxHashMap<usize, u32> = FxHashMap::default();
+        pages.extend(self.pages.iter().filter(|page| matches!(***page, Page::Split(_))).cloned());
+        for (page, row, position) in kept {
+            let page = *moved.entry(page).or_insert_with(|| {
+                pages.push(Arc::clone(&self.pages[page]));
+                pages.len() as u32 - 1
+            });
+            self.candidates.push(Candidate { chord_sq: position.unit().chord_sq(from), page, row });
+        }
+        self.pages = pages;
+    }
+
     fn descend(&mut self, split: &SplitPage) {
         let density = split.density();
-        for child in split.children() {
+        for child in split.shapes() {
             self.enqueue(child, density);
         }
     }
 
-    fn collect(&mut self, places: &PlacesPage) {
-        let category = match self.query.category.as_deref().map(|name| places.category_index(name)) {
-            None => None,
-            Some(Some(index)) => Some(index),
-            Some(None) => return,
-        };
+    fn collect(&mut self, places: &PlacesPage, is_coarse: bool) {
+        let allowed = self.query.category.as_ref().map(|filter| places.allowed(filter));
+        if allowed.as_ref().is_some_and(Allowed::none) {
+            return;
+        }
         let before = self.candidates.len();
         self.take_in(places);
-        if category.is_none() && self.after.is_none() {
+        if allowed.is_none() && self.after.is_none() && self.coarse.is_none() {
             return;
         }
         let mut candidates = std::mem::take(&mut self.candidates);
+        // Of roots whose own pages were looked at, a coarse page says nothing new.
+        let roots = self.coarse.as_ref().map_or(&[][..], |coarse| &coarse.roots);
+        let is_known = |row: usize| is_coarse && roots.iter().any(|root| root.covers(places.leaf(row)));
         let wanted = |&Candidate { chord_sq, row, .. }: &Candidate| {
             let row = row as usize;
-            category.is_none_or(|index| places.category_indexes()[row] == index)
+            allowed.as_ref().is_none_or(|allowed| allowed.has(row))
+                && !is_known(row)
                 && self.is_behind(places, row, chord_sq)
         };
         let mut kept = before;
@@ -273,8 +705,8 @@ impl NearbySearch {
         self.candidates = candidates;
     }
 
-    /// All places within reach become candidates. Whether a place is one is anybody's guess, also the processor's: so
-    /// each is written down, and the next one over it if it was none.
+    /// All places within reach become candidates. A branch on whether a place is one would be mispredicted half of the time,
+    /// so each is written down, and the next one overwrites it if it was none.
     fn take_in(&mut self, places: &PlacesPage) {
         let (origin, reach_sq) = (self.origin, self.reach_sq);
         let mut written = [Candidate { chord_sq: 0.0, page: self.pages.len() as u32, row: 0 }; TAKEN_AT_ONCE];
@@ -308,7 +740,7 @@ impl NearbySearch {
 
     /// Shrinks the reach to the k-th candidate.
     fn tighten(&mut self) {
-        let limit = self.query.limit;
+        let limit = self.query.limit.get();
         if !self.untightened || self.candidates.len() < limit {
             return;
         }
@@ -325,26 +757,36 @@ impl NearbySearch {
         }
     }
 
-    /// The answer, once [`advance`](NearbySearch::advance) has said that it is done.
-    pub fn finish(self) -> NearbyAnswer {
-        let (radius, limit) = (self.query.radius, self.query.limit);
-        // Positions first: their places in memory are far apart, and so the processor fetches many at a time.
+    /// The candidates within the radius, with their distances.
+    fn exact(&self) -> Vec<Found<'_>> {
+        // Positions first: they lie far apart in memory, and in a loop that does nothing else the processor fetches many
+        // of them at a time.
         let mut found: Vec<Found<'_>> = Vec::with_capacity(self.candidates.len());
         found.extend(self.candidates.iter().map(|candidate| self.found(candidate)));
         let from = DistanceFrom::new(self.query.origin);
         for found in &mut found {
             found.at = from.to(found.position);
         }
-        found.retain(|found| found.at <= radius);
+        let end = self.ended_at;
+        found.retain(|found| found.at <= self.query.radius && end.is_none_or(|end| found.at < end));
+        found
+    }
+
+    /// The answer, once [`advance`](NearbySearch::advance) has said that it is done.
+    pub fn finish(self) -> NearbyAnswer {
+        let limit = self.query.limit.get();
+        let mut found = self.exact();
         let cut = found.len() > limit;
         if cut {
             found.select_nth_unstable_by(limit, Found::by_key);
             found.truncate(limit);
         }
         found.sort_unstable_by(Found::by_key);
-        let more = cut || self.passed_over || !self.frontier.is_empty();
+        let more = cut || self.passed_over || self.queue.iter().any(|ahead| !self.is_covered(ahead.cell));
         let last = found.last().filter(|_| more && found.len() == limit);
         let next = last.map(|last| NearbyKey { distance: last.at, id: last.id().to_owned() });
+        // An empty id stands before all places at this distance.
+        let next = next.or_else(|| Some(NearbyKey { distance: self.ended_at?, id: String::new() }));
         let hit = |found: &Found<'_>| Hit {
             page: Arc::clone(&self.pages[found.page]),
             row: found.row,
@@ -383,8 +825,9 @@ impl Found<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
-    use crate::grid::GridCell;
     use crate::page::Row;
 
     fn places(rows: Vec<Row>) -> Arc<Page> {
@@ -395,35 +838,33 @@ mod tests {
     /// reach: whether its page is a split or not to be had, something may follow.
     #[test]
     fn what_is_out_of_reach_within_the_radius_may_follow() {
-        let root = H3Cell::leaf(Position::new(48.0, 11.0).unwrap()).ancestor(3).unwrap();
+        let root = Leaf::at(Position::new(48.0, 11.0).unwrap()).ancestor(3).unwrap();
         let centre = root.centre();
         let split = |cell| SplitPage::new(cell).unwrap();
         let bound = |cell: &ChildCell| cell.min_angle(centre.unit());
-        let last =
-            split(root).children().iter().cloned().max_by(|a, b| bound(a).total_cmp(&bound(b))).unwrap();
-        let nearest_below = split(last.cell).children().iter().map(bound).fold(f64::INFINITY, f64::min);
+        let last = split(root).shapes().iter().cloned().max_by(|a, b| bound(a).total_cmp(&bound(b))).unwrap();
+        let nearest_below = split(last.cell).shapes().iter().map(bound).fold(f64::INFINITY, f64::min);
         assert!(nearest_below > bound(&last));
         let reach = f64::midpoint(bound(&last), nearest_below);
         let position = Position::new(centre.lat() + reach.to_degrees(), centre.lon()).unwrap();
-        let leaf = H3Cell::leaf(position);
+        let leaf = Leaf::at(position);
         let row = Row { leaf, id: "a".into(), position, category: None, payload: Vec::new() };
         let radius = Meters::new((nearest_below + 1e-5) * crate::EARTH_RADIUS_M).unwrap();
-        for last_is_at_hand in [true, false] {
-            let query = NearbyQuery { origin: centre, radius, limit: 1, category: None, after: None };
+        for last_is_available in [true, false] {
+            let query =
+                NearbyQuery { origin: centre, radius, limit: NonZeroUsize::MIN, category: None, after: None };
             let mut search = NearbySearch::new(query, SearchLimits::default());
             let progress = search.advance(|cell| match cell {
                 cell if cell == root => Some(Arc::new(Page::Split(split(root)))),
-                cell if cell == last.cell && last_is_at_hand => Some(Arc::new(Page::Split(split(cell)))),
+                cell if cell == last.cell && last_is_available => Some(Arc::new(Page::Split(split(cell)))),
                 cell if cell == last.cell => None,
-                cell if cell.level() == 4 && cell.covers(H3Cell::leaf(centre)) => {
-                    Some(places(vec![row.clone()]))
-                }
+                cell if cell.level() == 4 && cell.covers(Leaf::at(centre)) => Some(places(vec![row.clone()])),
                 _ => Some(places(Vec::new())),
             });
             assert_eq!(progress, Ok(Progress::Done));
             let answer = search.finish();
             assert_eq!(answer.hits.len(), 1);
-            assert!(answer.next.is_some(), "the last page is at hand: {last_is_at_hand}");
+            assert!(answer.next.is_some(), "the last page is available: {last_is_available}");
         }
     }
 }

@@ -1,26 +1,71 @@
 //! Scanning a box, in order of leaf and id.
 //!
 //! A depth-first walk over the cells that the box touches visits them in the order of their leaves, so results
-//! come out sorted and a cursor is just the last key. A scan that has used up its page budget ends early with
-//! a cursor to where it stood: nothing is left out, the caller goes on from there.
+//! come out sorted and a cursor is just the last key. A scan can end at any time, with a cursor to where it stood:
+//! nothing is left out, the caller goes on from there. By itself it ends early when it has used up its page budget,
+//! but never before it has found something: an answer of no places that says there are more is the end to many
+//! clients.
+//!
+//! Where the box touches many roots below a base cell, the scan asks which of them exist.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::query::{BoxKey, BoxQuery};
-use super::{Hit, Progress, SearchLimits, SearchWork, atlas};
-use crate::grid::{GridCell, h3::H3Cell};
-use crate::page::{ChildCell, Page, PlacesPage};
+use super::{COARSE_RESOLUTIONS, Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, root_index};
+use crate::grid::GridCell;
+use crate::grid::h3::{H3Cell, Leaf};
+use crate::page::{ChildCell, CrowdPage, Page, PlacesPage, RunRead};
 
-/// A scan of a box; see the [module](super) for how to drive it.
+/// Roots, or coarser cells, below one base cell whose pages a scan asks for without asking which roots exist.
+const FEW_ROOTS: usize = 4;
+
+/// What is still to visit.
+#[derive(Clone, Debug)]
+enum Visit {
+    Cell(H3Cell),
+    Run(RunRead),
+}
+
+/// A scan of a box. It is driven like a [`NearbySearch`](super::NearbySearch).
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use std::sync::Arc;
+/// use geo_index::tree::{BoxQuery, BoxScan, Progress, SearchLimits};
+/// use geo_index::{BBox, Leaf, Page, PlacesPage, Position, Row};
+///
+/// let position = Position::new(48.8606, 2.3376)?;
+/// let row = Row { leaf: Leaf::at(position), id: "louvre".into(), position, category: None, payload: vec![] };
+/// let query = BoxQuery {
+///     bbox: BBox::new(2.2, 48.8, 2.5, 48.9)?,
+///     limit: NonZeroUsize::new(10).unwrap(),
+///     category: None,
+///     after: None,
+/// };
+/// let mut scan = BoxScan::new(query, SearchLimits::default());
+/// while let Progress::Need(cells) = scan.advance(|_| None) {
+///     for cell in cells {
+///         let rows = if cell.covers(row.leaf) { vec![row.clone()] } else { vec![] };
+///         scan.supply(cell, Arc::new(Page::Places(PlacesPage::new(rows))));
+///     }
+/// }
+/// let answer = scan.finish();
+/// assert_eq!(answer.hits[0].id(), "louvre");
+/// assert_eq!(answer.next, None);
+/// # Ok::<(), geo_index::PositionError>(())
+/// ```
 #[derive(Debug)]
 pub struct BoxScan {
     query: BoxQuery,
     limits: SearchLimits,
-    /// Cells still to visit, the first of them last.
-    ahead: Vec<H3Cell>,
+    /// Resolution of the coarsest pages of places.
+    top: u8,
+    /// What is still to visit, the first of it last.
+    ahead: Vec<Visit>,
     supplied: FxHashMap<H3Cell, Arc<Page>>,
+    supplied_runs: FxHashMap<RunRead, Arc<Page>>,
     hits: Vec<Hit>,
     /// Whether rows of the last page are still to come.
     cut: bool,
@@ -30,86 +75,177 @@ pub struct BoxScan {
 /// The places found.
 #[derive(Clone, Debug)]
 pub struct BoxAnswer {
-    /// By leaf and id. There may be fewer than the limit although more follow: `next` tells.
+    /// By leaf and id. There may be fewer than the limit although more follow: [`next`](Self::next) tells.
     pub hits: Vec<Hit>,
-    /// Where to go on; absent at the end of the box.
+    /// Where to go on: the [`after`](BoxQuery::after) of the next scan. `None` at the end of the box.
     pub next: Option<BoxKey>,
-    /// What it took.
+    /// What the scan took.
     pub work: SearchWork,
 }
 
 impl BoxScan {
     /// Begins a scan at the roots that the box touches.
     pub fn new(query: BoxQuery, limits: SearchLimits) -> Self {
+        Self::beginning_at(query, limits, ROOT_RESOLUTION)
+    }
+
+    fn beginning_at(query: BoxQuery, limits: SearchLimits, top: u8) -> Self {
         let mut scan = Self {
             query,
             limits,
+            top,
             ahead: Vec::new(),
             supplied: FxHashMap::default(),
+            supplied_runs: FxHashMap::default(),
             hits: Vec::new(),
             cut: false,
             work: SearchWork::default(),
         };
-        let mut roots = Vec::new();
-        let bbox = scan.query.bbox;
-        atlas::roots(&|cap| bbox.may_touch(cap), &mut |root| roots.push(root));
-        scan.push(roots.into_iter());
+        let bases = root_index::base_cells().iter().filter(|base| scan.is_ahead(base));
+        let ahead = bases.flat_map(|base| {
+            let mut cells = Vec::new();
+            scan.top_below(base, &mut cells);
+            if cells.len() > FEW_ROOTS { vec![base.cell] } else { cells }
+        });
+        scan.ahead = ahead.map(Visit::Cell).collect();
+        scan.ahead.reverse();
         scan
     }
 
+    /// Whether a cell touches the box and does not lie before where the scan begins.
+    fn is_ahead(&self, cell: &ChildCell) -> bool {
+        let after = self.query.after.as_ref();
+        after.is_none_or(|after| *cell.cell.leaves().end() >= after.leaf)
+            && self.query.bbox.may_touch(&cell.cap)
+    }
+
+    /// The first cells at the top of the tree below a cell that are ahead, in ascending order: all of them if they are few.
+    fn top_below(&self, at: &ChildCell, cells: &mut Vec<H3Cell>) {
+        if cells.len() > FEW_ROOTS {
+            return;
+        }
+        if at.cell.level() == self.top {
+            return cells.push(at.cell);
+        }
+        for child in at.finer().iter().filter(|child| self.is_ahead(child)) {
+            self.top_below(child, cells);
+        }
+    }
+
+    /// Makes use of pages above the roots, of the coarsest of the [`COARSE_RESOLUTIONS`](super::COARSE_RESOLUTIONS): for a
+    /// tree that has such pages.
+    #[must_use]
+    pub fn from_coarse_pages(query: BoxQuery, limits: SearchLimits) -> Self {
+        Self::beginning_at(query, limits, *COARSE_RESOLUTIONS.start())
+    }
+
     fn push<'a>(&mut self, cells: impl Iterator<Item = &'a ChildCell>) {
-        let first_leaf = self.query.after.as_ref().map_or(0, |after| after.leaf);
-        let touched = |child: &&ChildCell| {
-            *child.cell.leaf_range().end() >= first_leaf && self.query.bbox.may_touch(&child.cap)
-        };
-        let cells: Vec<H3Cell> = cells.filter(touched).map(|child| child.cell).collect();
+        let cells: Vec<_> =
+            cells.filter(|child| self.is_ahead(child)).map(|child| Visit::Cell(child.cell)).collect();
         self.ahead.extend(cells.into_iter().rev());
     }
 
-    /// Goes on as far as the pages at hand allow: those supplied, and those that `local` has.
+    fn push_runs(&mut self, leaf: Leaf, crowd: &CrowdPage) {
+        let after = self.query.after.as_ref().filter(|after| after.leaf == leaf);
+        let behind = |run: &RunRead| match (after, &run.last) {
+            (Some(after), Some(last)) => **last > *after.id,
+            _ => true,
+        };
+        let bbox = self.query.bbox;
+        let touched =
+            |spots: &[crate::Position]| spots.is_empty() || spots.iter().any(|spot| bbox.contains(*spot));
+        let runs = crowd.reads(leaf).zip(crowd.runs());
+        let runs: Vec<_> = runs
+            .filter(|(read, run)| behind(read) && touched(&run.spots))
+            .map(|(read, _)| Visit::Run(read))
+            .collect();
+        self.ahead.extend(runs.into_iter().rev());
+    }
+
+    /// Whether something was found, so that the scan may end early.
+    pub fn has_hits(&self) -> bool {
+        !self.hits.is_empty()
+    }
+
+    /// Whether any page was looked at.
+    pub fn has_begun(&self) -> bool {
+        self.work.pages > 0
+    }
+
+    /// Goes on as far as the available pages allow: those supplied, and those that `local` has.
     pub fn advance(&mut self, mut local: impl FnMut(H3Cell) -> Option<Arc<Page>>) -> Progress {
-        while let Some(&cell) = self.ahead.last() {
-            if self.hits.len() >= self.query.limit || self.work.pages >= self.limits.page_budget {
+        while let Some(next) = self.ahead.last() {
+            let spent = self.work.pages >= self.limits.page_budget.get() && self.has_hits();
+            if self.hits.len() >= self.query.limit.get() || spent {
                 return Progress::Done;
             }
-            let Some(page) = self.supplied.remove(&cell).or_else(|| local(cell)) else {
-                return self.ask(&mut local);
+            let found = match next {
+                Visit::Cell(cell) => self.supplied.remove(cell).or_else(|| local(*cell)),
+                Visit::Run(run) => self.supplied_runs.remove(run),
             };
-            self.ahead.pop();
+            let Some(page) = found else { return self.ask(&mut local) };
+            let Some(visit) = self.ahead.pop() else { break };
             self.work.pages += 1;
-            match &*page {
-                Page::Split(split) => self.push(split.children().iter()),
-                Page::Places(places) => self.collect(&page, places),
-            }
+            self.look_at(&visit, &page);
         }
         Progress::Done
     }
 
-    /// Asks for the missing pages among the next cells, twice as far ahead in each round.
-    fn ask(&mut self, local: &mut impl FnMut(H3Cell) -> Option<Arc<Page>>) -> Progress {
-        let window = (1 << self.work.rounds.min(8)).min(self.limits.fan_out);
-        let budget = self.limits.page_budget - self.work.pages;
-        let mut missing = Vec::new();
-        for &cell in self.ahead.iter().rev().take(window.min(budget)) {
-            if self.supplied.contains_key(&cell) {
-                continue;
+    fn look_at(&mut self, visit: &Visit, page: &Arc<Page>) {
+        match (&**page, visit) {
+            (Page::Split(split), _) => self.push(split.shapes().iter()),
+            (Page::Places(places), _) => self.collect(page, places),
+            (Page::Roots(roots), _) => {
+                let mut cells: Vec<_> =
+                    roots.roots().iter().filter_map(|root| root.ancestor(self.top)).collect();
+                cells.dedup();
+                self.push(cells.into_iter().filter_map(root_index::shape));
             }
-            match local(cell) {
-                Some(page) => drop(self.supplied.insert(cell, page)),
-                None => missing.push(cell),
+            (Page::Crowd(crowd), Visit::Cell(cell)) => {
+                if let Ok(leaf) = Leaf::try_from(*cell) {
+                    self.push_runs(leaf, crowd);
+                }
+            }
+            (Page::Crowd(_), Visit::Run(_)) => {}
+        }
+    }
+
+    /// Asks for what is missing of what comes next, twice as far ahead in each round: for pages of cells, or for runs,
+    /// whichever is next.
+    fn ask(&mut self, local: &mut impl FnMut(H3Cell) -> Option<Arc<Page>>) -> Progress {
+        let window = (1 << self.work.rounds.min(8)).min(self.limits.fan_out.get());
+        let (mut cells, mut runs) = (Vec::new(), Vec::new());
+        for next in self.ahead.iter().rev().take(window) {
+            match next {
+                Visit::Cell(cell) if runs.is_empty() && !self.supplied.contains_key(cell) => {
+                    match local(*cell) {
+                        Some(page) => drop(self.supplied.insert(*cell, page)),
+                        None => cells.push(*cell),
+                    }
+                }
+                Visit::Run(run) if cells.is_empty() && !self.supplied_runs.contains_key(run) => {
+                    runs.push(run.clone());
+                }
+                _ => {}
             }
         }
         self.work.rounds += 1;
-        self.work.asked += missing.len();
-        Progress::Need(missing)
+        self.work.asked += cells.len() + runs.len();
+        if runs.is_empty() { Progress::Need(cells) } else { Progress::NeedRuns(runs) }
     }
 
-    /// Hands in a page that was asked for, or one that came along with it.
+    /// Supplies a page that was asked for, or one that was loaded along with it.
     pub fn supply(&mut self, cell: H3Cell, page: Arc<Page>) {
         self.supplied.insert(cell, page);
     }
 
+    /// Supplies the places of a run that was asked for.
+    pub fn supply_run(&mut self, run: RunRead, page: Arc<Page>) {
+        self.supplied_runs.insert(run, page);
+    }
+
     fn collect(&mut self, page: &Arc<Page>, places: &PlacesPage) {
+        let allowed = self.query.category.as_ref().map(|filter| places.allowed(filter));
         let wanted = |row: &usize| {
             let row = *row;
             let behind = self
@@ -117,32 +253,42 @@ impl BoxScan {
                 .after
                 .as_ref()
                 .is_none_or(|after| (places.leaf(row), places.id(row)) > (after.leaf, after.id.as_str()));
-            let category = self.query.category.as_deref();
             behind
-                && (category.is_none() || places.category(row) == category)
+                && allowed.as_ref().is_none_or(|allowed| allowed.has(row))
                 && self.query.bbox.contains(places.position(row))
         };
-        let room = self.query.limit - self.hits.len();
+        let room = self.query.limit.get() - self.hits.len();
         let mut rows = (0..places.len()).filter(wanted);
         let found: Vec<usize> = rows.by_ref().take(room).collect();
         self.cut = found.len() == room && rows.next().is_some();
         self.hits.extend(found.into_iter().map(|row| Hit { page: Arc::clone(page), row, distance: None }));
     }
 
-    /// The answer, once [`advance`](BoxScan::advance) has said that it is done.
+    /// The answer: all of it once [`advance`](BoxScan::advance) has said that it is done, and before that what has been
+    /// found so far.
     pub fn finish(self) -> BoxAnswer {
         let behind_last = self
             .hits
             .last()
-            .filter(|_| self.cut || self.hits.len() >= self.query.limit)
+            .filter(|_| self.cut || self.hits.len() >= self.query.limit.get())
             .map(|hit| BoxKey { leaf: hit.leaf(), id: hit.id().to_owned() });
         let next = match self.ahead.last() {
             None if self.cut => behind_last,
             None => None,
-            Some(cell) => {
-                behind_last.or_else(|| Some(BoxKey { leaf: *cell.leaf_range().start(), id: String::new() }))
-            }
+            Some(next) => behind_last.or_else(|| Some(next.begin())),
         };
         BoxAnswer { hits: self.hits, next, work: self.work }
+    }
+}
+
+impl Visit {
+    /// A key before all of its places.
+    fn begin(&self) -> BoxKey {
+        match self {
+            Self::Cell(cell) => BoxKey { leaf: *cell.leaves().start(), id: String::new() },
+            Self::Run(run) => {
+                BoxKey { leaf: run.leaf, id: run.after.as_deref().map(str::to_owned).unwrap_or_default() }
+            }
+        }
     }
 }

@@ -3,19 +3,20 @@
 //! The walk goes down the tree as searches do, with a whole area in place of an origin: a page belongs to it when a
 //! search from some position of the area, within the margin, may ask for it.
 //!
-//! Invariant: with the pages of the walk at hand, no nearby search from within the area, of a radius up to the
+//! Invariant: with the pages of the walk available, no nearby search from within the area, of a radius up to the
 //! margin, has to ask for another.
 
-use super::frontier::CLOSE_LOOK;
+use super::ROOT_RESOLUTION;
 use super::load::PAGE_MAX;
+use super::queue::CLOSE_LOOK;
 use crate::area::Area;
 use crate::distance::Chord;
-use crate::grid::{Cap, GridCell, h3::H3Cell};
-use crate::key::ROOT_RESOLUTION;
+use crate::grid::{GridCell, cap, h3::H3Cell};
 use crate::page::{ChildCell, SplitPage};
 use crate::units::Meters;
 
-/// A walk over the pages around an area: an iterator that is told of splits on the way.
+/// A walk over all pages that nearby searches from within an area can need, to fetch them in advance: an iterator that is
+/// told of splits on the way.
 ///
 /// ```
 /// use geo_index::tree::AreaWalk;
@@ -38,19 +39,19 @@ pub struct AreaWalk {
     margin: f64,
 }
 
-/// A page of the walk.
+/// A page that an [`AreaWalk`] has come to.
 #[derive(Clone, Debug)]
 pub struct Visit {
-    /// Its cell.
+    /// The cell of the page.
     pub cell: H3Cell,
-    /// About how many places are keyed below it, if its parent said so.
+    /// About how many places are keyed below the cell, if its parent's page tells.
     pub estimate: Option<f64>,
     /// The shapes of the area that may need it.
     near: Area,
 }
 
 impl AreaWalk {
-    /// Begins at the roots around an area. Origins lie in the area, and radii are at most the margin.
+    /// Begins a walk at the roots around an area, for searches from within the area and of radii up to the margin.
     pub fn new(area: &Area, margin: Meters) -> Self {
         let mut walk = Self { ahead: Vec::new(), margin: Chord::angle_at_least(Chord::sq_at_least(margin)) };
         for cell in H3Cell::coarsest() {
@@ -78,19 +79,18 @@ impl AreaWalk {
         self.may_need_below(cell, &near, CLOSE_LOOK).then_some(Visit { cell, estimate, near })
     }
 
-    /// The close look that searches take before they ask for a page. One that goes deeper would miss pages.
+    /// The close look that searches take before they ask for a page. A deeper look would miss pages that searches want.
     fn may_need_below(&self, cell: H3Cell, near: &Area, depth: u8) -> bool {
         let children = if depth == 0 { Vec::new() } else { cell.children() };
         let may_need = |child: H3Cell| {
-            near.may_touch(&Cap::of(child).widened(self.margin))
-                && self.may_need_below(child, near, depth - 1)
+            near.may_touch(&cap(child).widened(self.margin)) && self.may_need_below(child, near, depth - 1)
         };
         children.is_empty() || children.into_iter().any(may_need)
     }
 
-    /// Takes note that the page of a visit is a split.
+    /// Notes that the page of a visit is a split: its children are visited next.
     pub fn below(&mut self, visit: &Visit, split: &SplitPage) {
-        let children = split.children();
+        let children = split.shapes();
         let estimate = (split.estimate() > 0.0).then(|| split.estimate() / children.len() as f64);
         for child in children.iter().rev() {
             let near = visit.near.touching(&child.cap.widened(self.margin));
@@ -100,7 +100,7 @@ impl AreaWalk {
         }
     }
 
-    /// Pages that are known to come.
+    /// How many more visits are known so far.
     pub fn ahead(&self) -> usize {
         self.ahead.len()
     }
@@ -115,7 +115,8 @@ impl Iterator for AreaWalk {
 }
 
 impl Visit {
-    /// About how many pages there are from a cell down, its own included, if that many places are spread evenly.
+    /// About how many pages hold that many places, from their common cell down and with its own page, if the places are
+    /// spread evenly.
     ///
     /// ```
     /// use geo_index::tree::Visit;

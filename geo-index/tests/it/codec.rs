@@ -1,7 +1,7 @@
 //! Pages as bytes: what goes in comes out to the last bit, and no bytes do harm.
 
-use geo_index::tree::{CROWD_MAX, PAGE_MAX};
-use geo_index::{H3Cell, Page, PageCodecError, PlacesPage, Position, Row, SplitPage};
+use geo_index::tree::{LEAF_MAX, PAGE_MAX};
+use geo_index::{H3Cell, Leaf, Page, PageCodecError, PlacesPage, Position, Row, SplitPage};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -20,7 +20,7 @@ fn rows() -> impl Strategy<Value = (H3Cell, Vec<Row>)> {
     let payload = prop_oneof![Just(Vec::new()), vec(any::<u8>(), 0..40), vec(any::<u8>(), 300..400)];
     let row = (position(), id, category, payload, vec(any::<Index>(), 15));
     (position(), 3..=15_u8, vec(row, 0..60)).prop_map(|(around, level, rows)| {
-        let cell = H3Cell::leaf(around).ancestor(level).unwrap();
+        let cell = Leaf::at(around).ancestor(level).unwrap();
         let row = |(position, id, category, payload, path): (_, _, _, _, Vec<Index>)| Row {
             leaf: leaf_below(cell, &path),
             id,
@@ -32,7 +32,7 @@ fn rows() -> impl Strategy<Value = (H3Cell, Vec<Row>)> {
     })
 }
 
-fn leaf_below(cell: H3Cell, path: &[Index]) -> H3Cell {
+fn leaf_below(cell: H3Cell, path: &[Index]) -> Leaf {
     use geo_index::GridCell;
     let mut cell = cell;
     for step in path {
@@ -41,15 +41,15 @@ fn leaf_below(cell: H3Cell, path: &[Index]) -> H3Cell {
             children => cell = *step.get(children),
         }
     }
-    cell
+    cell.try_into().unwrap()
 }
 
 fn places(rows: Vec<Row>) -> Page {
     Page::Places(PlacesPage::new(rows))
 }
 
-fn here() -> H3Cell {
-    H3Cell::leaf(Position::new(48.8566, 2.3522).unwrap())
+fn here() -> Leaf {
+    Leaf::at(Position::new(48.8566, 2.3522).unwrap())
 }
 
 proptest! {
@@ -65,7 +65,7 @@ proptest! {
 
     #[test]
     fn splits_round_trip(around in position(), level in 3..15_u8, places in prop_oneof![Just(0.0), 0.0..1e9]) {
-        let cell = H3Cell::leaf(around).ancestor(level).unwrap();
+        let cell = Leaf::at(around).ancestor(level).unwrap();
         let page = Page::Split(SplitPage::new(cell).unwrap().with_estimate(places));
         prop_assert_eq!(Page::decode(cell, &page.encode(cell)), Ok(page));
     }
@@ -90,9 +90,9 @@ proptest! {
 
     #[test]
     fn noise_is_harmless(around in position(), level in 3..=15_u8, kind in 0..3_u8, noise in vec(any::<u8>(), 0..300)) {
-        let cell = H3Cell::leaf(around).ancestor(level).unwrap();
+        let cell = Leaf::at(around).ancestor(level).unwrap();
         use_page(cell, &noise);
-        use_page(cell, &[&[1, kind][..], &noise].concat());
+        use_page(cell, &[&[2, kind][..], &noise].concat());
     }
 
     #[test]
@@ -110,7 +110,7 @@ fn use_page(cell: H3Cell, bytes: &[u8]) {
     if let Page::Places(places) = &page {
         for row in 0..places.len() {
             let _ = (places.id(row), places.payload(row), places.category(row), places.position(row).unit());
-            assert!(cell.covers(H3Cell::from_index(places.leaf(row)).unwrap()));
+            assert!(cell.covers(places.leaf(row)));
         }
     }
     let again = Page::decode(cell, &page.encode(cell)).unwrap();
@@ -120,7 +120,7 @@ fn use_page(cell: H3Cell, bytes: &[u8]) {
 #[test]
 fn a_crowd_round_trips() {
     let position = Position::new(-33.87, 151.21).unwrap();
-    let leaf = H3Cell::leaf(position);
+    let leaf = Leaf::at(position);
     let row = |i: usize| Row {
         leaf,
         id: format!("{i:05}é"),
@@ -128,15 +128,15 @@ fn a_crowd_round_trips() {
         category: [None, Some("bar".to_owned()), Some(String::new())][i % 3].clone(),
         payload: if i == 7 { vec![b'x'; 300_000] } else { vec![b'y'; i % 9] },
     };
-    let page = places((0..CROWD_MAX).map(row).collect());
-    assert_eq!(Page::decode(leaf, &page.encode(leaf)), Ok(page));
+    let page = places((0..LEAF_MAX).map(row).collect());
+    assert_eq!(Page::decode(leaf.into(), &page.encode(leaf.into())), Ok(page));
 }
 
 #[test]
 fn an_empty_page_takes_four_bytes() {
-    let bytes = places(Vec::new()).encode(here());
-    assert_eq!(bytes, [1, 0, 0, 0]);
-    assert!(Page::decode(here(), &bytes).unwrap().is_empty());
+    let bytes = places(Vec::new()).encode(here().into());
+    assert_eq!(bytes, [2, 0, 0, 0]);
+    assert!(Page::decode(here().into(), &bytes).unwrap().is_empty());
 }
 
 #[test]
@@ -150,11 +150,11 @@ fn what_no_page_of_the_cell_holds_is_refused() {
         payload: b"p".to_vec(),
     };
     let cell = leaf.ancestor(9).unwrap();
-    let elsewhere = H3Cell::leaf(Position::new(10.0, 10.0).unwrap());
+    let elsewhere = Leaf::at(Position::new(10.0, 10.0).unwrap());
     let foreign = places(vec![row("a", elsewhere)]).encode(cell);
     assert_eq!(Page::decode(cell, &foreign), Err(PageCodecError::Malformed("leaf")));
 
-    let good = places(vec![row("a", leaf), row("b", leaf)]).encode(leaf);
+    let good = places(vec![row("a", leaf), row("b", leaf)]).encode(leaf.into());
     // version, kind, count, 32 bytes of position, two leaves, then lengths and bytes of two ids and two payloads.
     let (lat, leaves) = (3, 35);
     let (ids, payload_lengths) = (leaves + 4, leaves + 6);
@@ -163,11 +163,11 @@ fn what_no_page_of_the_cell_holds_is_refused() {
     let with = |at: usize, bytes: &[u8]| {
         let mut changed = good.clone();
         changed[at..at + bytes.len()].copy_from_slice(bytes);
-        Page::decode(leaf, &changed)
+        Page::decode(leaf.into(), &changed)
     };
     let nan = f64::NAN.to_le_bytes();
     for (what, at, bytes, error) in [
-        ("another version", 0, &[2][..], PageCodecError::Version(2)),
+        ("another version", 0, &[1][..], PageCodecError::Version(1)),
         ("another kind", 1, &[9], PageCodecError::Malformed("kind")),
         ("a count beyond the bytes", 2, &[0x7f], PageCodecError::Truncated),
         ("a latitude that is none", lat, &nan, PageCodecError::Malformed("position")),
@@ -185,11 +185,15 @@ fn what_no_page_of_the_cell_holds_is_refused() {
     assert!(with(ids, b"ab").is_ok());
 
     let double = [&good[..categories], b"\x02\x01c\x01c\x01\x02"].concat();
-    assert_eq!(Page::decode(leaf, &double), Err(PageCodecError::Malformed("category")), "one name twice");
+    assert_eq!(
+        Page::decode(leaf.into(), &double),
+        Err(PageCodecError::Malformed("category")),
+        "one name twice"
+    );
     let split = Page::Split(SplitPage::new(cell).unwrap().with_estimate(PAGE_MAX as f64)).encode(cell);
-    assert_eq!(Page::decode(leaf, &split), Err(PageCodecError::Malformed("split of a leaf")));
+    assert_eq!(Page::decode(leaf.into(), &split), Err(PageCodecError::Malformed("split of a leaf")));
     for estimate in [f64::NAN, f64::INFINITY, -1.0] {
-        let bytes = [&[1, 1][..], &estimate.to_le_bytes()].concat();
+        let bytes = [&[2, 1][..], &estimate.to_le_bytes()].concat();
         assert_eq!(Page::decode(cell, &bytes), Err(PageCodecError::Malformed("estimate")));
     }
 }

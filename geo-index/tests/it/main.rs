@@ -1,6 +1,7 @@
 //! Search and scan against brute force, on real, generated and nasty data, with the work counted.
 
 mod box_scan;
+mod categories;
 mod codec;
 mod counted;
 mod edge;

@@ -1,13 +1,13 @@
 //! Nearby searches against brute force: set, order and distance, to the last bit.
 
 use geo_index::tree::{NearbyKey, NearbyQuery, NearbySearch, Progress, SearchLimits};
-use geo_index::{GridCell, H3Cell, Position, SearchError};
+use geo_index::{GridCell, H3Cell, Leaf, Position, SearchError};
 use proptest::prelude::*;
 use rand::RngExt;
 
 use crate::support::{
-    Index, Keep, Point, anywhere, brute_force, clustered, found, nearby, offset, real_or_generated, rng,
-    users,
+    Index, Keep, Point, anywhere, at_most, brute_force, clustered, destination, found, nearby,
+    real_or_generated, rng, users,
 };
 
 const MAX_RADIUS_M: f64 = 200_000.0;
@@ -29,7 +29,8 @@ fn check_from(index: &Index, points: &[Point], origins: &[Position], seed: u64) 
         let radius_m = MAX_RADIUS_M.powf(rng.random_range(0.0..=1.0));
         let mut query = nearby(origin.lat(), origin.lon(), radius_m, rng.random_range(1..=100));
         check(index, points, &query);
-        query.category.clone_from(&points[rng.random_range(0..points.len())].category);
+        let category = points[rng.random_range(0..points.len())].category.as_deref();
+        query.category = category.map(Into::into);
         check(index, points, &query);
     }
 }
@@ -79,7 +80,7 @@ fn around(name: &str, centre: Position, count: usize, seed: u64) -> Vec<Point> {
     (0..count)
         .map(|i| {
             let away = 10f64.powf(rng.random_range(-3.0..5.0));
-            let position = offset(centre, away, rng.random_range(0.0..std::f64::consts::TAU));
+            let position = destination(centre, away, rng.random_range(0.0..std::f64::consts::TAU));
             Point::new(format!("{name}{i}"), position.lat(), position.lon())
         })
         .collect()
@@ -185,10 +186,9 @@ fn walk(index: &Index, points: &[Point], first: &NearbyQuery) {
         assert_eq!(page, brute_force(points, &query));
         walked.extend(page);
         let Some(next) = answer.next else { break };
-        let fingerprint = query.fingerprint(&"places".parse().unwrap());
-        query.after = Some(NearbyKey::decode(&next.encode(fingerprint), fingerprint).unwrap());
+        query.after = Some(next);
     }
-    let everything = NearbyQuery { limit: usize::MAX / 8, ..first.clone() };
+    let everything = NearbyQuery { limit: at_most(usize::MAX / 8), ..first.clone() };
     assert_eq!(walked, brute_force(points, &everything));
 }
 
@@ -211,7 +211,7 @@ fn cursors_walk_to_the_end() {
 #[test]
 fn there_is_no_next_when_there_is_surely_nothing_more() {
     // In the middle of a root, so that no other one is within the radius.
-    let centre = H3Cell::leaf(Position::new(10.0, 20.0).unwrap()).ancestor(3).unwrap().centre();
+    let centre = Leaf::at(Position::new(10.0, 20.0).unwrap()).ancestor(3).unwrap().centre();
     let points = ["a", "b", "c"].map(|id| Point::new(id, centre.lat(), centre.lon()));
     let index = Index::new(&points);
     for (limit, more) in [(2, true), (3, false), (4, false)] {
@@ -227,7 +227,7 @@ fn a_cursor_skips_what_lies_before_it() {
     let index = Index::keeping(&points, Keep::Nothing);
     let query = |after| NearbyQuery { after, ..nearby(10.0, 20.0, 100_000.0, 20) };
     let limits = SearchLimits::default();
-    let all = brute_force(&points, &NearbyQuery { limit: 5_000, ..query(None) });
+    let all = brute_force(&points, &NearbyQuery { limit: at_most(5_000), ..query(None) });
     let (id, at) = all[4_900].clone();
     let far = NearbyKey { distance: geo_index::Meters::new(at).unwrap(), id };
     let answer = index.nearby(&query(Some(far.clone())), limits).unwrap();
@@ -240,16 +240,143 @@ fn a_search_over_budget_fails_loudly() {
     let points = clustered(20_000, 91);
     let index = Index::new(&points);
     let query = NearbyQuery { category: Some("absent".into()), ..nearby(0.0, 0.0, 2_000_000.0, 10) };
-    let limits = SearchLimits { page_budget: 50, fan_out: 8 };
-    assert_eq!(index.nearby(&query, limits).unwrap_err(), SearchError::PageBudget { budget: 50 });
-    let crowd: Vec<_> = (0..16_500).map(|i| Point::new(i.to_string(), 1.0, 1.0)).collect();
-    let error = Index::new(&crowd).nearby(&nearby(1.0, 1.0, 10.0, 1), SearchLimits::default()).unwrap_err();
-    assert!(matches!(error, SearchError::CrowdedPoint { .. }));
+    let limits = SearchLimits { page_budget: at_most(5), fan_out: at_most(8) };
+    assert_eq!(index.nearby(&query, limits).unwrap_err(), SearchError::PageBudget { budget: 5 });
+}
+
+/// Follows cursors for some pages, and compares each with brute force.
+fn pages_of(index: &Index, points: &[Point], first: NearbyQuery, pages: usize) {
+    let mut query = first;
+    for _ in 0..pages {
+        let answer = index.nearby(&query, SearchLimits::default()).unwrap();
+        assert_eq!(found(&answer), brute_force(points, &query), "{query:?}");
+        query.after = answer.next;
+        if query.after.is_none() {
+            return;
+        }
+    }
+}
+
+/// 20,000 places on one point: with the same coordinates, or with a few different ones, or each with its own.
+#[test]
+fn a_crowd_beyond_a_page_is_searched_exactly() {
+    for spots in [1_usize, 2, 7, 5_000] {
+        let at = |i: usize| 1.0 + (i % spots) as f64 * 4e-6 / spots as f64;
+        let id = |i: usize| format!("{:05}", i * 7_919 % 20_000);
+        let mut points: Vec<_> = (0..20_000)
+            .map(|i| {
+                let category = ["bar", "café"][usize::from(i % 5_000 == 17)];
+                Point { category: Some(category.into()), ..Point::new(id(i), at(i), 1.0) }
+            })
+            .collect();
+        points.extend(around("n", Position::new(1.0, 1.0).unwrap(), 300, 5));
+        let index = Index::new(&points);
+        for (lat, lon) in [(1.0, 1.0), (1.000_002, 1.0), (0.999_99, 1.000_01), (1.1, 0.9)] {
+            for limit in [1, 100, 1_000] {
+                pages_of(&index, &points, nearby(lat, lon, 50_000.0, limit), 4);
+            }
+            let few = NearbyQuery { category: Some("café".into()), ..nearby(lat, lon, 50_000.0, 3) };
+            pages_of(&index, &points, few, 4);
+        }
+    }
+}
+
+/// 20,000 places with the same coordinates: what is read is what is answered, wherever a cursor stands.
+#[test]
+fn a_crowd_on_one_spot_is_paged_through() {
+    let points: Vec<_> = (0..20_000).map(|i| Point::new(format!("{i:05}"), 1.0, 1.0)).collect();
+    let index = Index::new(&points);
+    let (mut query, mut walked) = (nearby(1.0, 1.0, 10.0, 500), Vec::new());
+    index.nearby(&query, SearchLimits::default()).unwrap();
+    loop {
+        let before = index.queries.get();
+        let answer = index.nearby(&query, SearchLimits::default()).unwrap();
+        // The rest of a run, and then two runs at once.
+        assert!(index.queries.get() - before <= 3, "{} reads", index.queries.get() - before);
+        walked.extend(answer.hits.iter().map(|hit| hit.id().to_owned()));
+        query.after = answer.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    let all: Vec<_> = points.into_iter().map(|point| point.id).collect();
+    assert_eq!(walked, all);
+}
+
+/// What a search keeps in memory does not grow with the crowd: here are 100 MB on one point, each place at its own
+/// coordinates, so that all of them have to be looked at.
+#[test]
+fn a_search_of_a_large_crowd_keeps_little() {
+    let place = |i: usize| {
+        let bytes = 60_000;
+        Point { bytes, ..Point::new(format!("{i:04}"), 1.0 + i as f64 * 1e-9, 1.0) }
+    };
+    let points: Vec<_> = (0..1_700).map(place).collect();
+    let index = Index::new(&points);
+    let query = nearby(1.000_000_9, 1.0, 10.0, 5);
+    let answer = index.nearby(&query, SearchLimits::default()).unwrap();
+    assert_eq!(found(&answer), brute_force(&points, &query));
+    assert!(answer.next.is_some());
+}
+
+/// Two places in the world and no limit to the radius.
+#[test]
+fn half_the_globe_is_a_few_reads() {
+    let points = [Point::new("a", 48.8566, 2.3522), Point::new("b", -33.87, 151.21)];
+    let half = geo_index::HALF_CIRCUMFERENCE.get();
+    let mut rng = rng(12);
+    let origins = (0..60).map(|_| anywhere(&mut rng));
+    let antipode = Position::new(-48.8566, 2.3522 - 180.0).unwrap();
+    for origin in origins.chain([points[0].position, antipode, Position::new(90.0, 0.0).unwrap()]) {
+        let index = Index::keeping(&points, Keep::Nothing);
+        for (limit, most) in [(10, 3), (1, 3)] {
+            index.queries.set(0);
+            let query = nearby(origin.lat(), origin.lon(), half, limit);
+            let answer = index.nearby(&query, SearchLimits::default()).unwrap();
+            assert_eq!(found(&answer), brute_force(&points, &query), "{origin:?}");
+            assert!(index.queries.get() <= most, "{} reads from {origin:?}", index.queries.get());
+            assert!(limit == 1 || answer.next.is_none());
+        }
+    }
+}
+
+/// Radii up to half the globe, over places of all the world: which roots exist may be known or not.
+#[test]
+fn far_horizons_equal_brute_force() {
+    let points = clustered(3_000, 33);
+    let half = geo_index::HALF_CIRCUMFERENCE.get();
+    let mut rng = rng(13);
+    for keep in [Keep::Nothing, Keep::All] {
+        let index = Index::keeping(&points, keep);
+        for round in 0..60 {
+            let origin = anywhere(&mut rng);
+            let radius = [half, half * 0.99, 9_000_000.0, 1_500_000.0, 330_000.0, 250_000.0][round % 6];
+            let query = nearby(origin.lat(), origin.lon(), radius, [1, 40, 100][round % 3]);
+            pages_of(&index, &points, query, 3);
+        }
+        // From the farthest on: behind all but the last places.
+        let query = nearby(10.0, 20.0, half, 50);
+        let all = brute_force(&points, &NearbyQuery { limit: at_most(5_000), ..query.clone() });
+        let (id, at) = all[2_930].clone();
+        let after = Some(NearbyKey { distance: geo_index::Meters::new(at).unwrap(), id });
+        pages_of(&index, &points, NearbyQuery { after, ..query }, 3);
+    }
+}
+
+/// A search of the default horizon where there is nothing asks which roots exist, rather than for each of them.
+#[test]
+fn an_empty_neighbourhood_is_a_few_reads() {
+    let points = [Point::new("far", -48.0, -170.0)];
+    let index = Index::keeping(&points, Keep::Nothing);
+    let query = nearby(48.0, 11.0, 200_000.0, 20);
+    let answer = index.nearby(&query, SearchLimits::default()).unwrap();
+    assert!(answer.hits.is_empty() && answer.next.is_none());
+    assert!(index.queries.get() <= 5, "{} reads", index.queries.get());
 }
 
 #[test]
-fn pages_at_hand_do_not_use_up_the_budget() {
-    let leaf = H3Cell::leaf(Position::new(48.0, 11.0).unwrap());
+fn available_pages_do_not_use_up_the_budget() {
+    let leaf = Leaf::at(Position::new(48.0, 11.0).unwrap());
     let cell = |i: u32| (47.0 + f64::from(i / 150) / 75.0, 10.0 + f64::from(i % 150) / 75.0);
     let mut points: Vec<_> = (0..22_500)
         .map(|i| (i, cell(i)))
@@ -259,12 +386,13 @@ fn pages_at_hand_do_not_use_up_the_budget() {
     let index = Index::new(&points);
     let all = nearby(48.0, 11.0, 100_000.0, points.len());
     index.nearby(&all, SearchLimits::default()).unwrap();
-    // Everything is at hand but the way to the one place that is wanted.
-    let query = NearbyQuery { category: Some("winery".into()), limit: 1, ..all };
-    let mut search = NearbySearch::new(query.clone(), SearchLimits { page_budget: 40, fan_out: 8 });
-    let at_hand = |cell: H3Cell| if cell.covers(leaf) { None } else { index.kept(cell) };
-    while let Progress::Need(cells) = search.advance(at_hand).unwrap() {
-        for (cell, page) in cells.into_iter().flat_map(|cell| index.load(cell).unwrap()) {
+    // Everything is available but the way to the one place that is wanted.
+    let query = NearbyQuery { category: Some("winery".into()), limit: at_most(1), ..all };
+    let mut search =
+        NearbySearch::new(query.clone(), SearchLimits { page_budget: at_most(40), fan_out: at_most(8) });
+    let available = |cell: H3Cell| if cell.covers(leaf) { None } else { index.kept(cell) };
+    while let Progress::Need(cells) = search.advance(available).unwrap() {
+        for (cell, page) in cells.into_iter().flat_map(|cell| index.load(cell)) {
             search.supply(cell, page);
         }
     }
@@ -313,10 +441,11 @@ proptest! {
         category in prop::option::of("[xyz]"), keep in any::<bool>(), fan_out in 1..=16_usize,
     ) {
         let near = origin.get(&points).position;
-        let from = offset(near, MAX_RADIUS_M.powf(away), bearing);
+        let from = destination(near, MAX_RADIUS_M.powf(away), bearing);
         let index = Index::keeping(&points, if keep { Keep::All } else { Keep::Nothing });
+        let category = category.as_deref().map(Into::into);
         let query = NearbyQuery { category, ..nearby(from.lat(), from.lon(), MAX_RADIUS_M.powf(radius), limit) };
-        let answer = index.nearby(&query, SearchLimits { page_budget: 1_000, fan_out }).unwrap();
+        let answer = index.nearby(&query, SearchLimits { page_budget: at_most(1_000), fan_out: at_most(fan_out) }).unwrap();
         prop_assert_eq!(found(&answer), brute_force(&points, &query));
     }
 

@@ -2,15 +2,18 @@
 
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use geo_index::edge::crowd::offset;
+pub(crate) use geo_index::destination;
 use geo_index::tree::{
     BoxAnswer, BoxQuery, BoxScan, LeafRead, NearbyAnswer, NearbyQuery, NearbySearch, PageLoad, Progress,
-    SearchLimits,
+    ROOT_RESOLUTION, RunLoad, SearchLimits,
 };
-use geo_index::{H3Cell, Meters, Page, Position, Row, SearchError, distance};
+use geo_index::{
+    GridCell, H3Cell, Leaf, Meters, Page, Position, RootsPage, Row, RunRead, SearchError, distance,
+};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -35,9 +38,15 @@ impl Point {
 
 /// The index: rows by leaf and id, read as DynamoDB reads them.
 pub(crate) struct Index {
-    rows: Vec<(u64, Point)>,
+    rows: Vec<(Leaf, Point)>,
     kept: RefCell<FxHashMap<H3Cell, Arc<Page>>>,
     pub(crate) keep: Keep,
+    /// Whether it is known which roots exist.
+    pub(crate) knows_roots: bool,
+    /// Roots that are listed beside those of the places: of a category, those of the whole collection.
+    pub(crate) other_roots: Vec<H3Cell>,
+    /// Places of pages that searches looked at.
+    pub(crate) compared: Cell<usize>,
     pub(crate) queries: Cell<usize>,
     pub(crate) read_units: Cell<f64>,
 }
@@ -54,16 +63,24 @@ const ONE_MEGABYTE: usize = 1 << 20;
 
 impl Index {
     pub(crate) fn new(points: &[Point]) -> Self {
-        let mut rows: Vec<_> =
-            points.iter().map(|point| (H3Cell::leaf(point.position).index(), point.clone())).collect();
+        let mut rows: Vec<_> = points.iter().map(|point| (Leaf::at(point.position), point.clone())).collect();
         rows.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
         Self {
             rows,
             kept: RefCell::default(),
             keep: Keep::All,
+            knows_roots: true,
+            other_roots: Vec::new(),
+            compared: Cell::new(0),
             queries: Cell::new(0),
             read_units: Cell::new(0.0),
         }
+    }
+
+    /// The index of a category: of the roots, it knows that those of all places of the collection may exist.
+    pub(crate) fn of_category(points: &[Point], all: &[Point], keep: Keep) -> Self {
+        let roots = all.iter().filter_map(|point| Leaf::at(point.position).ancestor(ROOT_RESOLUTION));
+        Self { other_roots: roots.collect(), ..Self::keeping(points, keep) }
     }
 
     pub(crate) fn keeping(points: &[Point], keep: Keep) -> Self {
@@ -76,46 +93,77 @@ impl Index {
     }
 
     /// One read; half a unit for each 4 KB, and at least half a unit, for every Query.
-    fn read(&self, read: LeafRead) -> (Vec<Row>, bool) {
-        let start = self.rows.partition_point(|(leaf, _)| *leaf < read.first);
-        let end = self.rows.partition_point(|(leaf, _)| *leaf <= read.last);
-        let (mut at, mut rows) = (start, Vec::new());
-        loop {
-            let mut bytes = 0;
-            while at < end && rows.len() < read.limit && bytes < ONE_MEGABYTE {
-                let (leaf, point) = &self.rows[at];
-                rows.push(Row {
-                    leaf: H3Cell::from_index(*leaf).unwrap(),
-                    id: point.id.clone(),
-                    position: point.position,
-                    category: point.category.clone(),
-                    payload: point.id.clone().into_bytes(),
-                });
-                bytes += point.bytes;
-                at += 1;
-            }
-            self.queries.set(self.queries.get() + 1);
-            self.read_units.set(self.read_units.get() + 0.5 * bytes.div_ceil(4096).max(1) as f64);
-            let complete = at == end && rows.len() < read.limit;
-            if complete || !read.whole || rows.len() >= read.limit {
-                return (rows, complete);
-            }
+    fn read(&self, read: &LeafRead) -> (Vec<Row>, bool) {
+        let (after, until) = (read.after.as_deref(), read.until.as_deref());
+        let before = |(leaf, point): &(Leaf, Point)| {
+            *leaf < read.first || (*leaf == read.first && after.is_some_and(|after| *point.id <= *after))
+        };
+        let within = |(leaf, point): &(Leaf, Point)| {
+            *leaf < read.last || (*leaf == read.last && until.is_none_or(|until| *point.id <= *until))
+        };
+        let start = self.rows.partition_point(before);
+        let end = self.rows.partition_point(within);
+        let (mut at, mut rows, mut bytes) = (start, Vec::new(), 0);
+        while at < end && rows.len() < read.limit && bytes < ONE_MEGABYTE {
+            let (leaf, point) = &self.rows[at];
+            let payload = if read.bare { Vec::new() } else { point.id.clone().into_bytes() };
+            rows.push(Row {
+                leaf: *leaf,
+                id: point.id.clone(),
+                position: point.position,
+                category: point.category.clone().filter(|_| !read.bare),
+                payload,
+            });
+            bytes += point.bytes;
+            at += 1;
         }
+        self.count(bytes);
+        (rows, at == end && read.limit > 0 && bytes < ONE_MEGABYTE)
     }
 
-    pub(crate) fn load(&self, cell: H3Cell) -> Result<Vec<(H3Cell, Arc<Page>)>, SearchError> {
+    fn count(&self, bytes: usize) {
+        self.queries.set(self.queries.get() + 1);
+        self.read_units.set(self.read_units.get() + 0.5 * bytes.div_ceil(4096).max(1) as f64);
+    }
+
+    pub(crate) fn load(&self, cell: H3Cell) -> Vec<(H3Cell, Arc<Page>)> {
+        if cell.level() == H3Cell::COARSEST && self.knows_roots {
+            return self.load_roots(cell);
+        }
         let mut load = PageLoad::new(cell);
         while let Some(read) = load.next_read() {
-            let (rows, complete) = self.read(read);
+            let (rows, complete) = self.read(&read);
             load.accept(rows, complete);
         }
-        Ok(load.finish()?.into_iter().map(|(cell, page)| (cell, Arc::new(page))).collect())
+        load.finish().into_iter().map(|(cell, page)| (cell, Arc::new(page))).collect()
+    }
+
+    /// All roots are listed together.
+    fn load_roots(&self, cell: H3Cell) -> Vec<(H3Cell, Arc<Page>)> {
+        let own = self.rows.iter().filter_map(|(leaf, _)| leaf.ancestor(ROOT_RESOLUTION));
+        let mut roots: Vec<H3Cell> = own.chain(self.other_roots.iter().copied()).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        self.count(100);
+        let mut bases = H3Cell::coarsest();
+        bases.sort_by_key(|base| *base != cell);
+        let page = |base| (base, Arc::new(Page::Roots(RootsPage::new(base, roots.iter().copied()))));
+        bases.into_iter().map(page).collect()
+    }
+
+    fn load_run(&self, run: &RunRead) -> Arc<Page> {
+        let mut load = RunLoad::new(run.clone());
+        while let Some(read) = load.next_read() {
+            let (rows, complete) = self.read(&read);
+            load.accept(rows, complete);
+        }
+        Arc::new(load.finish())
     }
 
     fn keep(&self, cell: H3Cell, page: &Arc<Page>) {
         let keep = match self.keep {
             Keep::Nothing => false,
-            Keep::Splits => matches!(**page, Page::Split(_)),
+            Keep::Splits => matches!(**page, Page::Split(_) | Page::Roots(_)),
             Keep::All => true,
         };
         if keep {
@@ -132,29 +180,93 @@ impl Index {
         query: &NearbyQuery,
         limits: SearchLimits,
     ) -> Result<NearbyAnswer, SearchError> {
-        let mut search = NearbySearch::new(query.clone(), limits);
-        while let Progress::Need(cells) = search.advance(|cell| self.kept(cell))? {
-            for cell in cells {
-                for (cell, page) in self.load(cell)? {
-                    self.keep(cell, &page);
-                    search.supply(cell, page);
-                }
-            }
-        }
-        Ok(search.finish())
+        self.drive(NearbySearch::new(query.clone(), limits))
     }
 
-    pub(crate) fn scan(&self, query: &BoxQuery, limits: SearchLimits) -> Result<BoxAnswer, SearchError> {
-        let mut scan = BoxScan::new(query.clone(), limits);
-        while let Progress::Need(cells) = scan.advance(|cell| self.kept(cell)) {
-            for cell in cells {
-                for (cell, page) in self.load(cell)? {
-                    self.keep(cell, &page);
-                    scan.supply(cell, page);
+    /// The same over a tree that has pages above the roots.
+    pub(crate) fn nearby_coarse(
+        &self,
+        query: &NearbyQuery,
+        limits: SearchLimits,
+    ) -> Result<NearbyAnswer, SearchError> {
+        self.drive(NearbySearch::new(query.clone(), limits).with_coarse_pages())
+    }
+
+    /// The same as [`nearby`](Self::nearby), but a search over its budget ends early.
+    pub(crate) fn nearby_ending_early(
+        &self,
+        query: &NearbyQuery,
+        limits: SearchLimits,
+    ) -> Result<NearbyAnswer, SearchError> {
+        self.drive(NearbySearch::new(query.clone(), limits).ending_early())
+    }
+
+    fn drive(&self, mut search: NearbySearch) -> Result<NearbyAnswer, SearchError> {
+        loop {
+            let look = |_, page: &Arc<Page>| {
+                if let Page::Places(places) = &**page {
+                    self.compared.set(self.compared.get() + places.len());
+                }
+            };
+            match search.advance_observed(|cell| self.kept(cell), look)? {
+                Progress::Done => return Ok(search.finish()),
+                Progress::Need(cells) => {
+                    for (cell, page) in self.load_all(cells) {
+                        search.supply(cell, page);
+                    }
+                }
+                Progress::NeedRuns(runs) => {
+                    for run in runs {
+                        let page = self.load_run(&run);
+                        search.supply_run(run, page);
+                    }
                 }
             }
         }
-        Ok(scan.finish())
+    }
+
+    pub(crate) fn scan(&self, query: &BoxQuery, limits: SearchLimits) -> BoxAnswer {
+        self.drive_scan(BoxScan::new(query.clone(), limits))
+    }
+
+    /// The same over a tree that has pages above the roots.
+    pub(crate) fn scan_coarse(&self, query: &BoxQuery, limits: SearchLimits) -> BoxAnswer {
+        self.drive_scan(BoxScan::from_coarse_pages(query.clone(), limits))
+    }
+
+    fn drive_scan(&self, mut scan: BoxScan) -> BoxAnswer {
+        loop {
+            match scan.advance(|cell| self.kept(cell)) {
+                Progress::Done => return scan.finish(),
+                Progress::Need(cells) => {
+                    for (cell, page) in self.load_all(cells) {
+                        scan.supply(cell, page);
+                    }
+                }
+                Progress::NeedRuns(runs) => {
+                    for run in runs {
+                        let page = self.load_run(&run);
+                        scan.supply_run(run, page);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Loads pages, and those that come along with them.
+    fn load_all(&self, cells: Vec<H3Cell>) -> Vec<(H3Cell, Arc<Page>)> {
+        let mut pages: Vec<(H3Cell, Arc<Page>)> = Vec::new();
+        for cell in cells {
+            if pages.iter().any(|(known, page)| *known == cell && matches!(**page, Page::Roots(_))) {
+                continue;
+            }
+            let loaded = self.load(cell);
+            for (cell, page) in &loaded {
+                self.keep(*cell, page);
+            }
+            pages.extend(loaded);
+        }
+        pages
     }
 }
 
@@ -162,13 +274,13 @@ impl Index {
 pub(crate) fn brute_force(points: &[Point], query: &NearbyQuery) -> Vec<(String, f64)> {
     let mut found: Vec<(f64, &str)> = points
         .iter()
-        .filter(|point| query.category.is_none() || point.category == query.category)
+        .filter(|point| query.category.as_ref().is_none_or(|filter| filter.allows(point.category.as_deref())))
         .map(|point| (distance(query.origin, point.position).get(), point.id.as_str()))
         .filter(|(at, _)| *at <= query.radius.get())
         .filter(|found| query.after.as_ref().is_none_or(|key| *found > (key.distance.get(), key.id.as_str())))
         .collect();
     found.sort_by(|a, b| a.partial_cmp(b).unwrap());
-    found.truncate(query.limit);
+    found.truncate(query.limit.get());
     found.into_iter().map(|(at, id)| (id.to_owned(), at)).collect()
 }
 
@@ -176,11 +288,16 @@ pub(crate) fn found(answer: &NearbyAnswer) -> Vec<(String, f64)> {
     answer.hits.iter().map(|hit| (hit.id().to_owned(), hit.distance().unwrap().get())).collect()
 }
 
+/// A limit; 0 is none.
+pub(crate) fn at_most(limit: usize) -> NonZeroUsize {
+    NonZeroUsize::new(limit).unwrap()
+}
+
 pub(crate) fn nearby(lat: f64, lon: f64, radius_m: f64, limit: usize) -> NearbyQuery {
     NearbyQuery {
         origin: Position::new(lat, lon).unwrap(),
         radius: Meters::new(radius_m).unwrap(),
-        limit,
+        limit: at_most(limit),
         category: None,
         after: None,
     }
@@ -209,7 +326,7 @@ pub(crate) fn in_clusters(count: usize, clusters: usize, seed: u64) -> Vec<Point
         .map(|i| {
             let (centre, spread_m, weight) = clusters[rng.random_range(0..clusters.len())];
             let away = spread_m * (-rng.random::<f64>().max(1e-12).ln());
-            let position = offset(centre, away.min(2e6), rng.random_range(0.0..std::f64::consts::TAU));
+            let position = destination(centre, away.min(2e6), rng.random_range(0.0..std::f64::consts::TAU));
             let category = ["bar", "café", "museum"][rng.random_range(0..3)];
             Point {
                 category: Some(category.into()),
@@ -282,7 +399,7 @@ pub(crate) fn users(points: &[Point], count: usize, spread_m: f64, seed: u64) ->
             let point = &points[sums.partition_point(|s| *s < at).min(points.len() - 1)];
             let normal = (-2.0 * rng.random::<f64>().max(1e-12).ln()).sqrt()
                 * (std::f64::consts::TAU * rng.random::<f64>()).cos();
-            offset(point.position, spread_m * normal.abs(), rng.random_range(0.0..std::f64::consts::TAU))
+            destination(point.position, spread_m * normal.abs(), rng.random_range(0.0..std::f64::consts::TAU))
         })
         .collect()
 }

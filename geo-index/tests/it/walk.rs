@@ -7,14 +7,14 @@ use geo_index::{Area, BBox, Cell, Grid, H3Cell, Meters, Page, Polygon, Position}
 use proptest::prelude::*;
 use rustc_hash::FxHashMap;
 
-use crate::support::{Index, Point, brute_force, clustered, found, nearby, offset};
+use crate::support::{Index, Point, at_most, brute_force, clustered, destination, found, nearby};
 
 /// The pages that a walk comes upon.
 fn walked(index: &Index, area: &Area, margin_m: f64) -> FxHashMap<H3Cell, Arc<Page>> {
     let mut walk = AreaWalk::new(area, Meters::new(margin_m).unwrap());
     let mut pages = FxHashMap::default();
     while let Some(visit) = walk.next() {
-        let (cell, page) = index.load(visit.cell).unwrap().swap_remove(0);
+        let (cell, page) = index.load(visit.cell).swap_remove(0);
         assert_eq!(cell, visit.cell);
         if let Page::Split(split) = &*page {
             walk.below(&visit, split);
@@ -29,7 +29,7 @@ fn places_around(origin: Position, seed: u64) -> Vec<Point> {
     let mut points = clustered(600, seed);
     points.extend((0..3_000).map(|i| {
         let away = 10f64.powf(f64::from(i % 97) / 97.0 * 5.0);
-        let position = offset(origin, away, f64::from(i));
+        let position = destination(origin, away, f64::from(i));
         Point::new(format!("o{i}"), position.lat(), position.lon())
     }));
     points
@@ -95,7 +95,7 @@ proptest! {
         let pages = walked(&index, &area_around(origin, around, size), margin_m);
         for (share, limit) in searches {
             let query = nearby(lat, lon, margin_m * share, limit);
-            let limits = SearchLimits { page_budget: 100_000, ..SearchLimits::default() };
+            let limits = SearchLimits { page_budget: at_most(100_000), ..SearchLimits::default() };
             let mut search = NearbySearch::new(query.clone(), limits);
             prop_assert_eq!(search.advance(|cell| pages.get(&cell).cloned()), Ok(Progress::Done));
             prop_assert_eq!(found(&search.finish()), brute_force(&points, &query));

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,16 @@ def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def interrupt(*_: object) -> None:
+    """A request to end is one to put back what was switched off, too."""
+    raise KeyboardInterrupt
+
+
 def main(given: list[str] | None = None) -> int:
     """Errors are one line."""
     arguments = parser().parse_args(given)
+    for kind in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, interrupt)
     try:
         config = config_of(arguments)
         deployment = Deployment(config, Aws(dry=arguments.dry_run or arguments.command == "plan"))

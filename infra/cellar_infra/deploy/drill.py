@@ -9,6 +9,7 @@ Invariant: whatever happens, an interruption too, the region gets its concurrenc
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 import urllib.error
@@ -112,6 +113,16 @@ class Drill:
         )
 
     def _restore(self, before: int | None) -> None:
+        """Nothing ends this: a region that is left switched off serves nobody."""
+        kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        handlers = {kind: signal.signal(kind, signal.SIG_IGN) for kind in kinds}
+        try:
+            self._give_back(before)
+        finally:
+            for kind, handler in handlers.items():
+                signal.signal(kind, handler)
+
+    def _give_back(self, before: int | None) -> None:
         if before is None:
             self.deployment.aws.change("lambda", "delete-function-concurrency", *self._function())
         else:

@@ -45,7 +45,7 @@ class Region:
         return Program(
             [*command, "--redis", f"redis://127.0.0.1:{self.redis_port}"],
             self.folder / "server.log",
-            {"AWS_REGION": self.name, "CELLAR_WRITE_TOKEN": "", **secret, **more},
+            {"AWS_REGION": self.name, "CELLAR_ALLOWED_HOSTS": "*", "CELLAR_WRITE_TOKEN": "", **secret, **more},
         )
 
     @property

@@ -13,7 +13,7 @@ from cellar_infra.local.replicate import Item
 # The engine names shards in fewer characters than AWS does, hence no validation.
 QUICK = Config(connect_timeout=1, read_timeout=2, retries={"max_attempts": 0}, parameter_validation=False)
 
-# Of the embedded engine (api/src/store/config.rs).
+# Of the embedded engine (api/store/src/config.rs).
 TABLE = "cellar"
 
 

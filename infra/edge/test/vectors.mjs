@@ -1,4 +1,4 @@
-// The vectors that geo-index writes, as URLs with what is to come of them; undefined while there are none.
+// The vectors that cellar-model writes, as URLs with what is to come of them; undefined while there are none.
 import { existsSync, readFileSync } from 'node:fs';
 
 const file = new URL('../vectors.json', import.meta.url);

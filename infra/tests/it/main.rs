@@ -1,3 +1,5 @@
-//! The scripts of the infrastructure, run.
+//! The scripts of the infrastructure, run, and the order of the workspace.
 
+mod circles;
+mod direction;
 mod package;

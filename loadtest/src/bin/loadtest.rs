@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cellar_api::cli::usage;
+use cellar_cli_kit::usage;
 use cellar_loadtest::cli::Cli;
 use clap::Parser as _;
 

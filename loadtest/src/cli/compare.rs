@@ -1,35 +1,34 @@
-//! `loadtest compare`: two reports beside each other.
+//! `loadtest compare`: two reports side by side.
 
 use std::path::{Path, PathBuf};
 
-use cellar_api::cli::CliError;
+use cellar_cli_kit::{CliError, say};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::workload::say;
 use super::{code, file};
 use crate::compare::{Change, Compared, compare};
 use crate::report::Report;
 use crate::report::model::FORM;
 
-/// Compare two reports: what differs, and whether that may be chance (Mann–Whitney over the seconds of the runs)
+/// Compare two reports: what differs, and whether that may be chance (Mann–Whitney test over the seconds of the runs)
 ///
-/// Exit code 99 if anything is worse in the second.
+/// Exit code 99 if anything is worse in the second report.
 #[derive(Args, Clone, Debug)]
 pub struct CompareArgs {
-    /// The first report, as `--json` prints it: the baseline
+    /// Baseline report, as printed by --json
     a: PathBuf,
-    /// The second
+    /// Report to compare with it
     b: PathBuf,
-    /// Differences of less than this share of the first are none
+    /// Ignore differences of less than this share of the baseline
     #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
     least: f64,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Compares.
+/// Compares two reports and prints the differences; returns the exit code.
 pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
     if !(0.0..=1.0).contains(&args.least) {
         return Err(CliError::usage("--least must be a share from 0 to 1"));
@@ -37,10 +36,10 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
     let (a, b) = (read(&args.a)?, read(&args.b)?);
     let compared = compare(&a, &b, args.least);
     if compared.is_empty() {
-        return Err(CliError::failure("the runs are too short to be compared: measure for 8 s or more"));
+        return Err(CliError::failure("the runs are too short to compare: measure for 8 s or more"));
     }
     if a.settings.stages != b.settings.stages || a.settings.mode != b.settings.mode {
-        eprintln!("the runs differ in their rates or modes: a difference may come of that");
+        eprintln!("the runs differ in their rates or modes, which may explain differences");
     }
     if args.json {
         say(&serde_json::to_string_pretty(&compared).unwrap_or_default())?;

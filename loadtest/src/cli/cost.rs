@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use cellar_api::cli::{CliError, code};
+use cellar_cli_kit::{CliError, code, say};
 use clap::{Args, ValueEnum};
 
+use super::values::within;
 use crate::cost::{Architecture, CostReport, Deployment, Prices, Profile};
 
 const EXAMPLES: &str = "\
@@ -15,77 +16,77 @@ Examples:
   loadtest cost --regions 1 --memory-mb 512 --arch x86 --warm-every-min 0
   loadtest cost --prices eu-central-1.toml --json
 
-Hit ratios are those that a run reports. What is not given is as docs/BENCHMARKS.md measured it, or assumed; \
+Hit ratios are the ones that a run reports. Defaults are measured (docs/BENCHMARKS.md) or assumed (docs/COSTS.md); \
 loadtest/data/prices.toml has the prices with their sources.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
-/// What a deployment costs, by configuration and by month
+/// Estimate what a deployment costs, by configuration and by month
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CostArgs {
-    /// Requests per second, for the months of the configurations
-    #[arg(long, default_value = "300", value_parser = |text: &str| within(text, 0.0, 1e7), env = "LOADTEST_COST_RPS")]
+    /// Requests per second, for the monthly figures
+    #[arg(long, default_value = "300", value_parser = |text: &str| within(text, 0.0, 1e7))]
     pub rps: f64,
 
-    /// File of prices, as loadtest/data/prices.toml; replaces the built-in prices that it names
-    #[arg(long, value_name = "FILE", env = "LOADTEST_PRICES")]
+    /// File of prices in the form of loadtest/data/prices.toml; replaces the built-in prices that it names
+    #[arg(long, value_name = "FILE")]
     pub prices: Option<PathBuf>,
 
-    /// Regions
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=50), env = "LOADTEST_COST_REGIONS")]
+    /// Number of regions
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub regions: u32,
 
-    /// Processors of the function
-    #[arg(long, value_enum, default_value_t = Arch::Arm64, env = "LOADTEST_ARCH")]
+    /// Processor architecture of the function
+    #[arg(long, value_enum, default_value_t = Arch::Arm64)]
     pub arch: Arch,
 
-    /// Memory of the function, 128 to 10240
-    #[arg(long, default_value = "1024", value_parser = |text: &str| within(text, 128.0, 10_240.0), env = "LOADTEST_MEMORY_MB")]
+    /// Memory of the function in MB, 128 to 10240
+    #[arg(long, default_value = "1024", value_parser = |text: &str| within(text, 128.0, 10_240.0))]
     pub memory_mb: f64,
 
-    /// Minutes between two calls of the warmer in a region; 0 is no warmer
-    #[arg(long, default_value = "5", value_parser = |text: &str| within(text, 0.0, 1_440.0), env = "LOADTEST_WARM_EVERY_MIN")]
+    /// Minutes between two calls of the warmer in each region; 0 for no warmer
+    #[arg(long, default_value = "5", value_parser = |text: &str| within(text, 0.0, 1_440.0))]
     pub warm_every_min: f64,
 
     /// Places in the table
-    #[arg(long, default_value = "1000000", value_parser = |text: &str| within(text, 0.0, 1e12), env = "LOADTEST_PLACES")]
+    #[arg(long, default_value = "1000000", value_parser = |text: &str| within(text, 0.0, 1e12))]
     pub places: f64,
 
-    /// Places written in a month
-    #[arg(long, default_value = "10000", value_parser = |text: &str| within(text, 0.0, 1e12), env = "LOADTEST_WRITES")]
+    /// Places written per month
+    #[arg(long, default_value = "10000", value_parser = |text: &str| within(text, 0.0, 1e12))]
     pub writes: f64,
 
     /// Share of requests that the edge answers, 0 to 1
-    #[arg(long, value_name = "SHARE", value_parser = |text: &str| within(text, 0.0, 1.0), env = "LOADTEST_EDGE_HIT")]
+    #[arg(long, value_name = "SHARE", value_parser = |text: &str| within(text, 0.0, 1.0))]
     pub edge_hit: Option<f64>,
 
-    /// Share of pages that the function's memory has, 0 to 1
-    #[arg(long, value_name = "SHARE", value_parser = |text: &str| within(text, 0.0, 1.0), env = "LOADTEST_L1_HIT")]
+    /// Share of pages found in the function's memory, 0 to 1
+    #[arg(long, value_name = "SHARE", value_parser = |text: &str| within(text, 0.0, 1.0))]
     pub l1_hit: Option<f64>,
 
-    /// Share of the other pages that the shared cache has, 0 to 1
-    #[arg(long, value_name = "SHARE", value_parser = |text: &str| within(text, 0.0, 1.0), env = "LOADTEST_L2_HIT")]
+    /// Share of the remaining pages found in the shared cache, 0 to 1
+    #[arg(long, value_name = "SHARE", value_parser = |text: &str| within(text, 0.0, 1.0))]
     pub l2_hit: Option<f64>,
 
-    /// Read units of a search that has nothing cached
-    #[arg(long, value_name = "UNITS", value_parser = |text: &str| within(text, 0.0, 1e6), env = "LOADTEST_READ_UNITS")]
+    /// Read units of a search with nothing cached
+    #[arg(long, value_name = "UNITS", value_parser = |text: &str| within(text, 0.0, 1e6))]
     pub read_units: Option<f64>,
 
-    /// Bytes of an answer from a region, compressed
-    #[arg(long, value_name = "BYTES", value_parser = |text: &str| within(text, 0.0, 1e9), env = "LOADTEST_ANSWER_BYTES")]
+    /// Compressed bytes of an answer from a region
+    #[arg(long, value_name = "BYTES", value_parser = |text: &str| within(text, 0.0, 1e9))]
     pub answer_bytes: Option<f64>,
 
-    /// Bytes of a cell answer from the edge, compressed
-    #[arg(long, value_name = "BYTES", value_parser = |text: &str| within(text, 0.0, 1e9), env = "LOADTEST_CELL_BYTES")]
+    /// Compressed bytes of a cell answer from the edge
+    #[arg(long, value_name = "BYTES", value_parser = |text: &str| within(text, 0.0, 1e9))]
     pub cell_bytes: Option<f64>,
 
-    /// Prints the whole report as JSON
+    /// Print the whole report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Processors of the function
+/// Processor architecture of the function
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Arch {
     /// AWS Graviton
@@ -94,15 +95,15 @@ pub enum Arch {
     X86,
 }
 
-/// Works the bills out and prints them.
+/// Computes the bills and prints them.
 pub fn run(args: &CostArgs) -> Result<u8, CliError> {
     let report = report(args)?;
     if args.json {
         let json =
             serde_json::to_string_pretty(&report).map_err(|error| CliError::failure(error.to_string()))?;
-        super::workload::say(&json)?;
+        say(&json)?;
     } else {
-        super::workload::say(&report.text())?;
+        say(&report.text())?;
     }
     Ok(code::OK)
 }
@@ -127,7 +128,7 @@ fn report(args: &CostArgs) -> Result<CostReport, CliError> {
     Ok(CostReport::new(&deployment, &profiles(args), args.rps, &prices))
 }
 
-/// The configurations, with what is known better than by default; a ratio counts for those that have the tier.
+/// The configurations, with the defaults that arguments replace; a hit ratio applies to those that have the tier.
 fn profiles(args: &CostArgs) -> Vec<Profile> {
     let mut profiles = Profile::all();
     for profile in &mut profiles {
@@ -141,12 +142,6 @@ fn profiles(args: &CostArgs) -> Vec<Profile> {
         }
     }
     profiles
-}
-
-/// A number from one to another.
-pub(super) fn within(text: &str, least: f64, most: f64) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("a number from {least} to {most} is expected"))
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! Reports in files.
+//! Results as files.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use cellar_api::cli::CliError;
+use cellar_cli_kit::CliError;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
-/// Writes a file whole or not at all; what is no file (a terminal, a pipe) is written to. A new file has the mode of any other: what the
-/// umask leaves of 0666.
+/// Writes a file completely or not at all; anything but a regular file (a terminal, a pipe) is written to directly. A new file has the
+/// usual mode, 0666 without the umask.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), String> {
     let written = if file.exists() && !file.is_file() {
         File::options().write(true).open(file).and_then(|mut file| writeln!(file, "{text}"))
@@ -22,7 +22,7 @@ pub(super) fn write(file: &Path, text: &str) -> Result<(), String> {
     written.map_err(|error| format!("cannot write the report to `{}`: {error}", file.display()))
 }
 
-/// Writes each of these, whatever becomes of the others; the summary is printed already.
+/// Writes each of these files, even if another fails. The summary has already been printed.
 pub(super) fn write_all(files: [Option<(&Path, String)>; 2]) -> Result<(), CliError> {
     let failed = files.into_iter().flatten().filter_map(|(file, text)| write(file, &text).err());
     let failed: Vec<String> = failed.collect();
@@ -41,16 +41,19 @@ fn beside(file: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(directory.unwrap_or(Path::new(".")))
 }
 
-/// Reads a document that was saved, which is one of these.
+/// Reads a saved document of this kind.
 pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &str) -> Result<T, CliError> {
     let name = file.display();
     let text =
         std::fs::read(file).map_err(|error| CliError::failure(format!("cannot read `{name}`: {error}")))?;
     serde_json::from_slice(&text)
-        .map_err(|error| CliError::failure(format!("`{name}` is no {kind}: {error}")))
+        .map_err(|error| CliError::failure(format!("`{name}` is not a {kind}: {error}")))
 }
 
-/// What is wrong with a document of another form.
+/// The error for a document with another format version.
 pub(super) fn foreign(file: &Path, form: u32, read: u32) -> CliError {
-    CliError::failure(format!("`{}` has the form {form}, this program reads {read}", file.display()))
+    CliError::failure(format!(
+        "`{}` has format version {form}; this program reads version {read}",
+        file.display()
+    ))
 }

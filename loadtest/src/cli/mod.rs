@@ -1,34 +1,35 @@
-//! The subcommands of `loadtest`: their arguments, what they print, and how they end.
+//! The subcommands of `loadtest`: their arguments, output and exit codes.
 //!
-//! An error is one line, what went wrong and how to mend it. What was asked for goes to standard output, all else to standard
-//! error.
+//! An error is one line: what went wrong and how to fix it. Results go to standard output, everything else to standard error.
 
 pub mod cold_start;
 pub mod compare;
 pub mod cost;
 mod file;
+mod interrupt;
 pub mod matrix;
 pub mod run;
+mod values;
 pub mod workload;
 
-use cellar_api::cli::CliError;
+use cellar_cli_kit::CliError;
 use clap::{Parser, Subcommand};
 
 /// Exit codes, the same for every subcommand.
 pub mod code {
-    pub use cellar_api::cli::code::{FAILURE, OK, USAGE};
+    pub use cellar_cli_kit::code::{FAILURE, OK, USAGE};
 
     /// Answers differ from the exact endpoint's.
     pub const DIFFERENT: u8 = 97;
     /// The measurement is not valid: the rate was not kept, or no request succeeded.
     pub const INVALID: u8 = 98;
-    /// A condition of `--fail-if` holds, or could not be measured; in `compare`, something is worse.
+    /// A condition of `--fail-if` is true or could not be measured; with `compare`, something is worse.
     pub const CONDITION: u8 = 99;
-    /// Stopped with Ctrl-C, and nothing else speaks against it.
+    /// Stopped by a signal, with no other reason to fail.
     pub const INTERRUPTED: u8 = 130;
 }
 
-/// Open-model load test of a nearby-search API: what cells, cache tiers and cold starts do
+/// Open-model load test of a nearby-search API: the effect of cells, cache tiers and cold starts
 #[derive(Debug, Parser)]
 #[command(
     name = "loadtest",
@@ -54,7 +55,11 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the arguments say, and returns the exit code.
+    /// Runs the command and returns the exit code.
+    ///
+    /// # Errors
+    ///
+    /// The command fails.
     pub fn execute(self) -> Result<u8, CliError> {
         match self.command {
             None => run::run(&self.run),

@@ -1,17 +1,17 @@
-//! When requests arrive: a Poisson process of bursts, seeded, with the warmer's pings among them.
+//! When requests arrive: a seeded Poisson process of bursts, and the pings of a warmer.
 
 use std::time::Duration;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-/// A warmer: so many pings at once, at even times.
+use crate::schedule::{self, Instants};
+
+/// A warmer: a number of concurrent pings at regular intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Warmer {
-    /// Time between pings, beginning at the start.
+    /// Interval of pings, from the start.
     pub every: Duration,
-    /// Pings at once, so that as many environments stay.
+    /// Concurrent pings, which keep as many environments alive.
     pub width: usize,
 }
 
@@ -20,11 +20,11 @@ pub struct Warmer {
 pub struct Arrivals {
     /// Requests per second, on average.
     pub rate: f64,
-    /// Requests that come at the same instant. The bursts themselves are a Poisson process.
+    /// Requests that arrive at the same instant. The bursts form a Poisson process.
     pub burst: usize,
-    /// For how long requests arrive.
+    /// How long requests arrive.
     pub duration: Duration,
-    /// Pings among them.
+    /// The warmer, if any.
     pub warmer: Option<Warmer>,
     /// The same seed gives the same arrivals.
     pub seed: u64,
@@ -35,12 +35,12 @@ pub struct Arrivals {
 pub struct Arrival {
     /// From the start.
     pub at: Duration,
-    /// Whether it is a ping of the warmer's and not a request.
+    /// Whether it is a ping of the warmer.
     pub is_ping: bool,
 }
 
 impl Arrivals {
-    /// All of them, in order.
+    /// All arrivals, in order.
     pub fn plan(&self) -> Vec<Arrival> {
         let mut plan: Vec<_> = self.requests().chain(self.pings()).collect();
         plan.sort_unstable();
@@ -48,16 +48,8 @@ impl Arrivals {
     }
 
     fn requests(&self) -> impl Iterator<Item = Arrival> {
-        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let bursts_per_s = self.rate / self.burst as f64;
-        let mut at_s = 0.0;
-        let bursts = std::iter::from_fn(move || {
-            // The exponential distribution by its inverse; 1 - u is never 0.
-            at_s -= (1.0 - random.random::<f64>()).ln() / bursts_per_s;
-            Some(Duration::from_secs_f64(at_s))
-        });
-        let end = self.duration;
-        let bursts = bursts.take_while(move |at| *at < end);
+        let bursts = Instants::constant(bursts_per_s, self.duration, schedule::Arrivals::Poisson, self.seed);
         let burst = self.burst;
         bursts.flat_map(move |at| std::iter::repeat_n(Arrival { at, is_ping: false }, burst))
     }

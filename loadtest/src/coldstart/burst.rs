@@ -1,4 +1,4 @@
-//! All environments at once: every invocation is asked for before any is answered.
+//! All environments at once: all invocations are made before any is answered.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::contender::Contender;
 use super::times::{Summary, Times};
 use crate::lambda::{Fleet, InvokeError, Limits};
 
-/// What came of it.
+/// The report of a burst.
 #[derive(Clone, Debug, Serialize)]
 pub struct BurstReport {
     /// The function's name.
@@ -23,15 +23,19 @@ pub struct BurstReport {
     pub answered: usize,
     /// The last error.
     pub last_error: Option<String>,
-    /// From the start of each process to its first request for an event.
+    /// Inits: from the start of each process to its first request for an event.
     pub init: Option<Summary>,
-    /// From asking to the answer.
+    /// From invoking to the answer.
     pub total: Option<Summary>,
-    /// From the first question to the last answer.
+    /// From the first invocation to the last answer.
     pub elapsed: Duration,
 }
 
-/// Asks for so many at once.
+/// Makes a number of concurrent invocations.
+///
+/// # Errors
+///
+/// The fleet cannot start.
 pub async fn run(
     contender: &Contender,
     count: usize,

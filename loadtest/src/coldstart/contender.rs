@@ -1,4 +1,4 @@
-//! Functions that are measured beside each other.
+//! The functions that are compared.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -7,23 +7,23 @@ use thiserror::Error;
 
 use crate::lambda::Function;
 
-/// A function, by the name that the tables have.
+/// A function and its name in tables.
 #[derive(Clone, Debug)]
 pub struct Contender {
     /// Its name in tables.
     pub name: String,
-    /// What is run.
+    /// The function.
     pub function: Function,
 }
 
-/// A text that names no function.
+/// Why a text does not name a function.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ContenderError {
     /// Not of the form.
-    #[error("{0:?} is no function; allowed: NAME=PATH[,VARIABLE=VALUE...]")]
+    #[error("{0:?} is not a function; allowed: NAME=PATH[,VARIABLE=VALUE...]")]
     Form(String),
-    /// No program there.
-    #[error("{path} is no program that can be run; build it first, or mend the path of function {name}")]
+    /// No executable at the path.
+    #[error("{path} is not an executable; build it first, or correct the path of function {name}")]
     Missing {
         /// The function's name.
         name: String,
@@ -35,7 +35,7 @@ pub enum ContenderError {
 impl FromStr for Contender {
     type Err = ContenderError;
 
-    /// Reads `NAME=PATH[,VARIABLE=VALUE...]`. A comma within a value is not possible.
+    /// Parses `NAME=PATH[,VARIABLE=VALUE...]`. Values cannot contain commas.
     ///
     /// ```
     /// use cellar_loadtest::coldstart::Contender;
@@ -63,7 +63,7 @@ impl FromStr for Contender {
     }
 }
 
-/// The whole path of a file that may be run.
+/// The absolute path of an executable file.
 fn program(path: &str) -> Option<std::path::PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let path = Path::new(path).canonicalize().ok()?;
@@ -95,9 +95,7 @@ mod tests {
         for path in ["/nowhere/bootstrap", "/etc/passwd", "/tmp"] {
             assert_eq!(
                 error(&format!("ours={path}")),
-                format!(
-                    "{path} is no program that can be run; build it first, or mend the path of function ours"
-                )
+                format!("{path} is not an executable; build it first, or correct the path of function ours")
             );
         }
     }

@@ -1,6 +1,6 @@
-//! A fleet under arrivals at a rate: how many wait for an init, beside what Little's law and the simulation say.
+//! A fleet under load: how many requests wait for an init, compared with Little's law and the simulation.
 //!
-//! Open model: arrivals have planned instants and do not wait for answers; latency counts from the planned instant.
+//! Open model: arrivals have planned instants and do not wait for answers; latencies are measured from the planned instants.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::lambda::{CpuShare, Fleet, Function, Invocation, InvokeError, Limits};
 /// What a warmer sends.
 const PING: &str = r#"{"instruction":"warmer"}"#;
 
-/// One experiment.
+/// A load to measure.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// What arrives.
@@ -30,30 +30,30 @@ pub struct Load {
     pub limits: Limits,
 }
 
-/// What came of it.
+/// The report of a load.
 #[derive(Clone, Debug, Serialize)]
 pub struct LoadReport {
     /// What arrived.
     pub arrivals: Arrivals,
     /// Memory of the function, in MiB.
     pub memory_mib: u32,
-    /// An environment that was idle this long was ended.
+    /// How long an environment was idle before it was stopped.
     pub idle: Duration,
-    /// Environments that were there before.
+    /// Provisioned environments.
     pub provisioned: usize,
-    /// What was done about the CPU.
+    /// How the CPU was limited.
     pub cpu: CpuShare,
-    /// What was measured.
+    /// The measured outcome.
     pub measured: Outcome,
-    /// How much later than planned requests were sent, in milliseconds: 99 of 100 less than this. What exceeds the
-    /// latencies shows a machine that could not keep the rate.
+    /// 99th percentile of how much later than planned requests were sent, in milliseconds. Where it exceeds the latencies, the machine
+    /// could not keep the rate.
     pub send_delay_p99_ms: f64,
-    /// From handing requests to the fleet to their answers: the latency without the delay of sending.
+    /// From invoking to the answer: the latency without the send delay.
     pub answer: Option<Summary>,
-    /// Environments busy on average by Little's law: the planned rate times the mean times that were measured one by
-    /// one, with the share of cold starts that was measured here.
+    /// Mean number of busy environments by Little's law: the planned rate times the mean times measured one by one, with the share of
+    /// cold starts measured here.
     pub little_busy_mean: f64,
-    /// The simulation over the same arrivals, with times measured one by one.
+    /// The simulated outcome over the same arrivals, with times measured one by one.
     pub simulated: Outcome,
     /// The last error.
     pub last_error: Option<String>,
@@ -68,7 +68,11 @@ struct Done {
 }
 
 impl Load {
-    /// Measures; `times` are those of the same function with the same memory, one by one.
+    /// Measures; `times` are those of the same function with the same memory, measured one by one.
+    ///
+    /// # Errors
+    ///
+    /// The fleet cannot start.
     pub async fn run(
         &self,
         function: &Function,
@@ -132,19 +136,19 @@ fn answers(done: &[Done]) -> Times {
     requests.filter_map(|done| done.outcome.as_ref().ok()).map(|answered| answered.total).collect()
 }
 
-/// Environments busy on average: rate times mean time. Pings take an environment as well.
+/// Mean number of busy environments: rate times mean time. Pings occupy environments, too.
 fn little(arrivals: &Arrivals, cold_share: f64, times: &StartTimes) -> f64 {
     let (cold, warm) = (times.cold_total.mean().as_secs_f64(), times.warm_total.mean().as_secs_f64());
     let pings = arrivals.warmer.map_or(0.0, |warmer| warmer.width as f64 / warmer.every.as_secs_f64());
     (arrivals.rate + pings) * (cold_share * cold + (1.0 - cold_share) * warm)
 }
 
-/// Sends what is planned, each on a task of its own, and collects the answers.
+/// Sends each arrival in a task of its own, and collects the answers.
 async fn drive(fleet: &Arc<Fleet>, plan: &[Arrival], event: &Bytes) -> Vec<Done> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let (fleet, plan, event) = (fleet.clone(), plan.to_vec(), event.clone());
     let runtime = Handle::current();
-    // A thread sleeps more exactly than the runtime's timer, whose ticks are a millisecond.
+    // A thread sleeps more precisely than the runtime's timer, whose resolution is a millisecond.
     let pacer = tokio::task::spawn_blocking(move || {
         let start = Instant::now();
         for arrival in plan {

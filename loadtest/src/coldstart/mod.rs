@@ -1,10 +1,10 @@
-//! What cold starts cost: measured with real binaries in emulated environments, and simulated where the machine ends.
+//! What cold starts cost: measured with real binaries in emulated environments, and simulated beyond the capacity of the machine.
 //!
-//! [`starts`] measures environments one by one, [`burst`] all at once, [`load`] under arrivals at a rate. [`simulate`]
-//! takes the times that were measured and is run over the very arrivals of each measured load, so that the two can be
-//! compared before it is believed for rates that one machine cannot have.
+//! [`starts`] measures environments one by one, [`burst`] all at once, [`load`] under arrivals at a rate. [`simulate`] draws from the
+//! measured times. It is run over the same arrivals as each measured load, so that the two can be compared before the simulation is
+//! trusted for rates that one machine cannot reach.
 //!
-//! Invariant: what is simulated says so, in the table and in the JSON, and never stands in for what was measured.
+//! Invariant: simulated figures are labelled so in the table and in the JSON, and never replace measured ones.
 
 pub mod arrivals;
 pub mod burst;

@@ -15,14 +15,14 @@ use super::simulate::{Outcome, Simulation};
 use super::starts::{self, StartReport, StartTimes, Starts};
 use crate::lambda::{Function, InvokeError, Limits};
 
-/// What is to be measured. Loads and simulations are of the function that is named last.
+/// What is to be measured. Loads and simulations use the last function.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The functions; the first is what others are compared with.
+    /// The functions; the first one is the baseline.
     pub contenders: Vec<Contender>,
     /// Environments one by one.
     pub starts: Starts,
-    /// Invocations at once, of each function; 0 leaves that out.
+    /// Concurrent invocations of each function; 0 to skip this part.
     pub burst: usize,
     /// Loads.
     pub loads: Vec<Load>,
@@ -30,16 +30,16 @@ pub struct Plan {
     pub simulations: Vec<SimulationPlan>,
 }
 
-/// A load that is simulated only.
+/// A load that is only simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SimulationPlan {
     /// What arrives.
     pub arrivals: Arrivals,
-    /// An environment that was idle this long is gone.
+    /// How long an environment may be idle before it is stopped.
     pub idle: Duration,
 }
 
-/// What came of all.
+/// The report of the whole measurement.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// Environments one by one.
@@ -50,16 +50,16 @@ pub struct Report {
     pub loads: Vec<LoadReport>,
     /// Simulated, not measured.
     pub simulated: Vec<SimulationReport>,
-    /// Cores of the machine that all environments shared.
+    /// Number of cores of the machine, shared by all environments.
     pub cores: usize,
 }
 
-/// What a simulation says.
+/// The report of a simulation.
 #[derive(Clone, Debug, Serialize)]
 pub struct SimulationReport {
     /// What it simulates.
     pub plan: SimulationPlan,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
@@ -71,7 +71,11 @@ impl Plan {
         (starts + bursts + self.loads.len() + self.simulations.len()) as u64
     }
 
-    /// Measures and simulates all of it.
+    /// Measures and simulates everything.
+    ///
+    /// # Errors
+    ///
+    /// A fleet cannot start.
     pub async fn run(&self, bar: &ProgressBar) -> Result<Report, InvokeError> {
         bar.set_length(self.steps());
         bar.set_message("one by one");
@@ -89,7 +93,7 @@ impl Plan {
                 bar.inc(1);
             }
         }
-        if let Some((last, times)) = self.contenders.last().zip(seen.last().map(starts::Seen::times)) {
+        if let Some((last, times)) = self.contenders.last().zip(seen.last().map(starts::Observed::times)) {
             report.loads = self.loads(last, &times, bar).await?;
             report.simulated = self.simulate(&times, bar);
         }
@@ -117,12 +121,12 @@ impl Plan {
         Ok(reports)
     }
 
-    /// Times of the same function with another memory.
+    /// The times of the same function with another memory size.
     async fn calibrate(&self, contender: &Contender, memory_mib: u32) -> StartTimes {
         let function = Function { memory_mib, ..contender.function.clone() };
         let other = [Contender { function, ..contender.clone() }];
         let starts = Starts { before_memory: 0, ..self.starts.clone() };
-        starts.run(&other, || ()).await.first().map(starts::Seen::times).unwrap_or_default()
+        starts.run(&other, || ()).await.first().map(starts::Observed::times).unwrap_or_default()
     }
 
     fn simulate(&self, times: &StartTimes, bar: &ProgressBar) -> Vec<SimulationReport> {

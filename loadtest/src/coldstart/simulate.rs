@@ -1,11 +1,10 @@
-//! A queueing simulation of a fleet: what would happen at rates, idle times and durations that one machine cannot have.
+//! A queueing simulation of a fleet, for rates, idle times and durations beyond what one machine can measure.
 //!
-//! Event-driven: requests arrive by a plan, each takes the environment that was used last or starts one, and holds it
-//! for a time drawn from those that were measured, with an init or without. Environments that were idle for too long
-//! are gone.
+//! It is event-driven: requests arrive according to a plan; each takes the most recently used idle environment or starts one, and holds it
+//! for a time drawn from the measured ones, with or without an init. Environments that were idle for too long are stopped.
 //!
-//! Invariant: the rules are those of [`Fleet`](crate::lambda::Fleet); only the times are drawn. What it leaves out:
-//! environments that slow each other down, as they do when they share two cores and do not in Lambda.
+//! Invariant: the rules are those of [`Fleet`](crate::lambda::Fleet); only the times are random. It does not model that environments
+//! which share a machine slow each other down, which those of Lambda do not.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,37 +18,37 @@ use super::arrivals::Arrival;
 use super::starts::StartTimes;
 use super::times::{Summary, Times};
 
-/// A fleet that is simulated.
+/// A simulated fleet.
 #[derive(Clone, Copy, Debug)]
 pub struct Simulation<'a> {
-    /// Times from asking to the answer, with an init and without.
+    /// Times from invoking to the answer, with and without an init.
     pub times: &'a StartTimes,
-    /// An environment that was not asked for this long is gone.
+    /// How long an environment may be idle before it is stopped.
     pub idle: Duration,
-    /// Environments that are there from the start and never go.
+    /// Provisioned environments.
     pub provisioned: usize,
-    /// Most requests at a time; one beyond them is turned away.
+    /// Most concurrent requests; those beyond are throttled.
     pub concurrency: usize,
-    /// For the times that are drawn.
+    /// Seed of the times drawn.
     pub seed: u64,
 }
 
-/// What came of it, measured or simulated. Pings of a warmer are not counted, but hold environments.
+/// The outcome, measured or simulated. Pings of a warmer are not counted, but occupy environments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Outcome {
     /// Requests that were answered.
     pub answered: usize,
-    /// Requests that found as many environments busy as there may be, or failed.
+    /// Requests that were throttled or failed.
     pub failed: usize,
     /// Answered requests that waited for an init.
     pub cold: usize,
-    /// `cold` as a part of `answered`, from 0 to 1.
+    /// `cold` as a share of `answered`, from 0 to 1.
     pub cold_share: f64,
     /// Environments that were started.
     pub environments: usize,
-    /// Most environments busy at a time.
+    /// Most busy environments at a time.
     pub busy_peak: usize,
-    /// Environments busy on average.
+    /// Mean number of busy environments.
     pub busy_mean: f64,
     /// From the instant of the arrival to the answer.
     pub latency: Option<Summary>,
@@ -59,9 +58,9 @@ pub struct Outcome {
 struct Fleet<'a> {
     rules: Simulation<'a>,
     random: ChaCha8Rng,
-    /// When each busy environment is free, and whether it is provisioned.
+    /// When each busy environment becomes idle, and whether it is provisioned.
     busy: BinaryHeap<Reverse<(Duration, bool)>>,
-    /// Since when each idle one is, oldest first.
+    /// Since when each idle environment is idle, longest first.
     idle: Vec<Duration>,
     provisioned_idle: usize,
     started: usize,
@@ -70,7 +69,7 @@ struct Fleet<'a> {
 }
 
 impl Simulation<'_> {
-    /// Runs it over a plan of arrivals.
+    /// Runs the simulation over a plan of arrivals.
     pub fn run(&self, plan: &[Arrival], duration: Duration) -> Outcome {
         let mut fleet = Fleet::new(*self);
         let mut latencies = Vec::with_capacity(plan.len());

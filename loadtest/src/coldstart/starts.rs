@@ -1,4 +1,4 @@
-//! Environments started one by one, those of all functions in turn, so that what disturbs the machine disturbs all.
+//! Environments started one by one, with all functions in turn, so that disturbances of the machine affect all of them.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -7,37 +7,37 @@ use super::contender::Contender;
 use super::times::{Summary, Times};
 use crate::lambda::{CpuShare, Fleet, Invocation, InvokeError, Limits, Memory};
 
-/// What is done to each function.
+/// What is measured of each function.
 #[derive(Clone, Debug)]
 pub struct Starts {
     /// Environments of each function.
     pub rounds: usize,
-    /// Invocations after the first one, in each environment.
+    /// Invocations of each environment after its first one.
     pub warm: usize,
-    /// Invocations in one environment of each function before its memory is read.
+    /// Invocations of one environment of each function before its memory is read.
     pub before_memory: usize,
-    /// What they get.
+    /// The event of the invocations.
     pub event: Bytes,
     /// Limits of the environments.
     pub limits: Limits,
 }
 
-/// Times of one function.
+/// Measured times of a function.
 #[derive(Clone, Debug, Default)]
 pub struct StartTimes {
-    /// From the start of the process to its first request for an event.
+    /// Inits: from the start of the process to its first request for an event.
     pub init: Times,
-    /// The first invocation, without the init.
+    /// First invocations, without the init.
     pub first: Times,
-    /// The others.
+    /// Later invocations.
     pub warm: Times,
-    /// From asking to the answer with an init.
+    /// From invoking to the answer, with an init.
     pub cold_total: Times,
-    /// From asking to the answer without.
+    /// From invoking to the answer, without an init.
     pub warm_total: Times,
 }
 
-/// What is told of one function.
+/// The report of a function.
 #[derive(Clone, Debug, Serialize)]
 pub struct StartReport {
     /// Its name.
@@ -48,21 +48,21 @@ pub struct StartReport {
     pub first: Option<Summary>,
     /// See [`StartTimes::warm`].
     pub warm: Option<Summary>,
-    /// The median of the init beside that of the function that is named first.
+    /// The median init relative to that of the first function.
     pub init_ratio: Option<f64>,
-    /// After the invocations that were asked for.
+    /// Memory after `before_memory` invocations.
     pub memory: Option<Memory>,
-    /// Invocations that failed, and the last one's error.
+    /// Number of failed invocations.
     pub errors: usize,
     /// The last error.
     pub last_error: Option<String>,
-    /// What was done about the CPU.
+    /// How the CPU was limited.
     pub cpu: Option<CpuShare>,
 }
 
-/// All that was seen of one function.
+/// The observations of a function.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct Observed {
     cold: Vec<Invocation>,
     warm: Vec<Invocation>,
     memory: Option<Memory>,
@@ -72,9 +72,9 @@ pub struct Seen {
 }
 
 impl Starts {
-    /// Measures; `done` is told after each environment.
-    pub async fn run(&self, contenders: &[Contender], mut done: impl FnMut()) -> Vec<Seen> {
-        let mut seen = vec![Seen::default(); contenders.len()];
+    /// Measures; calls `done` after each environment.
+    pub async fn run(&self, contenders: &[Contender], mut done: impl FnMut()) -> Vec<Observed> {
+        let mut seen = vec![Observed::default(); contenders.len()];
         for round in 0..self.rounds {
             for (contender, seen) in contenders.iter().zip(&mut seen) {
                 let count = if round == 0 { self.before_memory.max(self.warm + 1) } else { self.warm + 1 };
@@ -88,12 +88,12 @@ impl Starts {
         seen
     }
 
-    /// One environment with so many invocations.
+    /// One environment with a number of invocations.
     async fn environment(
         &self,
         contender: &Contender,
         count: usize,
-        seen: &mut Seen,
+        seen: &mut Observed,
     ) -> Result<(), InvokeError> {
         let fleet = Fleet::start(contender.function.clone(), self.limits.clone()).await?;
         seen.cpu = Some(fleet.cpu());
@@ -110,8 +110,8 @@ impl Starts {
     }
 }
 
-impl Seen {
-    /// Its times.
+impl Observed {
+    /// The measured times.
     pub fn times(&self) -> StartTimes {
         StartTimes {
             init: self.cold.iter().filter_map(|invocation| invocation.init).collect(),
@@ -122,14 +122,14 @@ impl Seen {
         }
     }
 
-    /// The last answer, to see that it is one.
+    /// The last answer.
     pub fn last_answer(&self) -> Option<&Bytes> {
         self.warm.last().or(self.cold.last()).map(|invocation| &invocation.payload)
     }
 }
 
-/// What is told of all functions; the first one is what the others are compared with.
-pub fn report(contenders: &[Contender], seen: &[Seen]) -> Vec<StartReport> {
+/// The reports of all functions; the first one is the baseline.
+pub fn report(contenders: &[Contender], seen: &[Observed]) -> Vec<StartReport> {
     let mut base = None;
     let reports = contenders.iter().zip(seen).map(|(contender, seen)| {
         let times = seen.times();

@@ -10,7 +10,7 @@ use super::plan::{Report, SimulationReport};
 use super::starts::StartReport;
 use super::times::Summary;
 
-/// All tables that have lines, each below its title.
+/// All tables that are not empty, each below its title.
 pub fn text(report: &Report) -> String {
     let mut text = format!("{} cores, shared by all environments. Times in ms.\n", report.cores);
     let mut add = |title: &str, table: Table, lines: usize| {
@@ -86,7 +86,7 @@ fn starts(reports: &[StartReport]) -> Table {
 fn bursts(reports: &[BurstReport]) -> Table {
     let mut table = table(&[
         "function",
-        "asked",
+        "invoked",
         "answered",
         "environments",
         "init p50",

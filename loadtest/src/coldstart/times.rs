@@ -1,26 +1,26 @@
-//! Times that were seen, and what is told of them.
+//! Measured times, and their summary.
 
 use std::time::Duration;
 
 use rand::{Rng, RngExt};
 use serde::Serialize;
 
-/// Times in order, shortest first. All are kept: they are what the simulation draws from.
+/// Times in order, shortest first. All are kept, because the simulation draws from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Times(Vec<Duration>);
 
-/// What is told of times, in milliseconds.
+/// A summary of times, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// How many there were.
+    /// Number of times.
     pub count: usize,
     /// The mean.
     pub mean_ms: f64,
-    /// Half of them are at most this.
+    /// The median.
     pub p50_ms: f64,
-    /// Nine of ten are at most this.
+    /// The 90th percentile.
     pub p90_ms: f64,
-    /// 99 of 100 are at most this.
+    /// The 99th percentile.
     pub p99_ms: f64,
     /// The longest.
     pub max_ms: f64,
@@ -35,7 +35,7 @@ impl FromIterator<Duration> for Times {
 }
 
 impl Times {
-    /// How many there are.
+    /// Number of times.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -45,7 +45,7 @@ impl Times {
         self.0.is_empty()
     }
 
-    /// The time that this share of all is at most; zero if there are none. The share is from 0 to 1.
+    /// The quantile of a share from 0 to 1; zero if there are no times.
     ///
     /// ```
     /// use std::time::Duration;
@@ -65,12 +65,12 @@ impl Times {
         sum.checked_div(self.0.len() as u32).unwrap_or_default()
     }
 
-    /// One of them, each as likely as any other; zero if there are none.
+    /// One of them, uniformly at random; zero if there are none.
     pub fn draw(&self, random: &mut impl Rng) -> Duration {
         if self.0.is_empty() { Duration::ZERO } else { self.0[random.random_range(0..self.0.len())] }
     }
 
-    /// What is told of them; `None` if there are none.
+    /// Their summary; `None` if there are none.
     pub fn summary(&self) -> Option<Summary> {
         let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
         (!self.is_empty()).then(|| Summary {

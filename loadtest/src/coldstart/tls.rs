@@ -1,7 +1,7 @@
-//! TLS in front of a plain endpoint, so that what a handshake costs a cold start is measured as well.
+//! A TLS proxy in front of a plain endpoint, so that the cost of handshakes in a cold start is measured, too.
 //!
-//! TLS 1.3 with an ECDSA certificate, over HTTP/1.1, as DynamoDB speaks it; its certificates are RSA, whose checking is
-//! cheaper for the client, so the figure is no flattery.
+//! It uses TLS 1.3 with HTTP/1.1, as DynamoDB does, and an ECDSA certificate. DynamoDB's certificates are RSA, which are cheaper for
+//! the client to verify, so the figure is not too favourable.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-/// A listener that takes TLS off. Closed when dropped.
+/// A listener that terminates TLS. Dropping it closes it.
 #[derive(Debug)]
 pub struct TlsFront {
     address: SocketAddr,
@@ -26,7 +26,11 @@ pub struct TlsFront {
 }
 
 impl TlsFront {
-    /// Listens on a free port of loopback, with a certificate of its own authority.
+    /// Listens on a free loopback port, with a certificate from an authority of its own.
+    ///
+    /// # Errors
+    ///
+    /// The port cannot be bound, or the certificate cannot be created.
     pub async fn open(upstream: SocketAddr) -> io::Result<Self> {
         let authority = tempfile::tempdir()?;
         let acceptor = acceptor(&authority.path().join("ca.pem"))?;
@@ -41,7 +45,7 @@ impl TlsFront {
         format!("https://{}", self.address)
     }
 
-    /// The authority's certificate, a PEM file, there as long as the listener.
+    /// The PEM file of the authority's certificate, which exists as long as the listener.
     pub fn ca(&self) -> std::path::PathBuf {
         self.authority.path().join("ca.pem")
     }

@@ -1,10 +1,10 @@
-//! The test of Mann and Whitney (Ann. Math. Statist. 18, 1947): whether one of two samples tends to be greater.
+//! The Mann–Whitney test (Ann. Math. Statist. 18, 1947): whether one of two samples tends to have greater values.
 
-/// Fewer observations say nothing; from here on the normal approximation is good.
+/// The fewest observations per sample for which the normal approximation is good.
 pub const LEAST: usize = 8;
 
-/// The two-sided p-value, by the normal approximation with corrections for ties and continuity; `None` if there are fewer than
-/// [`LEAST`] observations on a side.
+/// The two-sided p-value, by the normal approximation with corrections for ties and continuity; `None` if a sample has fewer than
+/// [`LEAST`] observations.
 ///
 /// ```
 /// use cellar_loadtest::compare::mann_whitney::p_value;

@@ -1,9 +1,9 @@
-//! Two reports beside each other: what differs, and whether that may be chance.
+//! Compares two reports: what differs, and whether the difference may be chance.
 //!
 //! Each second of a run (each slice, in long ones) is one observation of a metric: its p99, its hit ratio. Observations of two
-//! runs are compared by the Mann–Whitney test, which asks nothing of their distributions; p-values are corrected for the number
-//! of metrics after Holm. Seconds that follow each other resemble each other, so the test is somewhat too easily convinced: compare runs
-//! of the same length, a minute or more, and repeat what matters.
+//! runs are compared by the Mann–Whitney test, which makes no assumption about their distributions; p-values are corrected for the
+//! number of metrics by Holm's method. Consecutive seconds are correlated, which makes the test somewhat overconfident: compare runs
+//! of the same length, a minute or more, and repeat important comparisons.
 
 pub mod mann_whitney;
 
@@ -14,25 +14,25 @@ use crate::record::Tier;
 use crate::report::Report;
 use crate::report::model::SlicePart;
 
-/// Chance that anything is called a difference where there is none.
+/// Family-wise significance level: the probability of reporting any difference where there is none.
 pub const ALPHA: f64 = 0.01;
 
 /// A metric of two runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Compared {
-    /// What.
+    /// The name of the metric.
     pub metric: String,
     /// Median over the slices of the first.
     pub a: f64,
     /// Median over the slices of the second.
     pub b: f64,
-    /// Chance of such a difference, or a greater one, if there were none; after Holm's correction.
+    /// p-value after Holm's correction.
     pub p: f64,
-    /// What it amounts to.
+    /// The verdict.
     pub change: Change,
 }
 
-/// What a difference amounts to.
+/// The verdict on a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
@@ -40,12 +40,12 @@ pub enum Change {
     Better,
     /// The second is worse.
     Worse,
-    /// It may be chance, or is less than matters.
+    /// The difference may be chance, or is too small to matter.
     None,
 }
 
 impl Change {
-    /// In a word.
+    /// As in the table.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Better => "better",
@@ -65,7 +65,7 @@ struct Metric {
     of: Observe,
 }
 
-/// Compares all that both reports tell. Differences of less than a share `least` of the first are none.
+/// Compares all metrics that both reports have. Differences of less than a share `least` of the first value are ignored.
 pub fn compare(a: &Report, b: &Report, least: f64) -> Vec<Compared> {
     let metrics = metrics().into_iter().filter_map(|metric| {
         let (a, b) = (observations(a, &metric), observations(b, &metric));

@@ -1,8 +1,8 @@
-//! What is deployed, and what a request takes of it.
+//! What is deployed, and what a request uses.
 
 use serde::Serialize;
 
-/// Processors of functions.
+/// Processor architecture of functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
@@ -13,43 +13,45 @@ pub enum Architecture {
     X86,
 }
 
-/// What there is, whether anybody asks or not. The default is what the templates of `infra` deploy.
+/// What is deployed, whatever the load. The default is what the templates of `infra` deploy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Deployment {
     /// Regions with a function, a replica and a cache, 1 or more.
     pub regions: u32,
-    /// Processors of the function.
+    /// Processor architecture of the function.
     pub architecture: Architecture,
     /// Memory of the function, in MB.
     pub memory_mb: f64,
-    /// Minutes between two calls of the warmer in a region; 0 is no warmer.
+    /// Minutes between two calls of the warmer in each region; 0 for no warmer.
     pub warm_every_min: f64,
     /// Billed time of a call of the warmer, in ms.
     pub warm_ms: f64,
-    /// Health checkers that ask a region. Route 53 uses some two for each of the three places of the world that the
-    /// template names (sixteen in eight by default).
+    /// Health checkers per region. Route 53 uses about two in each of the three locations that the template names (by default
+    /// sixteen in eight).
     pub health_checkers: f64,
-    /// Seconds between two questions of one checker.
+    /// Seconds between two requests of a checker.
     pub health_every_s: f64,
-    /// Options of each health check: HTTPS, a text, 10 s.
+    /// Billed options of each health check: HTTPS, string matching, a 10 s interval.
     pub health_options: f64,
     /// Billed time of an answer to a health check, in ms.
     pub health_ms: f64,
     /// Alarms, in all regions together.
     pub alarms: f64,
-    /// Minutes between two runs of a region's canary; 0 is no canary.
+    /// Minutes between two runs of a region's canary; 0 for no canary.
     pub canary_every_min: f64,
     /// Secrets, replicas included.
     pub secrets: f64,
     /// Places in the table.
     pub places: f64,
-    /// Bytes of a place in the table, and again in its index.
+    /// Bytes of a place in the table, and again in each index.
     pub place_bytes: f64,
-    /// Places written in a month.
+    /// Places written per month.
     pub writes: f64,
+    /// Categories of a place: it is in one more index for each.
+    pub categories_per_place: f64,
     /// Tags that a written place invalidates at the edge.
     pub tags_per_write: f64,
-    /// Tags and paths that are invalidated in a month at most: the purger's budget.
+    /// Most tags and paths invalidated per month: the purger's budget.
     pub paths_budget: f64,
 }
 
@@ -72,37 +74,38 @@ impl Default for Deployment {
             places: 1_000_000.0,
             place_bytes: 500.0,
             writes: 10_000.0,
+            categories_per_place: 1.0,
             tags_per_write: 1.0,
             paths_budget: 1_000.0,
         }
     }
 }
 
-/// How requests are answered: which tiers there are, and how often each has the answer.
+/// How requests are answered: which tiers there are, and their hit ratios, as a run of `loadtest` reports them.
 ///
-/// The ratios are what a run of `loadtest` reports. The defaults are those of docs/BENCHMARKS.md for the 20 nearest of cities.csv
-/// within 10 km, and assumptions where it has none; each says which.
+/// The defaults are those of docs/BENCHMARKS.md for the 20 nearest places of cities.csv within 10 km, and assumptions where it has
+/// none; each says which.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Profile {
     /// Its name.
     pub name: String,
     /// Share of requests that the edge answers; `None` without an edge.
     pub edge_hit: Option<f64>,
-    /// Share of pages that the function's memory has; 0 without.
+    /// Share of pages found in the function's memory; 0 without L1.
     pub l1_hit: f64,
-    /// Share of the other pages that the shared cache has; `None` without one.
+    /// Share of the remaining pages found in the shared cache; `None` without one.
     pub l2_hit: Option<f64>,
-    /// Read units of a search that has nothing cached.
+    /// Read units of a search with nothing cached.
     pub read_units: f64,
-    /// Round trips to the table of a search that has nothing cached.
+    /// Round trips to the table of a search with nothing cached.
     pub table_rounds: f64,
-    /// Round trips to the shared cache of a search that has nothing in memory.
+    /// Round trips to the shared cache of a search with nothing in memory.
     pub cache_rounds: f64,
     /// KB that such a search reads from the shared cache.
     pub cache_kb: f64,
     /// Bytes sent to a client, compressed.
     pub answer_bytes: f64,
-    /// Billed time of a search apart from its round trips, in ms.
+    /// Billed time of a search without its round trips, in ms.
     pub search_ms: f64,
     /// Time of a round trip to the table, in ms.
     pub table_ms: f64,
@@ -112,11 +115,11 @@ pub struct Profile {
     pub cold_share: f64,
     /// Billed time of an initialization, in ms.
     pub init_ms: f64,
-    /// Queries of the name for each request, where it is routed by latency.
+    /// DNS queries per request, where Route 53 routes by latency.
     pub dns_per_request: f64,
-    /// Bytes of logs for each request of a region.
+    /// Bytes of logs per request that reaches a region.
     pub log_bytes: f64,
-    /// Share of requests of a region that are traced.
+    /// Share of the requests that reach a region that are traced.
     pub traced: f64,
 }
 
@@ -143,7 +146,7 @@ impl Profile {
             // Assumed: AWS saw under 1 % in production; the initialization is that of one process here.
             cold_share: 0.005,
             init_ms: 150.0,
-            // Assumed: one for twenty requests.
+            // Assumed: one per twenty requests.
             dns_per_request: 0.05,
             // Assumed: the report line of Lambda and the access log line.
             log_bytes: 600.0,
@@ -154,8 +157,8 @@ impl Profile {
 
     /// The four configurations that the experiment compares.
     ///
-    /// Memory: 0.69 of 2.84 read units are left in 5,000 searches that begin with nothing (docs/BENCHMARKS.md); a fleet has
-    /// a memory in each instance, so this is its best case. Shared cache: assumed. Edge: 0.949 with precision 4 for ten minutes at
+    /// Memory: 0.69 of 2.84 read units remain over 5,000 searches that start from an empty cache (docs/BENCHMARKS.md); each
+    /// instance of a fleet has its own memory, so this is the best case. Shared cache: assumed. Edge: 0.949 with precision 4 for ten minutes at
     /// 300 requests a second (docs/adr/0010); cell answers are 6 to 12 KB compressed.
     pub fn all() -> Vec<Self> {
         let l1 = Self { l1_hit: 0.75, ..Self::uncached("L1") };
@@ -180,7 +183,7 @@ impl Profile {
         (1.0 - self.l1_hit) * (1.0 - self.l2_hit.unwrap_or(0.0))
     }
 
-    /// Billed time of an invocation, in ms: whole ones, by the mean.
+    /// Mean billed time of an invocation, in ms.
     pub fn billed_ms(&self) -> f64 {
         let asked = if self.l2_hit.is_some() { 1.0 - self.l1_hit } else { 0.0 };
         let waits = self.table_share() * self.table_rounds * self.table_ms
@@ -189,7 +192,7 @@ impl Profile {
         (self.search_ms + waits + 0.5) + self.cold_share * self.init_ms
     }
 
-    /// Read units of a request, those included that no region sees.
+    /// Mean read units of a request, including requests that the edge answers.
     pub fn read_units_per_request(&self) -> f64 {
         self.origin_share() * self.table_share() * self.read_units
     }

@@ -1,14 +1,14 @@
-//! What a deployment costs, by what it uses and what that is sold for.
+//! What a deployment costs: its usage times AWS's prices.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `price` | prices: the built-in ones of `data/prices.toml`, and those of a file |
-//! | `deployment` | what is deployed, how it is cached, and what a request takes of it |
-//! | `usage` | what a month uses of everything that is billed |
-//! | `report` | the same as dollars, as tables and JSON |
+//! | `deployment` | what is deployed, how requests are answered, and what a request uses |
+//! | `usage` | the usage of everything billed, per month |
+//! | `report` | the bill, as tables and JSON |
 //!
-//! Invariant: a bill is a sum over meters of usage times price. Nothing is billed that is not in the usage, so every
-//! figure of a report can be traced to a line of it.
+//! Invariant: a bill is a sum over meters of usage times price. Nothing is billed that is not in the usage, so every figure of a
+//! report can be traced to it.
 
 mod deployment;
 mod price;

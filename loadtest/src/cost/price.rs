@@ -11,14 +11,14 @@ const BUILT_IN: &str = include_str!("../../data/prices.toml");
 /// Declares the meters and their names in price files.
 macro_rules! meters {
     ($($meter:ident = $name:literal: $doc:literal,)*) => {
-        /// Something that is counted and billed.
+        /// A billed quantity.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Meter {
             $(#[doc = $doc] $meter,)*
         }
 
         impl Meter {
-            /// All of them.
+            /// All meters.
             pub const ALL: &[Self] = &[$(Self::$meter,)*];
 
             /// Its name in price files: `service.what`.
@@ -60,27 +60,27 @@ meters! {
 }
 
 impl Meter {
-    /// The service that bills it: what precedes the point in its name.
+    /// The service that bills it: the first part of its name.
     pub fn service(self) -> &'static str {
         self.name().split('.').next().unwrap_or_default()
     }
 }
 
-/// How a figure came to be known.
+/// The source of a price.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evidence {
-    /// Read on a page of AWS, or in a copy of one.
+    /// A page of AWS, or a copy of one.
     Page,
-    /// Read elsewhere.
+    /// A third party.
     ThirdParty,
-    /// Not read anywhere.
+    /// From memory.
     Memory,
-    /// Of a file that somebody gave.
+    /// A file given by the user.
     Given,
 }
 
-/// What something is sold for.
+/// A price.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
@@ -88,31 +88,31 @@ pub struct Price {
     pub usd: f64,
     /// Units that `usd` buys, more than 0.
     pub per: f64,
-    /// What is counted.
+    /// The unit.
     pub unit: String,
-    /// Units of every month that cost nothing.
+    /// Free units per month.
     #[serde(default)]
     pub free: f64,
-    /// AWS's page that has the price.
+    /// AWS's page with the price.
     pub source: String,
-    /// How the figure came to be known.
+    /// The source of the figure.
     pub evidence: Evidence,
     /// Where it was read, if not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
-    /// The day of that.
+    /// When it was read.
     pub read: String,
 }
 
 impl Price {
-    /// Dollars for an amount, with or without the free amount of a month.
+    /// The cost of an amount in dollars, with or without the free amount of a month.
     pub fn cost_usd(&self, amount: f64, free_tier: bool) -> f64 {
         let billed = if free_tier { (amount - self.free).max(0.0) } else { amount };
         billed / self.per * self.usd
     }
 }
 
-/// A price of a file that replaces some of its parts.
+/// A price in a file, which may replace parts of a built-in price.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
@@ -130,13 +130,13 @@ struct Change {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prices(BTreeMap<Meter, Price>);
 
-/// Why a file is no list of prices.
+/// Why a file is not a valid list of prices.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PriceError {
     /// Not TOML, or not of the form of `data/prices.toml`.
     #[error("{0}")]
     Form(String),
-    /// A meter that is not known.
+    /// No such meter.
     #[error("there is no price `{name}`; the prices are {known}")]
     Unknown {
         /// Its name.
@@ -144,7 +144,7 @@ pub enum PriceError {
         /// All names.
         known: String,
     },
-    /// A figure that cannot be.
+    /// A figure out of range.
     #[error("`{name}`: {what}")]
     Figure {
         /// The name of the price.
@@ -173,7 +173,11 @@ impl Prices {
         Self::parse(BUILT_IN).expect("data/prices.toml has every price")
     }
 
-    /// All prices of a text.
+    /// Parses a complete list of prices.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a valid list, or a meter has no price.
     fn parse(text: &str) -> Result<Self, PriceError> {
         let mut prices = BTreeMap::new();
         for (meter, price) in flat::<Price>(text)? {
@@ -185,7 +189,11 @@ impl Prices {
         }
     }
 
-    /// These prices, but for those that a text names.
+    /// These prices, with those that a text names replaced.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a valid list of prices.
     pub fn changed_by(&self, text: &str) -> Result<Self, PriceError> {
         let mut prices = self.clone();
         for (meter, change) in flat::<Change>(text)? {
@@ -210,7 +218,7 @@ impl Prices {
         &self.0[&meter]
     }
 
-    /// Names of the prices that are known in a way.
+    /// Names of the prices with this kind of source.
     pub fn known_by(&self, evidence: Evidence) -> Vec<&'static str> {
         self.0.iter().filter(|(_, price)| price.evidence == evidence).map(|(meter, _)| meter.name()).collect()
     }
@@ -246,7 +254,7 @@ fn checked(meter: Meter, price: Price) -> Result<Price, PriceError> {
     Ok(price)
 }
 
-/// An error of TOML without the picture of the place.
+/// A TOML error without the source excerpt.
 fn one_line(error: &toml::de::Error, text: &str) -> String {
     let message = error.message().replace('\n', " ");
     match error.span() {

@@ -7,7 +7,7 @@ use super::deployment::{Deployment, Profile};
 use super::price::{Evidence, Meter, Prices};
 use super::usage::{SECONDS_PER_MONTH, Usage};
 
-/// Requests of the months that are told of the default deployment.
+/// Numbers of requests for the monthly figures of the default deployment.
 const MONTHS: [f64; 3] = [0.0, 1e6, 1e8];
 
 /// What a deployment costs. All amounts are US dollars.
@@ -15,7 +15,7 @@ const MONTHS: [f64; 3] = [0.0, 1e6, 1e8];
 pub struct CostReport {
     /// What is deployed.
     pub deployment: Deployment,
-    /// Requests per second of the configurations' months.
+    /// Requests per second, for the monthly figures of configurations.
     pub rps: f64,
     /// By configuration.
     pub configurations: Vec<ConfigurationCost>,
@@ -23,16 +23,16 @@ pub struct CostReport {
     pub months: Vec<MonthCost>,
     /// The warmer by itself.
     pub warmer: WarmerCost,
-    /// Prices that were not read on AWS's pages but elsewhere.
+    /// Prices that come from third parties, not from AWS's pages.
     pub third_party: Vec<&'static str>,
-    /// Prices that were not read anywhere.
+    /// Prices without a source.
     pub from_memory: Vec<&'static str>,
 }
 
 /// What one configuration costs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ConfigurationCost {
-    /// How it answers.
+    /// How requests are answered.
     pub profile: Profile,
     /// Share of requests that reach a region.
     pub origin_share: f64,
@@ -40,7 +40,7 @@ pub struct ConfigurationCost {
     pub read_units_per_request: f64,
     /// Billed time of an invocation, in ms.
     pub billed_ms: f64,
-    /// A million requests, without what is there anyway and without free amounts.
+    /// A million requests, without fixed costs and free amounts.
     pub million_usd: f64,
     /// A month at the rate.
     pub month: MonthCost,
@@ -53,11 +53,11 @@ pub struct MonthCost {
     pub requests: f64,
     /// Without free amounts.
     pub usd: f64,
-    /// With the free amounts that every account has for ever.
+    /// With the free amounts that every account has permanently.
     pub free_tier_usd: f64,
-    /// By service, without free amounts, and with them.
+    /// By service.
     pub services: Vec<ServiceCost>,
-    /// What is used, by meter.
+    /// Usage by meter.
     pub usage: Vec<MeterUse>,
 }
 
@@ -90,12 +90,12 @@ pub struct WarmerCost {
     pub calls: f64,
     /// Without free amounts.
     pub usd: f64,
-    /// With them, if it were all that runs.
+    /// With free amounts, if nothing else runs.
     pub free_tier_usd: f64,
 }
 
 impl CostReport {
-    /// The bills of a deployment in these configurations, the last of which is the default one, at a rate.
+    /// The bills of a deployment at a rate, in these configurations, of which the last is the default.
     pub fn new(deployment: &Deployment, profiles: &[Profile], rps: f64, prices: &Prices) -> Self {
         let configurations =
             profiles.iter().map(|profile| ConfigurationCost::new(deployment, profile, rps, prices)).collect();
@@ -128,7 +128,7 @@ impl CostReport {
             self.configurations_table(),
             String::new(),
             format!(
-                "A month of {}, without free amounts, and in brackets with those that every account has for ever:",
+                "A month of {}, without free amounts, and in brackets with those that every account has permanently:",
                 self.configurations.last().map_or("", |last| last.profile.name.as_str())
             ),
             self.months_table(),
@@ -142,7 +142,7 @@ impl CostReport {
         ];
         for (how, names) in [("third parties", &self.third_party), ("memory", &self.from_memory)] {
             if !names.is_empty() {
-                parts.push(format!("Prices from {how}, to be looked up: {}.", names.join(", ")));
+                parts.push(format!("Prices from {how}, to be checked: {}.", names.join(", ")));
             }
         }
         parts.join("\n")
@@ -200,7 +200,7 @@ impl ConfigurationCost {
 }
 
 impl MonthCost {
-    /// The bill of a month at so many requests.
+    /// The bill of a month with a number of requests.
     pub fn new(deployment: &Deployment, profile: &Profile, requests: f64, prices: &Prices) -> Self {
         let usage = Usage::month(deployment, profile, requests);
         let cost = |meter: Meter, free_tier| prices.of(meter).cost_usd(usage.of(meter), free_tier);
@@ -252,7 +252,7 @@ fn aligned(mut table: Table) -> String {
     table.trim_fmt()
 }
 
-/// Dollars, with cents, or with a hundredth of them where it is less than ten.
+/// Dollars and cents, with two more digits below ten cents.
 fn dollars(usd: f64) -> String {
     if usd > 0.0 && usd < 0.1 { format!("${usd:.4}") } else { format!("${usd:.2}") }
 }

@@ -19,6 +19,7 @@ fn bare() -> Deployment {
         secrets: 0.0,
         places: 0.0,
         writes: 0.0,
+        categories_per_place: 0.0,
         ..Deployment::default()
     }
 }
@@ -125,6 +126,8 @@ fn writes_are_billed_in_every_region_and_invalidations_within_their_budget() {
     let usage = Usage::fixed(&deployment, edge);
     assert!(close(usage.of(Meter::TableReplicatedWrites), 5_000.0 * 2.0 * 2.0));
     assert!(close(usage.of(Meter::TableWrites), 5_000.0 * 2.0 * 2.0));
+    let keyed = Usage::fixed(&Deployment { categories_per_place: 2.0, ..deployment.clone() }, edge);
+    assert!(close(keyed.of(Meter::TableWrites), 5_000.0 * 2.0 * 2.0 * 3.0));
     assert!(close(usage.of(Meter::EdgeInvalidations), 1_000.0));
     let alone = Usage::fixed(&Deployment { regions: 1, ..deployment }, &Profile::all()[0]);
     assert!(close(alone.of(Meter::TableWrites), 5_000.0 * 2.0 * 2.0));
@@ -150,7 +153,7 @@ fn the_report_says_what_it_rests_on() {
         "idle",
         "100 M requests",
         "The warmer: 17520 calls",
-        "Prices from memory, to be looked up: ",
+        "Prices from memory, to be checked: ",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }

@@ -1,20 +1,20 @@
-//! What a month uses of everything that is billed.
+//! Usage of everything that is billed, per month.
 
 use std::collections::BTreeMap;
 
 use super::deployment::{Architecture, Deployment, Profile};
 use super::price::{Meter, Prices};
 
-/// Hours of a month, as AWS's own examples count them: a twelfth of 365 days.
+/// Hours of a month as in AWS's own examples: a twelfth of 365 days.
 pub const HOURS_PER_MONTH: f64 = 730.0;
 
 /// Seconds of such a month.
 pub const SECONDS_PER_MONTH: f64 = HOURS_PER_MONTH * 3_600.0;
 
-/// The least that a serverless cache is billed for, in GB (Valkey).
+/// Minimum billed size of a serverless cache, in GB (Valkey).
 const CACHE_LEAST_GB: f64 = 0.1;
 
-/// A gigabyte as it is billed.
+/// Bytes of a billed gigabyte.
 const GB: f64 = 1_073_741_824.0;
 
 /// Amounts by meter.
@@ -22,7 +22,7 @@ const GB: f64 = 1_073_741_824.0;
 pub struct Usage(BTreeMap<Meter, f64>);
 
 impl Usage {
-    /// What a month uses when nobody asks.
+    /// The usage of a month without requests.
     pub fn fixed(deployment: &Deployment, profile: &Profile) -> Self {
         let mut usage = Self::warmer(deployment);
         let regions = f64::from(deployment.regions);
@@ -46,19 +46,19 @@ impl Usage {
         usage
     }
 
-    /// What the warmer uses in a month.
+    /// The usage of the warmer, per month.
     pub fn warmer(deployment: &Deployment) -> Self {
         let mut usage = Self::default();
         if deployment.warm_every_min > 0.0 {
             let calls = f64::from(deployment.regions) * HOURS_PER_MONTH * 60.0 / deployment.warm_every_min;
             usage.invocations(deployment, calls, deployment.warm_ms);
-            // It looks at the table once: half a read unit.
+            // It reads the table once: half a read unit.
             usage.add(Meter::TableReads, calls * 0.5);
         }
         usage
     }
 
-    /// What so many requests use.
+    /// The usage of a number of requests.
     pub fn of_requests(deployment: &Deployment, profile: &Profile, requests: f64) -> Self {
         let mut usage = Self::default();
         let origin = requests * profile.origin_share();
@@ -69,7 +69,7 @@ impl Usage {
         usage.add(Meter::Traces, origin * profile.traced);
         usage.add(Meter::DnsQueries, requests * profile.dns_per_request);
         if profile.l2_hit.is_some() {
-            // Pages are read, and what came from the table is stored.
+            // Pages are read, and those read from the table are stored.
             let kb = profile.cache_kb * (1.0 - profile.l1_hit + profile.table_share());
             usage.add(Meter::CacheEcpus, origin * kb);
         }
@@ -85,7 +85,7 @@ impl Usage {
         usage
     }
 
-    /// A month of a deployment at so many requests.
+    /// The usage of a deployment in a month with a number of requests.
     pub fn month(deployment: &Deployment, profile: &Profile, requests: f64) -> Self {
         let mut usage = Self::fixed(deployment, profile);
         for (meter, amount) in Self::of_requests(deployment, profile, requests).0 {
@@ -99,7 +99,7 @@ impl Usage {
         self.0.get(&meter).copied().unwrap_or(0.0)
     }
 
-    /// What is used, and how much of it.
+    /// The meters and their amounts.
     pub fn amounts(&self) -> impl Iterator<Item = (Meter, f64)> + '_ {
         self.0.iter().map(|(meter, amount)| (*meter, *amount))
     }
@@ -127,8 +127,8 @@ impl Usage {
     fn table(&mut self, deployment: &Deployment) {
         let regions = f64::from(deployment.regions);
         let table_gb = deployment.places * deployment.place_bytes / GB;
-        // The index holds every place again.
-        self.add(Meter::TableStorage, regions * 2.0 * table_gb);
+        // The indexes by cell and by category hold every place again.
+        self.add(Meter::TableStorage, regions * (2.0 + deployment.categories_per_place) * table_gb);
         self.add(Meter::TableRecovery, regions * table_gb);
     }
 
@@ -137,8 +137,8 @@ impl Usage {
         let units = deployment.writes * (deployment.place_bytes / 1_024.0).ceil();
         let of_table = if deployment.regions > 1 { Meter::TableReplicatedWrites } else { Meter::TableWrites };
         self.add(of_table, units * regions);
-        // The index of every replica, at the plain price.
-        self.add(Meter::TableWrites, units * regions);
+        // The indexes of every replica, at the plain price.
+        self.add(Meter::TableWrites, units * regions * (1.0 + deployment.categories_per_place));
         self.add(Meter::BetweenRegions, deployment.writes * deployment.place_bytes / GB * (regions - 1.0));
         if profile.edge_hit.is_some() {
             let tags = deployment.writes * deployment.tags_per_write;

@@ -1,11 +1,11 @@
-//! Values to places on an axis, and round values to label.
+//! Maps values to positions on an axis, and chooses round values to label.
 
 /// Most labels of a linear axis.
 const LABELS: f64 = 5.0;
 /// Beyond this many decades only powers of ten are labelled.
 const FEW_DECADES: f64 = 2.0;
 
-/// An axis: what lies at its ends, and what is labelled.
+/// An axis: its range and its labels.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
     least: f64,
@@ -16,14 +16,14 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// Where a value lies, 0 to 1 from one end to the other; what is beyond an end is at it.
+    /// The position of a value, from 0 at one end to 1 at the other. Values beyond an end are clamped to it.
     pub(crate) fn place(&self, value: f64) -> f64 {
         let scaled = |value: f64| if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value };
         let (least, most) = (scaled(self.least), scaled(self.most));
         ((scaled(value) - least) / (most - least)).clamp(0.0, 1.0)
     }
 
-    /// Latencies in milliseconds, each tenfold as long as the others; from 1, 2 or 5 of something to 1, 2 or 5 of something.
+    /// Latencies in milliseconds on a logarithmic scale, between two of the values 1, 2 and 5 times a power of ten.
     pub(crate) fn latencies(values: impl Iterator<Item = f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|value| *value > 0.0) {
@@ -54,7 +54,7 @@ impl Axis {
         Self { least: 0.0, most, log: false, ticks }
     }
 
-    /// Amounts of anything, from 0.
+    /// Amounts, from 0.
     pub(crate) fn amounts(most: f64) -> Self {
         let step = if most > 0.0 { round(most / LABELS, true) } else { 1.0 };
         let most = (most / step - 1e-9).ceil().max(1.0) * step;
@@ -91,8 +91,8 @@ impl Axis {
         }
     }
 
-    /// Shares of requests on the way to all of them: 0, 90 %, 99 %, … are equally far apart. A value is the negative decadic logarithm
-    /// of the share that is left.
+    /// Shares of requests into the tail: 0, 90 %, 99 %, … are equally far apart. A value is the negative decimal logarithm of the
+    /// remaining share.
     pub(crate) fn tail(most: f64) -> Self {
         let most = most.max(1.0);
         let label = |nines: u32| match nines {
@@ -121,12 +121,12 @@ pub(crate) fn round(value: f64, up: bool) -> f64 {
     step.unwrap_or(1.0) * power
 }
 
-/// A multiple of a round number, without what sums of fractions leave behind.
+/// A multiple of a round number, without rounding errors of sums.
 fn amount(value: f64) -> String {
     format!("{}", (value * 1e6).round() / 1e6)
 }
 
-/// A round number of milliseconds, in the unit that suits it.
+/// A round number of milliseconds, in a suitable unit.
 fn duration(ms: f64) -> String {
     let rounded = |value: f64| (value * 1e6).round() / 1e6;
     match ms {

@@ -1,4 +1,4 @@
-//! A frame with axes, and lines or bars in it.
+//! A chart with axes, and lines or bars.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::axis::Axis;
 
-/// Size of a chart, in its own units: about pixels on a phone, so that its letters can be read there.
+/// Width of a chart, in its own units: about the pixels of a phone, so that its text is legible there.
 pub(crate) const WIDTH: f64 = 360.0;
 /// Height of a chart.
 pub(crate) const HEIGHT: f64 = 230.0;
@@ -15,15 +15,15 @@ const LEFT: f64 = 52.0;
 const RIGHT: f64 = 346.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 204.0;
-/// Lines that the stylesheet tells apart.
+/// Number of line styles in the stylesheet.
 pub(crate) const STYLES: usize = 8;
 
-/// A chart without what it shows.
+/// A chart without its data.
 pub(crate) struct Chart {
-    /// Name within the page.
+    /// Its id within the page.
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
-    /// What it shows, for those who do not see it.
+    /// Description for people who cannot see it.
     pub(crate) about: String,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
@@ -39,7 +39,7 @@ pub(crate) struct Line {
 pub(crate) type Bar = (f64, f64, f64);
 
 impl Chart {
-    /// With lines.
+    /// The chart with these lines.
     pub(crate) fn lines(&self, lines: &[Line]) -> Markup {
         let marks = html! {
             @for (number, line) in lines.iter().enumerate() {
@@ -50,7 +50,7 @@ impl Chart {
         self.figure(&names, &marks)
     }
 
-    /// With bars.
+    /// The chart with these bars.
     pub(crate) fn bars(&self, bars: &[Bar]) -> Markup {
         let bar = |&(from, to, high): &Bar| {
             let (x, y) = self.at(from, high);
@@ -65,7 +65,7 @@ impl Chart {
         (self.x.place(x).mul_add(RIGHT - LEFT, LEFT), self.y.place(y).mul_add(TOP - BOTTOM, BOTTOM))
     }
 
-    /// Pieces without gaps; a piece of one point is a dot.
+    /// The segments between gaps; a segment of one point is a dot.
     fn line(&self, line: &Line) -> Markup {
         let at = |&(x, y): &(f64, Option<f64>)| y.map(|y| self.at(x, y));
         let places: Vec<Option<(f64, f64)>> = line.points.iter().map(at).collect();
@@ -128,7 +128,7 @@ pub(crate) fn figure(
     }
 }
 
-/// A figure for which nothing was measured, and why.
+/// A figure without data, and why.
 pub(crate) fn missing(id: &str, title: &str, why: &str) -> Markup {
     html! { figure id=(id) { figcaption { (title) } p.missing { (why) } } }
 }
@@ -160,7 +160,7 @@ fn path(points: &[(f64, f64)]) -> String {
     path
 }
 
-/// A tenth of a unit is as exact as a screen is.
+/// A tenth of a unit is as precise as a screen.
 pub(crate) fn unit(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

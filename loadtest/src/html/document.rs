@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
-/// The page may be styled by itself, and nothing else.
+/// The page may apply its own styles, and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// An HTML document with this in its body.

@@ -1,14 +1,14 @@
-//! What reports for a browser are made of: one file, charts as SVG, nothing loaded, no script.
+//! Building blocks of HTML reports: self-contained files with charts as SVG, which load nothing and run no script.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `document` | the document around a report |
-//! | `axis` | values to places, and round values to label |
-//! | `chart` | a frame with axes, and lines or bars in it |
-//! | `rows` | rows of names with what was measured beside them |
-//! | `table` | figures |
+//! | `axis` | maps values to positions, and chooses the values to label |
+//! | `chart` | a chart with axes, and lines or bars |
+//! | `rows` | rows of names with a measurement each |
+//! | `table` | the figures as a table |
 //!
-//! Invariant: texts come escaped, and a policy in the head forbids a page to load or to run anything.
+//! Invariant: texts are escaped, and a policy in the head forbids a page to load or run anything.
 
 pub(crate) mod axis;
 pub(crate) mod chart;

@@ -1,6 +1,6 @@
-//! Rows of names, in groups, with what was measured beside each: as a bar or a span, and as a number.
+//! Rows of names, in groups, each with a measurement: as a bar or a span, and as a number.
 //!
-//! Invariant: what was not measured has a dash and no mark.
+//! Invariant: where nothing was measured there is a dash and no mark.
 
 use maud::{Markup, html};
 
@@ -10,25 +10,25 @@ use super::chart::{WIDTH, figure, unit};
 /// Ends of the scale; names are to the left of it, numbers to the right.
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = 268.0;
-/// Height of what one number stands beside: letters of 12 units, and room between them.
+/// Height of a lane: text of 12 units, and space.
 const LANE: f64 = 15.0;
-/// Height of a group's name, and room below a row.
+/// Height of a group's name, and space below a row.
 const HEADING: f64 = 24.0;
 const GAP: f64 = 5.0;
-/// Room for the labels of the scale.
+/// Space for the labels of the scale.
 const LABELS: f64 = 26.0;
 
 /// A chart.
 pub(crate) struct Rows {
-    /// Name within the page.
+    /// Its id within the page.
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
-    /// What it shows, for those who do not see it.
+    /// Description for people who cannot see it.
     pub(crate) about: String,
     pub(crate) scale: Axis,
     /// Names of the kinds of lanes.
     pub(crate) kinds: &'static [&'static str],
-    /// What a stroke across a row is, where there are any.
+    /// What the stroke across a row stands for, if there is any.
     pub(crate) stroke: Option<&'static str>,
     pub(crate) groups: Vec<Group>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Group {
     pub(crate) rows: Vec<Row>,
 }
 
-/// A name with what was measured.
+/// A name with its measurements.
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) lanes: Vec<Lane>,
@@ -49,7 +49,7 @@ pub(crate) struct Row {
 
 /// One measurement.
 pub(crate) struct Lane {
-    /// Its kind, by number.
+    /// Index of its kind.
     pub(crate) kind: usize,
     pub(crate) mark: Option<Mark>,
     /// In figures.
@@ -59,7 +59,7 @@ pub(crate) struct Lane {
 /// How it is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mark {
-    /// From the beginning of the scale.
+    /// From the start of the scale.
     Bar(f64),
     /// From one value to another.
     Span(f64, f64),

@@ -1,8 +1,8 @@
-//! Figures.
+//! Tables.
 
 use maud::{Markup, html};
 
-/// A table that scrolls by itself where it is too wide. The first column names the row.
+/// A table that scrolls horizontally where it is too wide. The first column names the row.
 pub(crate) fn table(caption: &str, headings: &[&str], rows: &[Vec<String>]) -> Markup {
     html! {
         div.wide role="region" aria-label=(caption) tabindex="0" {

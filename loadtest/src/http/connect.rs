@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::target::Target;
 use crate::record::Failure;
 
-/// Longest head that is read, in bytes.
+/// Longest response head that is read, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// How requests are put on the wire.
@@ -26,12 +26,12 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
     Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub enum Protocol {
-    /// HTTP/1.1: a connection carries one request at a time.
+    /// HTTP/1.1: one request at a time per connection.
     #[default]
     #[value(name = "1.1")]
     #[serde(rename = "1.1")]
     Http1,
-    /// HTTP/2: a connection carries many; without TLS by prior knowledge.
+    /// HTTP/2: many requests at a time per connection; without TLS by prior knowledge.
     #[value(name = "2")]
     #[serde(rename = "2")]
     Http2,
@@ -53,7 +53,7 @@ pub struct Settings {
     pub protocol: Protocol,
     /// Most connections at a time.
     pub connections: usize,
-    /// Whom to trust; needed for HTTPS.
+    /// Configuration of TLS; required for HTTPS.
     pub tls: Option<Arc<ClientConfig>>,
     /// Value of `Accept-Encoding`.
     pub accept_encoding: &'static str,
@@ -66,7 +66,7 @@ pub(super) enum Sender {
     Http2(http2::SendRequest<Empty<Bytes>>),
 }
 
-/// Opens a connection; its input and output then go on by themselves until the sender is gone.
+/// Opens a connection. A task of its own drives it until the sender is dropped.
 pub(super) async fn open(target: &Target, settings: &Settings) -> Result<Sender, Failure> {
     let stream = tcp(&target.addresses).await.map_err(|error| of_connecting(&error))?;
     if !target.url.secure {
@@ -94,7 +94,7 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let io = TokioIo::new(stream);
-    // How a connection ends is told by its requests.
+    // Its requests report how a connection ends.
     Ok(match protocol {
         Protocol::Http1 => {
             let mut builder = http1::Builder::new();

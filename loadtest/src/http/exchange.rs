@@ -16,66 +16,70 @@ use super::target::BaseUrl;
 use super::{Protocol, Settings};
 use crate::record::Failure;
 
-/// Longest body that is read: 128 places of at most 64 KB each fit.
+/// Longest body that is read, in bytes: 128 places of at most 64 KB each fit.
 pub const MAX_BODY_BYTES: u64 = 16 << 20;
 
 /// How much of a body is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// Nothing; it is counted.
+    /// Nothing; bytes are only counted.
     Nothing,
-    /// At least the first piece that comes.
+    /// At least the first chunk.
     Beginning,
     /// All of it.
     All,
 }
 
-/// A whole answer, whatever its status.
+/// A complete answer, whatever its status.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
     pub status: u16,
     /// All headers.
     pub headers: HeaderMap,
-    /// As much of the body as was to be kept, in the coding in which it came.
+    /// As much of the body as was to be kept, still with its content coding.
     pub body: Bytes,
     /// Length of the body.
     pub bytes: u64,
-    /// When the head was there.
+    /// When the head had arrived.
     pub first_byte: Instant,
 }
 
-/// A request that was sent, or for which no connection could be made, without a whole answer.
+/// A request without a complete answer: it failed, or no connection could be made.
 #[derive(Clone, Copy, Debug)]
-pub struct Broken {
+pub struct Failed {
     /// Why.
     pub failure: Failure,
-    /// The status, and when it came, if a head came.
+    /// The status and when it arrived, if a head arrived.
     pub head: Option<(u16, Instant)>,
-    /// Bytes of the body that came.
+    /// Bytes of the body that arrived.
     pub bytes: u64,
 }
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug)]
-pub enum Missed {
+pub enum RequestError {
     /// All connections were in use until the deadline: nothing was sent.
     Unsent,
     /// Something went wrong.
-    Broken(Broken),
+    Failed(Failed),
 }
 
-impl From<Failure> for Missed {
+impl From<Failure> for RequestError {
     fn from(failure: Failure) -> Self {
-        Self::Broken(Broken { failure, head: None, bytes: 0 })
+        Self::Failed(Failed { failure, head: None, bytes: 0 })
     }
 }
 
 impl Pool {
     /// Sends a GET for a path with its query.
-    pub async fn get(&self, path: &str, keep: Keep, deadline: Instant) -> Result<Answer, Missed> {
+    ///
+    /// # Errors
+    ///
+    /// There is no complete answer by the deadline.
+    pub async fn get(&self, path: &str, keep: Keep, deadline: Instant) -> Result<Answer, RequestError> {
         let deadline = tokio::time::Instant::from_std(deadline);
-        let Ok(slot) = timeout_at(deadline, self.slot()).await else { return Err(Missed::Unsent) };
+        let Ok(slot) = timeout_at(deadline, self.slot()).await else { return Err(RequestError::Unsent) };
         let mut head = None;
         let mut bytes = 0;
         let answer = timeout_at(deadline, async {
@@ -91,7 +95,7 @@ impl Pool {
             Ok(Answer { status, headers: parts.headers, body, bytes, first_byte })
         });
         let answer: Result<Answer, Failure> = answer.await.unwrap_or(Err(Failure::TimeLimit));
-        answer.map_err(|failure| Missed::Broken(Broken { failure, head, bytes }))
+        answer.map_err(|failure| RequestError::Failed(Failed { failure, head, bytes }))
     }
 
     async fn send<'p>(
@@ -110,7 +114,7 @@ impl Pool {
                 Ok(response) => return Ok((response, lease)),
                 Err(error) => error,
             };
-            // The server had closed the connection while it waited, and nothing was sent.
+            // The server had closed the idle connection, and nothing was sent.
             match error.take_message() {
                 Some(unsent) if lease.used => request = unsent,
                 _ => return Err(class(error.error())),
@@ -120,7 +124,7 @@ impl Pool {
     }
 }
 
-/// The body, as much as is to be kept.
+/// Reads the body and returns as much of it as is to be kept.
 async fn collect(mut body: Incoming, keep: Keep, bytes: &mut u64) -> Result<Bytes, Failure> {
     let mut kept = Bytes::new();
     let mut all = BytesMut::new();
@@ -167,7 +171,7 @@ fn request(url: &BaseUrl, settings: &Settings, path: &str) -> Option<Request<Emp
     Some(request)
 }
 
-/// The class of an error after a connection was there.
+/// The class of an error on an established connection.
 fn class(error: &hyper::Error) -> Failure {
     if error.is_parse() {
         return Failure::BadHead;

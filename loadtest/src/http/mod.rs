@@ -1,15 +1,15 @@
-//! Requests over connections that stay open: HTTP/1.1 and HTTP/2, plain and over TLS.
+//! HTTP requests over persistent connections: HTTP/1.1 and HTTP/2, in plain text and over TLS.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`target`] | where requests go |
-//! | [`tls`] | whom to trust |
+//! | [`tls`] | which certificate authorities to trust |
 //! | [`connect`] | opening connections |
-//! | [`pool`] | connections that wait for their next request |
+//! | [`pool`] | idle connections |
 //! | [`exchange`] | one request and its answer, within limits |
 //!
-//! Invariant: whatever a server does, a request comes to an end by its deadline, in bounded memory, with a class; and a
-//! connection whose answer was not read to its end is never used again.
+//! Invariant: whatever a server does, a request ends by its deadline, in bounded memory, with an answer or a class of failure; and
+//! a connection whose answer was not read to its end is never reused.
 
 pub mod connect;
 pub mod exchange;
@@ -18,6 +18,6 @@ pub mod target;
 pub mod tls;
 
 pub use self::connect::{Protocol, Settings};
-pub use self::exchange::{Answer, Broken, Keep, Missed};
+pub use self::exchange::{Answer, Failed, Keep, RequestError};
 pub use self::pool::Pool;
 pub use self::target::{BaseUrl, Target, TargetError};

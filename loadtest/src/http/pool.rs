@@ -1,45 +1,46 @@
-//! Connections that wait for their next request.
+//! Connections to a target, idle or in use.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn::{http1, http2};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::connect::{Protocol, Sender, Settings, open};
 use super::target::Target;
 use crate::record::Failure;
 
-/// Requests at a time over one connection of HTTP/2: the least limit that RFC 9113 recommends to servers.
+/// Concurrent requests over one HTTP/2 connection: the lowest limit that RFC 9113 recommends to servers.
 const STREAMS: usize = 100;
 
-/// The connections to a target. A request that finds all of them in use, and no room for another, waits.
+/// The connections to a target. A request waits when all of them are in use and no more may be opened.
 #[derive(Debug)]
 pub struct Pool {
     pub(super) target: Target,
     pub(super) settings: Settings,
     idle: Mutex<Vec<http1::SendRequest<Empty<Bytes>>>>,
     shared: Mutex<Vec<Arc<Shared>>>,
-    /// Held while a shared connection is opened: others wait for it instead of opening their own.
+    /// Held while a shared connection is being opened, so that others wait for it instead of opening their own.
     opening: tokio::sync::Mutex<()>,
     slots: Semaphore,
     opened: AtomicU64,
 }
 
-/// A connection for many requests at a time.
+/// A connection that carries many requests at a time.
 #[derive(Debug)]
 pub(super) struct Shared {
     sender: http2::SendRequest<Empty<Bytes>>,
     streams: AtomicUsize,
 }
 
-/// A connection, for one request.
+/// A connection, held for one request.
 #[derive(Debug)]
 pub(super) struct Lease<'p> {
     pub(super) connection: Connection,
-    /// Whether it carried requests before; the server may have closed it since.
+    /// Whether it has carried requests before: the server may have closed it since.
     pub(super) used: bool,
     slot: SemaphorePermit<'p>,
 }
@@ -50,7 +51,7 @@ pub(super) enum Connection {
     Http2(Stream),
 }
 
-/// A place on a shared connection.
+/// A stream of a shared connection.
 #[derive(Debug)]
 pub(super) struct Stream(Arc<Shared>);
 
@@ -67,7 +68,7 @@ impl Drop for Stream {
 }
 
 impl Pool {
-    /// A pool without connections yet.
+    /// A pool without any connection yet.
     pub fn new(target: Target, settings: Settings) -> Self {
         let each = if settings.protocol == Protocol::Http2 { STREAMS } else { 1 };
         let slots = Semaphore::new(settings.connections.saturating_mul(each).min(Semaphore::MAX_PERMITS));
@@ -87,12 +88,12 @@ impl Pool {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Room for a request.
+    /// Waits for a free slot for a request.
     pub(super) async fn slot(&self) -> SemaphorePermit<'_> {
         self.slots.acquire().await.expect("the semaphore is never closed")
     }
 
-    /// A connection for whoever has room: one that waits, or a new one.
+    /// A connection for the holder of a slot: an idle one, or a new one.
     pub(super) async fn lease<'p>(&'p self, slot: SemaphorePermit<'p>) -> Result<Lease<'p>, Failure> {
         let (connection, used) = match self.settings.protocol {
             Protocol::Http1 => self.http1().await?,
@@ -101,23 +102,23 @@ impl Pool {
         Ok(Lease { connection, used, slot })
     }
 
-    /// Another connection in place of one that turned out to be closed.
+    /// Replaces a connection that turned out to be closed.
     pub(super) async fn again<'p>(&'p self, closed: Lease<'p>) -> Result<Lease<'p>, Failure> {
         let Lease { slot, connection, .. } = closed;
         drop(connection);
         self.lease(slot).await
     }
 
-    /// Takes a connection back whose answer was read to its end.
+    /// Returns a connection whose answer was read to its end.
     pub(super) fn give_back(&self, connection: http1::SendRequest<Empty<Bytes>>) {
         if !connection.is_closed() {
-            lock(&self.idle).push(connection);
+            self.idle.lock().push(connection);
         }
     }
 
     async fn http1(&self) -> Result<(Connection, bool), Failure> {
-        // The one used last, so that those not needed at this rate stay idle.
-        while let Some(mut sender) = { lock(&self.idle).pop() } {
+        // The most recently used one, so that connections not needed at this rate stay idle.
+        while let Some(mut sender) = { self.idle.lock().pop() } {
             if sender.ready().await.is_ok() {
                 return Ok((Connection::Http1(sender), true));
             }
@@ -138,29 +139,25 @@ impl Pool {
         }
         let Sender::Http2(sender) = self.open().await? else { return Err(Failure::Handshake) };
         let shared = Arc::new(Shared { sender, streams: AtomicUsize::new(1) });
-        lock(&self.shared).push(Arc::clone(&shared));
+        self.shared.lock().push(Arc::clone(&shared));
         Ok((Connection::Http2(Stream(shared)), false))
     }
 
-    /// A place on a shared connection that has one.
+    /// A free stream of a shared connection, if there is one.
     fn stream(&self) -> Option<Stream> {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         shared.retain(|connection| !connection.sender.is_closed());
         let room = |connection: &&Arc<Shared>| connection.streams.load(Ordering::Relaxed) < STREAMS;
         let connection = shared.iter().find(room)?;
-        // The lock is held: nobody else takes the place meanwhile.
+        // The lock is held, so no other request takes the stream meanwhile.
         connection.streams.fetch_add(1, Ordering::Relaxed);
         Some(Stream(Arc::clone(connection)))
     }
 
     async fn open(&self) -> Result<Sender, Failure> {
-        // On the heap, as it is large and rare: requests are not to carry its room around.
+        // Boxed because it is large and rare: the futures of requests should not carry its size.
         let sender = Box::pin(open(&self.target, &self.settings)).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         Ok(sender)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,38 +1,40 @@
-//! Where requests go: a URL and the addresses behind it.
+//! Where requests go: a URL and the addresses of its host.
 
 use std::net::SocketAddr;
 
 use hyper::Uri;
 use thiserror::Error;
 
-/// What is wrong with a URL, or with what is behind it.
+/// Why a URL cannot be a target.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TargetError {
-    /// Not a URL that requests can go to.
-    #[error("`{0}` is no URL of a server: write `http://127.0.0.1:8080` or `https://places.example`")]
+    /// Not a URL of a server.
+    #[error(
+        "`{0}` is not the URL of a server: write, for example, `http://127.0.0.1:8080` or `https://places.example`"
+    )]
     Url(String),
-    /// A name without an address.
+    /// The host has no address.
     #[error("`{host}` cannot be resolved: {reason}")]
     Unknown {
         /// The name.
         host: String,
-        /// Why, as the system says it.
+        /// The reason given by the system.
         reason: String,
     },
 }
 
-/// A URL: scheme, host, port and what goes before each path.
+/// A base URL: scheme, host, port and path prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Whether it is HTTPS.
     pub secure: bool,
     /// The host, without brackets.
     pub host: String,
-    /// The port, the scheme's own if none was given.
+    /// The port, by default that of the scheme.
     pub port: u16,
-    /// Host and port as in the header `Host`.
+    /// Host and port as in the `Host` header.
     pub authority: String,
-    /// What goes before each path, without a slash at its end.
+    /// Prefix of every path, without a trailing slash.
     pub prefix: String,
 }
 
@@ -63,7 +65,7 @@ fn parse(text: &str) -> Option<BaseUrl> {
     if host.is_empty() || authority.as_str().contains('@') || uri.query().is_some() || text.contains('#') {
         return None;
     }
-    // A port that is no number is taken for none by the parser of URIs.
+    // The URI parser treats a port that is not a number as absent.
     let named = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest);
     if named.contains(':') && authority.port_u16().is_none_or(|port| port == 0) {
         return None;
@@ -77,17 +79,21 @@ fn parse(text: &str) -> Option<BaseUrl> {
     })
 }
 
-/// A URL and its addresses, looked up once: a run must not measure the resolver.
+/// A URL and the addresses of its host, resolved once: a run must not measure the resolver.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The URL.
     pub url: BaseUrl,
-    /// At least one address.
+    /// The addresses, at least one.
     pub addresses: Vec<SocketAddr>,
 }
 
 impl Target {
-    /// Looks the host up.
+    /// Resolves the host.
+    ///
+    /// # Errors
+    ///
+    /// The host has no address, or cannot be resolved.
     pub async fn resolve(url: BaseUrl) -> Result<Self, TargetError> {
         let unknown = |reason: String| TargetError::Unknown { host: url.host.clone(), reason };
         let found = tokio::net::lookup_host((url.host.as_str(), url.port)).await;
@@ -98,7 +104,7 @@ impl Target {
         Ok(Self { url, addresses })
     }
 
-    /// Whether all its addresses are this machine's own.
+    /// Whether all its addresses are loopback addresses.
     pub fn is_loopback(&self) -> bool {
         self.addresses.iter().all(|address| address.ip().to_canonical().is_loopback())
     }

@@ -1,4 +1,4 @@
-//! Whom to trust: the system's certificate authorities, or one's own.
+//! Which certificate authorities to trust: the system's, or those of a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,11 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use super::Protocol;
 
-/// What a client of this protocol trusts: the authorities of a PEM file, or the system's. An error is one line.
+/// The TLS configuration of a client of this protocol, which trusts the authorities of a PEM file, or the system's.
+///
+/// # Errors
+///
+/// The file cannot be read or has no certificate, or the system has no authorities. The error is one line.
 pub fn client_config(protocol: Protocol, authorities: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -25,11 +29,11 @@ pub fn client_config(protocol: Protocol, authorities: Option<&Path>) -> Result<A
 }
 
 fn read(file: &Path) -> Result<RootCertStore, String> {
-    let bad = |reason: String| format!("`{}` is no list of certificates (PEM): {reason}", file.display());
+    let bad = |reason: String| format!("`{}` is not a PEM file of certificates: {reason}", file.display());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))? {
         let certificate = certificate.map_err(|error| bad(error.to_string()))?;
         roots.add(certificate).map_err(|error| bad(error.to_string()))?;
     }
-    if roots.is_empty() { Err(bad("there is none in it".to_owned())) } else { Ok(roots) }
+    if roots.is_empty() { Err(bad("it contains none".to_owned())) } else { Ok(roots) }
 }

@@ -1,4 +1,4 @@
-//! Holding a process to a share of a CPU, by control groups of either version.
+//! Limiting a process to a share of a CPU, by control groups of either version.
 //!
 //! A function with 1,769 MB has one vCPU, others have less or more in proportion
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
@@ -11,31 +11,31 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Memory that comes with one whole vCPU, in MiB.
+/// Memory, in MiB, that comes with a whole vCPU.
 const MIB_PER_VCPU: f64 = 1_769.0;
 
-/// The time over which the share is held, in microseconds. Short, so that small functions wait often and not long.
+/// The period of the CPU quota, in microseconds. Short, so that small functions are throttled often and briefly.
 const PERIOD_US: u32 = 20_000;
 
-/// How often a group is tried to be removed, and the pause between.
+/// How many times removing a group is tried, and the pause in between.
 const REMOVAL_TRIES: u32 = 50;
 /// See [`REMOVAL_TRIES`].
 const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
 
-/// What was done about the CPU.
+/// How the CPU is limited.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum CpuShare {
-    /// Each environment gets this part of a CPU, in vCPUs.
+    /// Each environment is limited to this share.
     Held {
-        /// The part.
+        /// The share, in vCPUs.
         vcpus: f64,
     },
-    /// Not asked for.
+    /// Not limited.
     Whole,
-    /// Asked for, but the system does not let us.
+    /// Requested, but not permitted by the system.
     NotEmulated {
-        /// What it said.
+        /// The reason given by the system.
         reason: String,
     },
 }
@@ -59,7 +59,7 @@ pub fn vcpus_of(memory_mib: u32) -> f64 {
     f64::from(memory_mib) / MIB_PER_VCPU
 }
 
-/// Where control groups can be made.
+/// Where control groups can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hierarchy {
     V1(PathBuf),
@@ -67,10 +67,10 @@ pub(super) enum Hierarchy {
 }
 
 impl Hierarchy {
-    /// The one that can hold CPU shares.
+    /// The hierarchy with the CPU controller.
     pub(super) fn find() -> Result<Self, String> {
         let mounts = fs::read_to_string("/proc/self/mounts").map_err(|error| error.to_string())?;
-        Self::of_mounts(&mounts).ok_or_else(|| "no control groups for the CPU are mounted".into())
+        Self::of_mounts(&mounts).ok_or_else(|| "no control group hierarchy for the CPU is mounted".into())
     }
 
     fn of_mounts(mounts: &str) -> Option<Self> {
@@ -92,7 +92,7 @@ impl Hierarchy {
         second
     }
 
-    /// Makes a group with a share of the CPU.
+    /// Creates a group with a share of the CPU.
     pub(super) fn group(&self, name: &str, vcpus: f64) -> io::Result<Group> {
         let quota_us = (vcpus * f64::from(PERIOD_US)).round().max(1_000.0) as u32;
         match self {
@@ -111,13 +111,13 @@ impl Hierarchy {
         }
     }
 
-    /// Whether a thread can enter a group by itself, and so start a process in it.
+    /// Whether a single thread can enter a group and so start a process in it.
     pub(super) fn takes_threads(&self) -> bool {
         matches!(self, Self::V1(_))
     }
 }
 
-/// A control group, removed when dropped, which succeeds once its processes are gone.
+/// A control group. It is removed when dropped, once its processes are gone.
 #[derive(Debug)]
 pub(super) struct Group {
     path: PathBuf,
@@ -131,22 +131,22 @@ impl Group {
         Ok(Self { path, members })
     }
 
-    /// Takes the calling thread in; what it starts is a member from its first instruction on.
+    /// Moves the calling thread into the group: a process that it starts is a member from its first instruction.
     pub(super) fn enter_thread(&self) -> io::Result<()> {
         fs::write(self.path.join(self.members), "0")
     }
 
-    /// Takes the calling thread out again, or the group could not be removed before the thread is gone.
+    /// Moves the calling thread out again: the group can only be removed when it is empty.
     pub(super) fn leave_thread(&self) -> io::Result<()> {
         fs::write(self.path.with_file_name(self.members), "0")
     }
 
-    /// Takes a process in.
+    /// Moves a process into the group.
     pub(super) fn add(&self, process: u32) -> io::Result<()> {
         fs::write(self.path.join(self.members), process.to_string())
     }
 
-    /// How often its members had to wait for the next period.
+    /// How often its members were throttled.
     #[cfg(test)]
     fn throttled_count(&self) -> u64 {
         let text = fs::read_to_string(self.path.join("cpu.stat")).unwrap_or_default();
@@ -156,7 +156,7 @@ impl Group {
 }
 
 impl Drop for Group {
-    /// A process that was just killed is a member for a moment yet.
+    /// A process that was just killed remains a member for a moment.
     fn drop(&mut self) {
         for _ in 0..REMOVAL_TRIES {
             match fs::remove_dir(&self.path) {

@@ -1,31 +1,27 @@
-//! One environment: a process, its Runtime API endpoint, and what was seen of it.
+//! One environment: a process, the state of its Runtime API, and what was seen of it.
 
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use tokio::net::TcpListener;
-use tokio::process::Child;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::cpu::Group;
-use super::exchange::{Answer, Event, Exchange, Order, Poll, Refusal};
+use super::exchange::{Answer, Dispatch, Event, Exchange, Poll, Refusal};
+use super::function::Function;
 use super::outcome::{EnvironmentReport, Memory};
-use super::pool::Pool;
-use super::process::{self, Process, Started};
-use super::{runtime_api, variables};
+use super::process::Process;
 
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) number: u64,
     pub(super) provisioned: bool,
+    function: Arc<Function>,
     exchange: Exchange,
     process: Process,
     started: Instant,
     seen: Mutex<Seen>,
     end: watch::Sender<Option<End>>,
-    pool: Weak<Pool>,
 }
 
 /// How an environment ended.
@@ -45,63 +41,43 @@ struct Seen {
 }
 
 impl Environment {
-    /// Starts one. It belongs to the pool, which hears when it is idle and when it is gone.
-    pub(super) async fn start(pool: &Arc<Pool>, number: u64, provisioned: bool) -> io::Result<Arc<Self>> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let stream = format!("rig/[$LATEST]{number:032x}");
-        let variables = variables::of(&pool.function, listener.local_addr()?, &stream, provisioned);
-        let hold = pool.hold(number)?;
-        let Started { child, process, at, group } = process::start(&pool.function, variables, hold).await?;
-        let environment = Arc::new(Self {
+    pub(super) fn new(
+        number: u64,
+        provisioned: bool,
+        function: Arc<Function>,
+        process: Process,
+        started: Instant,
+    ) -> Self {
+        Self {
             number,
             provisioned,
+            function,
             exchange: Exchange::new(),
             process,
-            started: at,
+            started,
             seen: Mutex::default(),
             end: watch::Sender::new(None),
-            pool: Arc::downgrade(pool),
-        });
-        pool.started(&environment);
-        tokio::spawn(watch(environment.clone(), listener, child, group));
-        Ok(environment)
+        }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Binds an invocation to it.
-    pub(super) fn send(&self, order: Order) {
+    /// Sends it an invocation.
+    pub(super) fn send(&self, dispatch: Dispatch) {
         self.process.thaw();
-        self.exchange.send(order);
+        self.exchange.send(dispatch);
     }
 
-    /// The runtime asks for an event.
-    pub(super) fn polled(self: &Arc<Self>) -> Result<(), Refusal> {
-        match self.exchange.polled()? {
-            Poll::First { bound } => {
-                self.seen().init = Some(self.started.elapsed());
-                if !bound {
-                    self.idle();
-                }
-            }
-            Poll::Again(returned) => {
-                self.idle();
-                let _ = returned.send(());
-            }
-            Poll::Repeated => {}
+    /// The runtime asks for an event. The first time, its init is over.
+    pub(super) fn polled(&self) -> Result<Poll, Refusal> {
+        let poll = self.exchange.polled()?;
+        if matches!(poll, Poll::First { .. }) {
+            self.seen.lock().init = Some(self.started.elapsed());
         }
-        Ok(())
+        Ok(poll)
     }
 
-    fn idle(self: &Arc<Self>) {
-        if let Some(pool) = self.pool.upgrade() {
-            if pool.limits.freeze {
-                self.process.freeze();
-            }
-            pool.idle(self);
-        }
+    /// Stops the process until the next event.
+    pub(super) fn freeze(&self) {
+        self.process.freeze();
     }
 
     pub(super) async fn event(&self) -> Event {
@@ -119,20 +95,19 @@ impl Environment {
         Ok(())
     }
 
-    /// When the event that is handed over now must be answered, in milliseconds since 1970.
+    /// When an event that is handed over now must be answered, in milliseconds since 1970.
     pub(super) fn deadline_ms(&self) -> u64 {
-        self.pool
-            .upgrade()
-            .map_or(0, |pool| pool.clock.unix_ms().saturating_add(pool.function.timeout.as_millis() as u64))
+        let deadline = SystemTime::now() + self.function.timeout;
+        deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
     }
 
     pub(super) fn arn(&self) -> String {
-        self.pool.upgrade().map(|pool| pool.function.arn()).unwrap_or_default()
+        self.function.arn()
     }
 
     /// Notes how long an invocation took.
     pub(super) fn took(&self, took: Duration) {
-        let mut seen = self.seen();
+        let mut seen = self.seen.lock();
         if seen.first.is_none() {
             seen.first = Some(took);
         } else {
@@ -142,18 +117,19 @@ impl Environment {
     }
 
     pub(super) fn init(&self) -> Option<Duration> {
-        self.seen().init
+        self.seen.lock().init
     }
 
-    /// Ends it. Its memory is measured a last time.
+    /// Kills it, after measuring its memory a last time.
     pub(super) fn kill(&self) {
         if let Some(memory) = self.process.memory() {
-            self.seen().memory = Some(memory);
+            self.seen.lock().memory = Some(memory);
         }
         self.process.kill();
     }
 
-    fn ended(&self, end: End) {
+    /// Notes how it ended; what is known first counts.
+    pub(super) fn ended(&self, end: End) {
         self.end.send_if_modified(|known| {
             let first = known.is_none();
             known.get_or_insert(end);
@@ -175,7 +151,7 @@ impl Environment {
             End::Exited(how) => how.clone(),
             End::InitFailed { kind, .. } => format!("init failed: {kind}"),
         });
-        let seen = self.seen();
+        let seen = self.seen.lock();
         EnvironmentReport {
             number: self.number,
             process: self.process.number,
@@ -187,21 +163,5 @@ impl Environment {
             memory: self.process.memory().or(seen.memory),
             exit,
         }
-    }
-}
-
-/// Serves the Runtime API until the process ends.
-async fn watch(environment: Arc<Environment>, listener: TcpListener, mut child: Child, group: Option<Group>) {
-    let router = runtime_api::router(environment.clone());
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let status = child.wait().await;
-    server.abort();
-    drop(group);
-    environment.ended(End::Exited(match status {
-        Ok(status) => format!("with {status}"),
-        Err(error) => format!("unseen: {error}"),
-    }));
-    if let Some(pool) = environment.pool.upgrade() {
-        pool.gone(&environment);
     }
 }

@@ -1,29 +1,29 @@
-//! The Runtime API's states of one environment, without HTTP and without processes.
+//! The state machine of the Runtime API of one environment, without HTTP and processes.
 //!
-//! Invariant: an event is handed over once, and exactly one of answer, error, time limit and exit ends it. What the
-//! states allow follows AWS's Runtime Interface Emulator: an unknown id is refused before an impossible transition.
+//! Invariant: an event is handed over once, and exactly one of answer, error, time limit and exit ends it. Transitions are those of
+//! AWS's Runtime Interface Emulator: an unknown id is refused before an impossible transition.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 /// An invocation on its way into an environment.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct Dispatch {
     pub(super) id: String,
     pub(super) trace: String,
     pub(super) payload: Bytes,
-    /// Told when the event is handed over.
+    /// Notified when the event is handed over.
     pub(super) delivered: oneshot::Sender<Instant>,
-    /// Told how it ended.
+    /// Notified of the answer.
     pub(super) answer: oneshot::Sender<Answered>,
-    /// Told when the runtime asks for the next event.
+    /// Notified when the runtime asks for the next event.
     pub(super) returned: oneshot::Sender<()>,
 }
 
-/// What goes to the runtime.
+/// An event as the runtime gets it.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) id: String,
@@ -31,7 +31,7 @@ pub(super) struct Event {
     pub(super) payload: Bytes,
 }
 
-/// What the function said, and after how long.
+/// The answer of the function, and how long it took.
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) answer: Answer,
@@ -54,14 +54,14 @@ pub(super) enum Refusal {
     Transition(&'static str),
 }
 
-/// What a request for an event means.
+/// What a runtime's request for an event means.
 #[derive(Debug)]
 pub(super) enum Poll {
-    /// The first one: the init is over. Whether it is `bound` to an invocation already.
+    /// The first one: the init is over. `bound` says whether an invocation is waiting for the environment already.
     First { bound: bool },
-    /// An invocation is over; its order is to be told so.
+    /// An invocation is over, and has to be notified.
     Again(oneshot::Sender<()>),
-    /// It was waiting already.
+    /// It was already waiting.
     Repeated,
 }
 
@@ -70,7 +70,7 @@ enum Phase {
     Init,
     InitFailed,
     Ready,
-    Running { since: Instant, order: Running },
+    Running { since: Instant, invocation: Running },
     Answered { id: String, returned: oneshot::Sender<()> },
 }
 
@@ -87,7 +87,7 @@ impl Phase {
 
     fn id(&self) -> Option<&str> {
         match self {
-            Self::Running { order: Running { id, .. }, .. } | Self::Answered { id, .. } => Some(id),
+            Self::Running { invocation: Running { id, .. }, .. } | Self::Answered { id, .. } => Some(id),
             _ => None,
         }
     }
@@ -103,7 +103,7 @@ struct Running {
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    pending: Option<Order>,
+    pending: Option<Dispatch>,
 }
 
 #[derive(Debug)]
@@ -117,19 +117,15 @@ impl Exchange {
         Self { state: Mutex::new(State { phase: Phase::Init, pending: None }), wake: Notify::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Binds an invocation to the environment, which may still be in its init.
-    pub(super) fn send(&self, order: Order) {
-        self.state().pending = Some(order);
+    /// Sends an invocation to the environment, which may still be in its init.
+    pub(super) fn send(&self, dispatch: Dispatch) {
+        self.state.lock().pending = Some(dispatch);
         self.wake.notify_one();
     }
 
     /// The runtime asks for an event.
     pub(super) fn polled(&self) -> Result<Poll, Refusal> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let bound = state.pending.is_some();
         match std::mem::replace(&mut state.phase, Phase::Ready) {
             Phase::Init => Ok(Poll::First { bound }),
@@ -143,7 +139,7 @@ impl Exchange {
         }
     }
 
-    /// Waits for the event of a request for one.
+    /// Waits for an event.
     pub(super) async fn event(&self) -> Event {
         loop {
             if let Some(event) = self.hand_over() {
@@ -154,25 +150,25 @@ impl Exchange {
     }
 
     fn hand_over(&self) -> Option<Event> {
-        let mut state = self.state();
-        let Order { id, trace, payload, delivered, answer, returned } = state.pending.take()?;
+        let mut state = self.state.lock();
+        let Dispatch { id, trace, payload, delivered, answer, returned } = state.pending.take()?;
         let since = Instant::now();
-        let order = Running { id: id.clone(), answer, returned };
-        state.phase = Phase::Running { since, order };
+        let invocation = Running { id: id.clone(), answer, returned };
+        state.phase = Phase::Running { since, invocation };
         let _ = delivered.send(since);
         Some(Event { id, trace, payload })
     }
 
     /// The runtime answers.
     pub(super) fn answer(&self, id: &str, answer: Answer) -> Result<(), Refusal> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.phase.id() != Some(id) {
             return Err(Refusal::UnknownId);
         }
         match std::mem::replace(&mut state.phase, Phase::InitFailed) {
-            Phase::Running { since, order } => {
-                state.phase = Phase::Answered { id: order.id, returned: order.returned };
-                let _ = order.answer.send(Answered { answer, took: since.elapsed() });
+            Phase::Running { since, invocation } => {
+                state.phase = Phase::Answered { id: invocation.id, returned: invocation.returned };
+                let _ = invocation.answer.send(Answered { answer, took: since.elapsed() });
                 Ok(())
             }
             phase => {
@@ -183,9 +179,9 @@ impl Exchange {
         }
     }
 
-    /// The runtime says that its init failed.
+    /// The runtime reports that its init failed.
     pub(super) fn init_failed(&self) -> Result<(), Refusal> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match &state.phase {
             Phase::Init => {
                 state.phase = Phase::InitFailed;

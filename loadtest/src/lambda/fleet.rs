@@ -1,32 +1,32 @@
-//! The service's side: takes events, finds or starts environments, gives answers.
+//! The service's side: takes events, finds or starts environments, returns answers.
 //!
-//! As Lambda does: an environment has one invocation at a time; an invocation that starts an environment is bound to it;
-//! the time limit begins when the event is handed over; who exceeds it is killed.
+//! As in Lambda, an environment has one invocation at a time; an invocation that starts an environment is bound to it; the time
+//! limit begins when the event is handed over, and an environment that exceeds it is killed.
 //!
-//! Unlike Lambda: a failed init is reported at once instead of being tried a second time with the invocation; and an
-//! answer is given out when its environment is ready for the next event or ended, so that a caller who asks again at once
-//! finds it. [`Invocation::took`] ends with the answer all the same.
+//! Unlike Lambda, a failed init is reported at once instead of being retried with the invocation; and an answer is returned when its
+//! environment is ready for the next event or has ended, so that the next invocation finds it idle. [`Invocation::took`] ends with
+//! the answer all the same.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use cellar_cache::clock::{Clock, SystemClock};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::cpu::CpuShare;
 use super::environment::{End, Environment};
-use super::exchange::{Answer, Answered, Order};
+use super::exchange::{Answer, Answered, Dispatch};
 use super::function::{Function, Limits, MAX_EVENT_BYTES, MAX_RESPONSE_BYTES};
+use super::launch::launch;
 use super::outcome::{EnvironmentReport, Invocation, InvokeError};
-use super::pool::{Pool, Room};
+use super::pool::{Pool, Slot};
 
-/// How often idle environments are looked at. Those that are past their time get no event in any case.
+/// Interval between checks for expired idle environments. They get no event in any case.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Environments of one function. Dropping it kills them.
+/// The environments of a function. Dropping it kills them.
 #[derive(Debug)]
 pub struct Fleet {
     pool: Arc<Pool>,
@@ -36,15 +36,19 @@ pub struct Fleet {
 /// How much of the fleet was in use since its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Most invocations at a time.
+    /// Most concurrent invocations.
     pub busy_peak: usize,
-    /// The sum over all invocations of the time that each held an environment, init included: divided by the time that
-    /// went by it is the mean number of busy environments.
+    /// Total time for which invocations held an environment, including inits: divided by the elapsed time, it is the mean number of
+    /// busy environments.
     pub busy_total: Duration,
 }
 
 impl Fleet {
-    /// A fleet on the system's clock; waits for the provisioned environments to be ready.
+    /// A fleet on the system's clock. Waits for the provisioned environments to be ready.
+    ///
+    /// # Errors
+    ///
+    /// A provisioned environment cannot be started, or its init fails.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), cellar_loadtest::lambda::InvokeError> {
@@ -57,16 +61,20 @@ impl Fleet {
     /// # }
     /// ```
     pub async fn start(function: Function, limits: Limits) -> Result<Self, InvokeError> {
-        Self::with_clock(function, limits, Arc::new(SystemClock)).await
+        Self::with_clock(function, limits, Instant::now).await
     }
 
-    /// A fleet whose idle times and deadlines follow a clock. Init and function time limits are in real time.
+    /// A fleet whose idle times follow the clock `now`. Deadlines and time limits are in real time.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
     pub async fn with_clock(
         function: Function,
         limits: Limits,
-        clock: Arc<dyn Clock>,
+        now: impl Fn() -> Instant + Send + Sync + 'static,
     ) -> Result<Self, InvokeError> {
-        let pool = Arc::new(Pool::new(function, limits, clock));
+        let pool = Arc::new(Pool::new(function, limits, Box::new(now)));
         let fleet = Self { sweeper: tokio::spawn(sweep(pool.clone())).abort_handle(), pool };
         fleet.provision().await?;
         Ok(fleet)
@@ -83,7 +91,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Waits for the end of an init that no invocation waits for.
+    /// Waits for the end of an init without an invocation.
     async fn ready(&self, environment: &Environment) -> Result<(), InvokeError> {
         let id = format!("init-{}", environment.number);
         let ready = async {
@@ -107,50 +115,54 @@ impl Fleet {
         })
     }
 
-    /// Has an event answered, by an idle environment or by a new one.
+    /// Invokes the function, in an idle environment or in a new one.
+    ///
+    /// # Errors
+    ///
+    /// The invocation is throttled, exceeds a limit, or the function fails.
     pub async fn invoke(&self, event: Bytes) -> Result<Invocation, InvokeError> {
         if event.len() > MAX_EVENT_BYTES {
             return Err(InvokeError::EventTooLarge { bytes: event.len(), limit: MAX_EVENT_BYTES });
         }
-        let room = self.pool.room()?;
+        let slot = self.pool.slot()?;
         let id = request_id();
-        // On a task of its own: the environment's turn goes on even if the caller does not wait.
-        let turn = tokio::spawn(turn(self.pool.clone(), room, id.clone(), event));
-        turn.await.unwrap_or_else(|_| Err(InvokeError::Exited { id, how: "with the rig".into() }))
+        // In a task of its own: the invocation continues even if the caller does not wait.
+        let turn = tokio::spawn(turn(self.pool.clone(), slot, id.clone(), event));
+        turn.await.unwrap_or_else(|_| Err(InvokeError::Exited { id, how: "with the emulator".into() }))
     }
 
-    /// Ends the environments that were idle for too long; tells how many. On the system's clock this happens by itself.
+    /// Stops the environments that were idle for too long; returns how many. On the system's clock this happens by itself.
     pub fn reap(&self) -> usize {
         self.pool.reap()
     }
 
-    /// What is known of all environments that there were, by number.
+    /// Reports of all environments so far, by number.
     pub fn environments(&self) -> Vec<EnvironmentReport> {
         self.pool.reports()
     }
 
-    /// How many environments live now, in their init or after it.
+    /// Number of live environments, including those in their init.
     pub fn live_count(&self) -> usize {
         self.pool.live_count()
     }
 
-    /// How many of them wait for an event.
+    /// Number of idle environments.
     pub fn idle_count(&self) -> usize {
         self.pool.idle_count()
     }
 
-    /// What is done about the CPU.
+    /// How the CPU is limited.
     pub fn cpu(&self) -> CpuShare {
         self.pool.cpu.clone()
     }
 
-    /// How much of it was used so far.
+    /// How much of it was in use so far.
     pub fn usage(&self) -> Usage {
         let used = self.pool.used();
         Usage { busy_peak: used.busy_peak, busy_total: used.busy_total }
     }
 
-    /// Ends all environments, waits for them to be gone, and tells what is known of them.
+    /// Stops all environments, waits until they are gone, and returns their reports.
     pub async fn shutdown(self) -> Vec<EnvironmentReport> {
         loop {
             let changed = self.pool.changed.notified();
@@ -180,18 +192,18 @@ async fn sweep(pool: Arc<Pool>) {
 }
 
 async fn start(pool: &Arc<Pool>, number: u64, provisioned: bool) -> Result<Arc<Environment>, InvokeError> {
-    Environment::start(pool, number, provisioned).await.map_err(|error| InvokeError::Start {
+    launch(pool, number, provisioned).await.map_err(|error| InvokeError::Start {
         binary: pool.function.binary.display().to_string(),
         reason: error.to_string(),
     })
 }
 
-/// One invocation from its room to the moment that its environment is ready for the next, or gone.
-async fn turn(pool: Arc<Pool>, room: Room, id: String, event: Bytes) -> Result<Invocation, InvokeError> {
+/// One invocation, until its environment is ready for the next one or gone.
+async fn turn(pool: Arc<Pool>, slot: Slot, id: String, event: Bytes) -> Result<Invocation, InvokeError> {
     let asked = Instant::now();
-    let answer = match room {
-        Room::Idle(environment) => serve(&pool, &environment, id, event, asked, false).await,
-        Room::New(number) => match start(&pool, number, false).await {
+    let answer = match slot {
+        Slot::Idle(environment) => serve(&pool, &environment, id, event, asked, false).await,
+        Slot::New(number) => match start(&pool, number, false).await {
             Ok(environment) => serve(&pool, &environment, id, event, asked, true).await,
             Err(error) => Err(error),
         },
@@ -211,7 +223,7 @@ async fn serve(
     let (delivered, handed) = oneshot::channel();
     let (answer, answered) = oneshot::channel();
     let (returned, back) = oneshot::channel();
-    environment.send(Order { id: id.clone(), trace: trace_id(), payload, delivered, answer, returned });
+    environment.send(Dispatch { id: id.clone(), trace: trace_id(), payload, delivered, answer, returned });
     within(environment, &id, pool.limits.init, handed).await?;
     let limit = pool.function.timeout;
     let handed_at = Instant::now();
@@ -230,7 +242,7 @@ async fn serve(
     }
 }
 
-/// What the environment does next, unless it ends before or exceeds a limit, which ends it.
+/// Waits for the environment's next step, unless it ends before, or exceeds a limit, for which it is killed.
 async fn within<T>(
     environment: &Environment,
     id: &str,
@@ -266,7 +278,7 @@ fn request_id() -> String {
 
 /// An X-Ray header of a request that is not sampled.
 fn trace_id() -> String {
-    let seconds = SystemClock.unix_ms() / 1_000;
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let root = fastrand::u128(..) >> 32;
     format!("Root=1-{seconds:08x}-{root:024x};Parent={:016x};Sampled=0", fastrand::u64(..))
 }

@@ -1,12 +1,12 @@
-//! What is run: a binary and what it is configured with.
+//! The function: a binary and its configuration.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The runtime API's limit of an answer, in bytes: 6 MiB and 100, as AWS reports it in its error.
+/// Limit of an answer, in bytes: 6 MiB and 100, as in AWS's error message.
 pub const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
 
-/// The limit of an event of a synchronous invocation, in bytes: 6 MiB
+/// Limit of the event of a synchronous invocation, in bytes: 6 MiB
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
@@ -15,17 +15,17 @@ pub const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 pub struct Function {
     /// The function's name, as in `AWS_LAMBDA_FUNCTION_NAME`.
     pub name: String,
-    /// The program that is `bootstrap` in the function's package.
+    /// The program: `bootstrap` in the function's package.
     pub binary: PathBuf,
-    /// Variables of the function's own; they win over those that the rig sets.
+    /// The function's own environment variables; they override those of the emulator.
     pub variables: Vec<(String, String)>,
-    /// Memory in MiB, 128 to 10,240. It says how much of a CPU the function gets.
+    /// Memory in MiB, 128 to 10,240, which determines its share of a CPU.
     pub memory_mib: u32,
-    /// The longest that one invocation may take, at most 15 minutes.
+    /// Time limit of an invocation, at most 15 minutes.
     pub timeout: Duration,
-    /// The region it believes to be in.
+    /// The region that it sees.
     pub region: String,
-    /// A file that gets what the function prints; without one it is thrown away.
+    /// File for the output of the function; without one it is discarded.
     pub log: Option<PathBuf>,
 }
 
@@ -50,39 +50,39 @@ impl Function {
         }
     }
 
-    /// With one more variable.
+    /// Adds an environment variable.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    /// The function's name for AWS, in an account that does not exist.
+    /// The function's ARN, in an account that does not exist.
     pub fn arn(&self) -> String {
         format!("arn:aws:lambda:{}:123456789012:function:{}", self.region, self.name)
     }
 }
 
-/// How many environments there may be, and for how long.
+/// Limits of a fleet.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Most invocations at a time; one beyond them is throttled.
+    /// Most concurrent invocations; those beyond are throttled.
     pub concurrency: usize,
-    /// Environments that are started beforehand and are never reaped.
+    /// Provisioned environments: started beforehand and never stopped.
     pub provisioned: usize,
-    /// An environment that was not asked for this long is ended.
+    /// How long an environment may be idle before it is stopped.
     pub idle: Duration,
-    /// Longest time from the start of the process to its first request for an event. Lambda has 10 s.
+    /// Time limit of the init: from the start of the process to its first request for an event. Lambda has 10 s.
     pub init: Duration,
-    /// Whether the CPU is held to the share of the function's memory, where the system allows that.
+    /// Whether to limit the CPU in proportion to memory, where the system allows it.
     pub hold_cpu: bool,
-    /// Whether an environment is stopped while it has no event, as Lambda does.
+    /// Whether to freeze an environment while it has no event, as Lambda does.
     pub freeze: bool,
 }
 
 impl Default for Limits {
-    /// As an account begins: 1,000 invocations at a time, no environment provisioned. How long Lambda keeps an idle environment is
-    /// not documented; five minutes is the least that is commonly observed.
+    /// The defaults of an account: 1,000 concurrent invocations, no provisioned environments. How long Lambda keeps an idle environment
+    /// is not documented; five minutes is the minimum commonly observed.
     fn default() -> Self {
         Self {
             concurrency: 1_000,

@@ -1,4 +1,4 @@
-//! What comes of an invocation.
+//! The outcome of an invocation.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use thiserror::Error;
 /// An invocation that was answered.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// What the function answered.
+    /// The answer of the function.
     pub payload: Bytes,
-    /// The environment's number, from 0 in the order of their starts.
+    /// Number of the environment, from 0 in order of starts.
     pub environment: u64,
-    /// If the environment was started for this invocation: from the start of its process to its first request for an
-    /// event.
+    /// Duration of the init, if the environment was started for this invocation: from the start of its process to its first request
+    /// for an event.
     pub init: Option<Duration>,
-    /// From handing the event over to the answer's last byte.
+    /// From handing over the event to the last byte of the answer.
     pub took: Duration,
-    /// From asking the fleet to the answer: an init and the waiting for it included.
+    /// From invoking to the answer, including an init.
     pub total: Duration,
 }
 
@@ -29,10 +29,10 @@ impl Invocation {
     }
 }
 
-/// Why there is no answer.
+/// Why an invocation failed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InvokeError {
-    /// As many environments as are allowed are busy.
+    /// The limit of concurrent invocations is reached.
     #[error("Rate Exceeded.")]
     Throttled,
     /// The event is larger than [`MAX_EVENT_BYTES`](super::MAX_EVENT_BYTES).
@@ -40,11 +40,11 @@ pub enum InvokeError {
     EventTooLarge {
         /// The event's size.
         bytes: usize,
-        /// The most there may be.
+        /// The limit.
         limit: usize,
     },
-    /// No answer within the function's time limit, or no request for an event within that of the init; the environment
-    /// was killed.
+    /// There was no answer within the function's time limit, or no request for an event within that of the init; the environment was
+    /// killed.
     #[error("RequestId: {id} Error: Task timed out after {:.2} seconds", after.as_secs_f64())]
     TimedOut {
         /// The invocation.
@@ -57,21 +57,21 @@ pub enum InvokeError {
     Exited {
         /// The invocation.
         id: String,
-        /// With which status or by which signal.
+        /// With which status, or by which signal.
         how: String,
     },
-    /// The function said that it failed, for this event or in its init.
+    /// The function reported an error, for this event or in its init.
     #[error("{kind}: {}", String::from_utf8_lossy(payload))]
     Function {
         /// The error's type, as in `Lambda-Runtime-Function-Error-Type`.
         kind: String,
-        /// What it said.
+        /// The error payload.
         payload: Bytes,
     },
     /// The answer was larger than [`MAX_RESPONSE_BYTES`](super::MAX_RESPONSE_BYTES).
     #[error("Response payload size exceeded maximum allowed payload size ({limit} bytes).")]
     ResponseTooLarge {
-        /// The most there may be.
+        /// The limit.
         limit: usize,
     },
     /// The process could not be started.
@@ -79,29 +79,29 @@ pub enum InvokeError {
     Start {
         /// The program.
         binary: String,
-        /// What the system said.
+        /// The reason given by the system.
         reason: String,
     },
 }
 
-/// What is known of one environment.
+/// The report of an environment.
 #[derive(Clone, Debug, Serialize)]
 pub struct EnvironmentReport {
-    /// Its number, from 0 in the order of starts.
+    /// Its number, from 0 in order of starts.
     pub number: u64,
-    /// Its process, as the system numbers it.
+    /// Its process id.
     pub process: u32,
-    /// Whether it was started beforehand and is kept.
+    /// Whether it is provisioned.
     pub provisioned: bool,
-    /// From the start of the process to its first request for an event.
+    /// Duration of the init: from the start of the process to its first request for an event.
     pub init: Option<Duration>,
-    /// The time that the first invocation took.
+    /// Duration of the first invocation.
     pub first: Option<Duration>,
-    /// How many invocations came after the first.
+    /// Number of later invocations.
     pub warm_count: u64,
-    /// The time that those took in all.
+    /// Total duration of the later invocations.
     pub warm_total: Duration,
-    /// Resident memory: now, or just before the end if the fleet ended it.
+    /// Resident memory: now, or just before the fleet killed it.
     pub memory: Option<Memory>,
     /// How it ended; `None` while it lives.
     pub exit: Option<String>,
@@ -110,8 +110,8 @@ pub struct EnvironmentReport {
 /// Resident memory of a process, in KiB, as the kernel counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Memory {
-    /// `VmRSS`: now.
+    /// `VmRSS`: current.
     pub resident_kib: u64,
-    /// `VmHWM`: the most so far.
+    /// `VmHWM`: the peak.
     pub peak_kib: u64,
 }

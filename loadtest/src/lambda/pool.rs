@@ -1,15 +1,14 @@
-//! Which environments there are, and which of them are idle.
+//! All environments of a fleet, and which of them are idle.
 //!
-//! Invariant: an environment is either idle, here and only here, or bound to one invocation, or in the init that it was
-//! provisioned for.
+//! Invariant: an environment is either in the idle list, or bound to one invocation, or provisioned and in its init.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cellar_cache::clock::Clock;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::cpu::{CpuShare, Hierarchy, vcpus_of};
@@ -18,14 +17,18 @@ use super::function::{Function, Limits};
 use super::outcome::{EnvironmentReport, InvokeError};
 use super::process::Hold;
 
+/// A clock.
+pub(super) type Now = dyn Fn() -> Instant + Send + Sync;
+
 pub(super) struct Pool {
-    pub(super) function: Function,
+    pub(super) function: Arc<Function>,
     pub(super) limits: Limits,
-    pub(super) clock: Arc<dyn Clock>,
+    /// The time by which idle environments are ended.
+    now: Box<Now>,
     hierarchy: Option<Hierarchy>,
     pub(super) cpu: CpuShare,
     state: Mutex<State>,
-    /// Told when an environment becomes idle or is gone.
+    /// Notified when an environment becomes idle or is gone.
     pub(super) changed: Notify,
 }
 
@@ -33,7 +36,7 @@ pub(super) struct Pool {
 struct State {
     next: u64,
     live: BTreeMap<u64, Arc<Environment>>,
-    /// By the instant since which they are idle, oldest first.
+    /// With the instants since which they are idle, longest first.
     idle: Vec<(Instant, Arc<Environment>)>,
     past: Vec<EnvironmentReport>,
     busy: usize,
@@ -41,29 +44,26 @@ struct State {
     closed: bool,
 }
 
-/// How much the environments were used.
+/// How much of the environments was in use.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Use {
     pub(super) busy_peak: usize,
-    /// Invocations times the time that they held an environment.
+    /// Total time for which invocations held an environment.
     pub(super) busy_total: Duration,
 }
 
-/// What an invocation gets.
-pub(super) enum Room {
+/// Where an invocation runs.
+pub(super) enum Slot {
     Idle(Arc<Environment>),
     /// A number for a new one.
     New(u64),
 }
 
 impl Pool {
-    pub(super) fn new(function: Function, limits: Limits, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(function: Function, limits: Limits, now: Box<Now>) -> Self {
         let (hierarchy, cpu) = hold(&function, &limits);
-        Self { function, limits, clock, hierarchy, cpu, state: Mutex::default(), changed: Notify::new() }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let function = Arc::new(function);
+        Self { function, limits, now, hierarchy, cpu, state: Mutex::default(), changed: Notify::new() }
     }
 
     /// The control group of a new environment.
@@ -74,11 +74,11 @@ impl Pool {
         Ok(Some(Hold { hierarchy, group }))
     }
 
-    /// Room for an invocation: the environment that was used last, so that the others may end, or a new one. Provisioned
+    /// A slot for an invocation: the environment that was used last, so that the others may end, or a new one. Provisioned
     /// ones come first.
-    pub(super) fn room(&self) -> Result<Room, InvokeError> {
+    pub(super) fn slot(&self) -> Result<Slot, InvokeError> {
         self.reap();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.busy >= self.limits.concurrency {
             return Err(InvokeError::Throttled);
         }
@@ -87,24 +87,24 @@ impl Pool {
         let provisioned = state.idle.iter().rposition(|(_, environment)| environment.provisioned);
         let last = provisioned.or(state.idle.len().checked_sub(1));
         Ok(match last {
-            Some(at) => Room::Idle(state.idle.remove(at).1),
-            None => Room::New(state.number()),
+            Some(at) => Slot::Idle(state.idle.remove(at).1),
+            None => Slot::New(state.number()),
         })
     }
 
-    /// Gives the room back.
+    /// Gives a slot back that was held for so long.
     pub(super) fn free(&self, held: Duration) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.busy -= 1;
         state.used.busy_total += held;
     }
 
     pub(super) fn number(&self) -> u64 {
-        self.state().number()
+        self.state.lock().number()
     }
 
     pub(super) fn started(&self, environment: &Arc<Environment>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.live.insert(environment.number, environment.clone());
         if state.closed {
             drop(state);
@@ -112,17 +112,20 @@ impl Pool {
         }
     }
 
-    /// An environment waits for an event and has none.
+    /// An environment waits for an event and there is none.
     pub(super) fn idle(&self, environment: &Arc<Environment>) {
-        let now = self.clock.now();
-        self.state().idle.push((now, environment.clone()));
+        if self.limits.freeze {
+            environment.freeze();
+        }
+        let now = (self.now)();
+        self.state.lock().idle.push((now, environment.clone()));
         self.changed.notify_waiters();
     }
 
     /// An environment's process is gone.
     pub(super) fn gone(&self, environment: &Arc<Environment>) {
         let report = environment.report();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.live.remove(&environment.number);
         state.idle.retain(|(_, idle)| idle.number != environment.number);
         state.past.push(report);
@@ -130,11 +133,11 @@ impl Pool {
         self.changed.notify_waiters();
     }
 
-    /// Ends the environments that were idle for too long; tells how many.
+    /// Stops the environments that were idle for too long; returns how many.
     pub(super) fn reap(&self) -> usize {
-        let now = self.clock.now();
+        let now = (self.now)();
         let expired = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let limit = self.limits.idle;
             let (expired, kept) =
                 std::mem::take(&mut state.idle).into_iter().partition(|(since, environment)| {
@@ -150,10 +153,10 @@ impl Pool {
         expired.len()
     }
 
-    /// Ends all environments, and those that are being started once they are.
+    /// Stops all environments, including those that are still being started.
     pub(super) fn close(&self) {
         let live: Vec<_> = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.closed = true;
             state.live.values().cloned().collect()
         };
@@ -163,21 +166,21 @@ impl Pool {
     }
 
     pub(super) fn live_count(&self) -> usize {
-        self.state().live.len()
+        self.state.lock().live.len()
     }
 
     pub(super) fn idle_count(&self) -> usize {
-        self.state().idle.len()
+        self.state.lock().idle.len()
     }
 
     pub(super) fn used(&self) -> Use {
-        self.state().used
+        self.state.lock().used
     }
 
-    /// Of all environments there were, by number.
+    /// Reports of all environments so far, by number.
     pub(super) fn reports(&self) -> Vec<EnvironmentReport> {
         let (live, mut reports) = {
-            let state = self.state();
+            let state = self.state.lock();
             (state.live.values().cloned().collect::<Vec<_>>(), state.past.clone())
         };
         reports.extend(live.iter().map(|environment| environment.report()));
@@ -200,7 +203,7 @@ impl State {
     }
 }
 
-/// Tells whether groups can be made by making one.
+/// Whether control groups can be created, found out by creating one.
 fn hold(function: &Function, limits: &Limits) -> (Option<Hierarchy>, CpuShare) {
     if !limits.hold_cpu {
         return (None, CpuShare::Whole);
@@ -217,7 +220,7 @@ fn hold(function: &Function, limits: &Limits) -> (Option<Hierarchy>, CpuShare) {
     }
 }
 
-/// Unlike that of any other pool.
+/// A name that no other pool uses.
 fn group_name(pool: &Pool, number: u64) -> String {
     format!("cellar-{}-{:x}-{number}", std::process::id(), std::ptr::from_ref(pool) as usize)
 }

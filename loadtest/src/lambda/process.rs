@@ -1,6 +1,6 @@
-//! One process of a function: started in its control group, stopped, continued, killed, measured.
+//! The process of an environment: started in its control group, frozen, thawed, killed, measured.
 //!
-//! Signals go through a descriptor of the process, so they cannot reach another one that got its number.
+//! Signals are sent through a pidfd, so they cannot reach another process that got the same id.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,7 +16,7 @@ use super::cpu::{Group, Hierarchy};
 use super::function::Function;
 use super::outcome::Memory;
 
-/// A started process and the handle to wait for it.
+/// A started process.
 pub(super) struct Started {
     pub(super) child: Child,
     pub(super) process: Process,
@@ -24,7 +24,7 @@ pub(super) struct Started {
     pub(super) group: Option<Group>,
 }
 
-/// How to hold its CPU.
+/// How to limit its CPU.
 pub(super) struct Hold<'a> {
     pub(super) hierarchy: &'a Hierarchy,
     pub(super) group: Group,
@@ -36,7 +36,7 @@ pub(super) struct Process {
     descriptor: OwnedFd,
 }
 
-/// Starts the function's program with these variables and no others.
+/// Starts the function's program with these environment variables and no others.
 pub(super) async fn start(
     function: &Function,
     variables: Vec<(String, String)>,
@@ -75,7 +75,7 @@ fn spawn(mut command: Command) -> io::Result<Started> {
     Ok(Started { child, process: Process { number, descriptor }, at, group: None })
 }
 
-/// A thread of its own enters the group, starts the process, and ends.
+/// A separate thread enters the group, starts the process, and ends.
 async fn spawn_inside(command: Command, group: Group) -> io::Result<Started> {
     let (sender, receiver) = oneshot::channel();
     let runtime = Handle::current();
@@ -90,7 +90,7 @@ async fn spawn_inside(command: Command, group: Group) -> io::Result<Started> {
 }
 
 impl Process {
-    /// Lets it run no further until [`thaw`](Self::thaw).
+    /// Stops it until [`thaw`](Self::thaw).
     pub(super) fn freeze(&self) {
         self.signal(Signal::STOP);
     }
@@ -103,7 +103,7 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
-    /// A process that is gone needs no signal.
+    /// A process that is gone ignores signals.
     fn signal(&self, signal: Signal) {
         let _ = pidfd_send_signal(&self.descriptor, signal);
     }

@@ -1,11 +1,11 @@
-//! The Runtime API over HTTP, one endpoint for each environment.
+//! The Runtime API over HTTP, with an endpoint for each environment.
 //!
-//! Statuses and bodies as documented (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) and as AWS's
-//! Runtime Interface Emulator gives them: 202 for what is taken, 400 for an unknown id, 403 for what the state does not
-//! allow, 413 for an answer that is too large.
+//! Statuses and bodies are as documented (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) and as in AWS's Runtime
+//! Interface Emulator: 202 for accepted, 400 for an unknown id, 403 for an invalid state transition, 413 for an answer that is too
+//! large.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -17,29 +17,58 @@ use http_body_util::LengthLimitError;
 use serde_json::json;
 
 use super::environment::Environment;
-use super::exchange::{Answer, Event, Refusal};
+use super::exchange::{Answer, Event, Poll, Refusal};
 use super::function::MAX_RESPONSE_BYTES;
+use super::pool::Pool;
 
-type Shared = State<Arc<Environment>>;
+type Shared = State<Endpoint>;
 
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 
-/// Longest text of an error that is read; Lambda cuts longer ones.
+/// Longest error payload that is read; Lambda truncates longer ones.
 const MAX_ERROR_BYTES: usize = 256 * 1024;
 
-pub(super) fn router(environment: Arc<Environment>) -> Router {
+/// The endpoint of one environment.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    pub(super) environment: Arc<Environment>,
+    pub(super) pool: Weak<Pool>,
+}
+
+impl Endpoint {
+    /// The runtime asks for an event: unless an invocation is waiting for the environment, it is idle.
+    fn polled(&self) -> Result<(), Refusal> {
+        match self.environment.polled()? {
+            Poll::First { bound: true } | Poll::Repeated => {}
+            Poll::First { bound: false } => self.idle(),
+            Poll::Again(returned) => {
+                self.idle();
+                let _ = returned.send(());
+            }
+        }
+        Ok(())
+    }
+
+    fn idle(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.idle(&self.environment);
+        }
+    }
+}
+
+pub(super) fn router(endpoint: Endpoint) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
-        .with_state(environment)
+        .with_state(endpoint)
 }
 
-async fn next(State(environment): Shared) -> Result<Response, Refusal> {
-    environment.polled()?;
-    let event = environment.event().await;
-    Ok(event_response(&environment, event))
+async fn next(State(endpoint): Shared) -> Result<Response, Refusal> {
+    endpoint.polled()?;
+    let event = endpoint.environment.event().await;
+    Ok(event_response(&endpoint.environment, event))
 }
 
 fn event_response(environment: &Environment, event: Event) -> Response {
@@ -54,7 +83,7 @@ fn event_response(environment: &Environment, event: Event) -> Response {
 }
 
 async fn response(
-    State(environment): Shared,
+    State(Endpoint { environment, .. }): Shared,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -79,7 +108,7 @@ fn is_too_large(error: &axum::Error) -> bool {
 }
 
 async fn error(
-    State(environment): Shared,
+    State(Endpoint { environment, .. }): Shared,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -89,7 +118,11 @@ async fn error(
     Ok(accepted())
 }
 
-async fn init_error(State(environment): Shared, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+async fn init_error(
+    State(Endpoint { environment, .. }): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
     let payload = error_text(body).await;
     environment.init_failed(error_type(&headers), payload)?;
     Ok(accepted())

@@ -1,14 +1,14 @@
-//! The variables that a function finds in Lambda, and no others: its environment is cleared first.
+//! The environment variables of Lambda, and no others.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>. `_X_AMZN_TRACE_ID` is not among them: for
-//! custom runtimes Lambda sends it with each event only, and the runtime sets it.
+//! custom runtimes Lambda sends the trace id with each event, and the runtime sets the variable.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::function::Function;
 
-/// The variables of one environment.
+/// The variables of an environment.
 pub(super) fn of(
     function: &Function,
     runtime_api: SocketAddr,

@@ -1,11 +1,11 @@
-//! What is compared.
+//! The combinations that are compared.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Asking, Caching};
+use super::{Caching, Scheme};
 
-/// Words for whether the same users have asked before.
+/// Whether the same users have searched before.
 const COLD: &str = "cold";
 const WARM: &str = "warm";
 
@@ -13,10 +13,10 @@ const WARM: &str = "warm";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Combination {
     /// What users ask for.
-    pub asking: Asking,
-    /// What there is to answer from.
+    pub scheme: Scheme,
+    /// The caches in front of the table.
     pub caching: Caching,
-    /// Whether the same users have asked before.
+    /// Whether the same users have searched before.
     pub warm: bool,
 }
 
@@ -26,34 +26,34 @@ impl Combination {
         if self.warm { WARM } else { COLD }
     }
 
-    /// Both of a stack: first without anything cached, then with what that left behind.
-    pub fn of_stack(asking: Asking, caching: Caching) -> [Self; 2] {
-        [false, true].map(|warm| Self { asking, caching, warm })
+    /// The two combinations of a stack: first with empty caches, then with what the first run left in them.
+    pub fn of_stack(scheme: Scheme, caching: Caching) -> [Self; 2] {
+        [false, true].map(|warm| Self { scheme, caching, warm })
     }
 }
 
 impl fmt::Display for Combination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}, {}", self.asking, self.caching, self.temperature())
+        write!(f, "{}, {}, {}", self.scheme, self.caching, self.temperature())
     }
 }
 
-/// Stacks, in the order in which the experiment runs them: each is asked cold, then warm.
+/// The stacks in the order in which the experiment runs them: each one cold, then warm.
 ///
 /// ```
 /// assert_eq!(cellar_loadtest::matrix::combination::stacks().count(), 8 * 4);
 /// ```
-pub fn stacks() -> impl Iterator<Item = (Asking, Caching)> {
-    Asking::ALL.into_iter().flat_map(|asking| Caching::ALL.into_iter().map(move |caching| (asking, caching)))
+pub fn stacks() -> impl Iterator<Item = (Scheme, Caching)> {
+    Scheme::ALL.into_iter().flat_map(|scheme| Caching::ALL.into_iter().map(move |caching| (scheme, caching)))
 }
 
-/// Which combinations are wanted: of each dimension those that are named, or all if none is.
+/// A choice of combinations: in each dimension those that are named, or all if none is.
 ///
 /// ```
-/// use cellar_loadtest::matrix::{Asking, Caching, Combination, Only};
+/// use cellar_loadtest::matrix::{Caching, Combination, Only, Scheme};
 ///
 /// let only: Only = "raw,geohash5,l1+l2+edge,warm".parse()?;
-/// let [cold, warm] = Combination::of_stack(Asking::Raw, Caching::L1L2Edge);
+/// let [cold, warm] = Combination::of_stack(Scheme::Raw, Caching::L1L2Edge);
 /// assert!(only.wants(warm) && !only.wants(cold));
 /// assert!(!only.wants(Combination { caching: Caching::L1, ..warm }));
 /// assert!("geohash 3".parse::<Only>().is_err());
@@ -61,15 +61,15 @@ pub fn stacks() -> impl Iterator<Item = (Asking, Caching)> {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Only {
-    askings: Vec<Asking>,
+    schemes: Vec<Scheme>,
     cachings: Vec<Caching>,
     warm: Vec<bool>,
 }
 
 impl Only {
-    /// Whether this one is wanted.
+    /// Whether this combination is chosen.
     pub fn wants(&self, combination: Combination) -> bool {
-        wanted(&self.askings, &combination.asking)
+        wanted(&self.schemes, &combination.scheme)
             && wanted(&self.cachings, &combination.caching)
             && wanted(&self.warm, &combination.warm)
     }
@@ -86,8 +86,8 @@ impl FromStr for Only {
         let mut only = Self::default();
         for part in text.split(',') {
             let name = plain(part);
-            if let Some(asking) = Asking::ALL.into_iter().find(|asking| plain(&asking.to_string()) == name) {
-                only.askings.push(asking);
+            if let Some(scheme) = Scheme::ALL.into_iter().find(|scheme| plain(&scheme.to_string()) == name) {
+                only.schemes.push(scheme);
             } else if let Some(caching) =
                 Caching::ALL.into_iter().find(|caching| plain(&caching.to_string()) == name)
             {
@@ -102,14 +102,14 @@ impl FromStr for Only {
     }
 }
 
-/// All names, as they are written after `--only`.
+/// All names, as `--only` takes them.
 fn names() -> Vec<String> {
-    let askings = Asking::ALL.iter().map(|asking| plain(&asking.to_string()));
+    let schemes = Scheme::ALL.iter().map(|scheme| plain(&scheme.to_string()));
     let cachings = Caching::ALL.iter().map(|caching| plain(&caching.to_string()));
-    askings.chain(cachings).chain([COLD, WARM].map(str::to_owned)).collect()
+    schemes.chain(cachings).chain([COLD, WARM].map(str::to_owned)).collect()
 }
 
-/// Without spaces, hyphens and capitals.
+/// In lower case, without spaces, hyphens and underscores.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).map(|c| c.to_ascii_lowercase()).collect()
 }
@@ -121,7 +121,7 @@ mod tests {
     fn count(only: &str) -> usize {
         let only: Only = only.parse().unwrap();
         stacks()
-            .flat_map(|(asking, caching)| Combination::of_stack(asking, caching))
+            .flat_map(|(scheme, caching)| Combination::of_stack(scheme, caching))
             .filter(|one| only.wants(*one))
             .count()
     }

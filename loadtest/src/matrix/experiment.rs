@@ -1,22 +1,23 @@
-//! Runs, one after the other: each stack is asked with everything empty, and then goes on being asked.
+//! The runs, one after the other: each stack is first measured with empty caches, then with warm ones.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cellar_api::cli::CliError;
-use geo_index::{Collection, Position};
+use cellar_cli_kit::CliError;
+use cellar_model::Collection;
+use geo_index::Position;
 use indicatif::ProgressBar;
 
 use super::rates::Rates;
-use super::{Asking, Caching, Combination, Only, Row, Stack};
+use super::{Caching, Combination, Only, Row, Scheme, Stack};
 use crate::http::{self, Protocol, Target};
 use crate::plan::{Plan, Planned};
 use crate::report::build;
-use crate::run::{Finished, Mode, Placed, Region, RunSettings, Running, start};
+use crate::run::{Finished, Mode, Region, Route, RunSettings, Running, start};
 
-/// How often it is looked how far a run is.
+/// How often the progress of a run is checked.
 const TICK: Duration = Duration::from_millis(50);
 
 /// What all combinations have in common.
@@ -26,42 +27,47 @@ pub struct Experiment {
     pub cellar: PathBuf,
     /// The embedded engine's data.
     pub data: PathBuf,
-    /// What is searched.
+    /// The collection to search.
     pub collection: Collection,
-    /// How long each combination is measured.
+    /// Duration of each measurement.
     pub duration: Duration,
-    /// How long answers and pages stay fresh, whole seconds.
+    /// How long answers and pages stay fresh, in whole seconds.
     pub lifetime: Duration,
-    /// What is taken up later than this after its instant counts as late.
+    /// Requests sent more than this after their due instant count as late.
     pub late_after: Duration,
-    /// Share of the cells' answers that are looked at and compared with the exact endpoint's, 0 to 1.
+    /// Share of cell answers whose results are compared with the exact endpoint's, 0 to 1.
     pub verify: f64,
-    /// Seed of the choice of these.
+    /// Seed for choosing these.
     pub seed: u64,
-    /// Set to end early, with a report of what was measured.
+    /// Set to stop early, with a report of what was measured.
     pub stop: Arc<AtomicBool>,
 }
 
-/// Makes the same plan again and again; it takes twice the duration of a combination, at least.
+/// Makes the same plan each time, at least twice as long as a combination is measured.
 pub type Plans<'p> = dyn Fn() -> Result<Plan, CliError> + 'p;
 
 impl Experiment {
-    /// Asks one stack cold, then warm: the first half of the plan, then the second. Rows of what is wanted are added.
+    /// Measures a stack cold, then warm: with the first half of the plan, then with the second. Adds the rows of chosen
+    /// combinations.
+    ///
+    /// # Errors
+    ///
+    /// The stack does not start, or the sender fails.
     pub async fn measure(
         &self,
-        (asking, caching): (Asking, Caching),
+        (scheme, caching): (Scheme, Caching),
         only: &Only,
         (plans, rates): (&Plans<'_>, &Rates),
         bar: &ProgressBar,
         rows: &mut Vec<Row>,
     ) -> Result<(), CliError> {
-        let wanted = Combination::of_stack(asking, caching).map(|one| only.wants(one));
+        let wanted = Combination::of_stack(scheme, caching).map(|one| only.wants(one));
         if wanted == [false, false] {
             return Ok(());
         }
         let stack = Stack::start(&self.cellar, &self.data, caching, self.lifetime);
         let stack = stack.map_err(|error| CliError::failure(error.to_string()))?;
-        for combination in Combination::of_stack(asking, caching) {
+        for combination in Combination::of_stack(scheme, caching) {
             if self.is_stopped() || (combination.warm && !only.wants(combination)) {
                 break;
             }
@@ -70,22 +76,22 @@ impl Experiment {
                 let percent = 100 * bar.position() / bar.length().unwrap_or_default().max(1);
                 eprintln!("{percent:>3} % {combination}");
             }
-            let settings = self.settings(asking, self.target(&stack).await?);
+            let settings = self.settings(scheme, self.target(&stack).await?);
             let plan = stretch(plans()?, self.duration, combination.warm);
-            let running = start(settings, plan, Box::new(|_: Position| Placed::default()));
+            let running = start(settings, plan, Box::new(|_: Position| Route::default()));
             let running =
                 running.map_err(|error| CliError::failure(format!("cannot start a thread: {error}")))?;
             let finished = self.watch(running, bar).await?;
             if only.wants(combination) {
                 let (outcome, part, verified) = build::sum(&finished);
-                let formula = rates.formula(asking, self.lifetime);
+                let formula = rates.formula(scheme, self.lifetime);
                 rows.push(Row::new(combination, &outcome, &part, verified, formula));
             }
         }
         Ok(())
     }
 
-    /// Whether it is to end early.
+    /// Whether it is to stop early.
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -95,7 +101,7 @@ impl Experiment {
         Target::resolve(stack.url().parse().map_err(failed)?).await.map_err(failed)
     }
 
-    fn settings(&self, asking: Asking, target: Target) -> RunSettings {
+    fn settings(&self, scheme: Scheme, target: Target) -> RunSettings {
         RunSettings {
             regions: vec![Region::new("stack", target)],
             warmup: Duration::ZERO,
@@ -114,7 +120,7 @@ impl Experiment {
             max_in_flight: 20_000,
             workers: 1,
             group_within: Duration::ZERO,
-            snap: asking.snap(),
+            cell_level: scheme.cell_level(),
             verify: self.verify,
             pages: false,
         }
@@ -135,25 +141,26 @@ impl Experiment {
     }
 }
 
-/// The first or the second half of a plan, from its own beginning. Only first pages: the answer of a cell has the others.
+/// The first or the second half of a plan, with instants from its own beginning. First pages only: a cell answer includes the
+/// others.
 fn stretch(plan: Plan, duration: Duration, second: bool) -> Plan {
     let from = if second { duration } else { Duration::ZERO };
     let within = move |planned: &Planned| planned.at < from + duration;
-    let half = plan.take_while(within).filter(move |planned| planned.at >= from && planned.ask.page == 0);
+    let half = plan.take_while(within).filter(move |planned| planned.at >= from && planned.search.page == 0);
     Box::new(half.map(move |planned| Planned { at: planned.at.saturating_sub(from), ..planned }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Ask;
+    use crate::plan::Search;
 
     #[test]
     fn the_second_half_goes_on_where_the_first_ended() {
         let plan = || -> Plan {
-            let asks = (0..10_u64).map(|user| Planned {
+            let searches = (0..10_u64).map(|user| Planned {
                 at: Duration::from_secs(user),
-                ask: Ask {
+                search: Search {
                     user,
                     position: Position::new(0.0, 0.0).unwrap(),
                     radius: None,
@@ -162,11 +169,11 @@ mod tests {
                     page: u32::from(user == 4),
                 },
             });
-            Box::new(asks)
+            Box::new(searches)
         };
         let told = |second| -> Vec<(u64, u64)> {
             let half = stretch(plan(), Duration::from_secs(3), second);
-            half.map(|planned| (planned.at.as_secs(), planned.ask.user)).collect()
+            half.map(|planned| (planned.at.as_secs(), planned.search.user)).collect()
         };
         assert_eq!(told(false), [(0, 0), (1, 1), (2, 2)]);
         assert_eq!(told(true), [(0, 3), (2, 5)]);

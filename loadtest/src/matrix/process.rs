@@ -1,6 +1,6 @@
 //! Processes of a stack.
 //!
-//! Invariant: a process does not outlive its handle. It is asked to end, and killed if it takes too long.
+//! Invariant: a process does not outlive its handle. It is asked to terminate, and killed if it takes too long.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -11,16 +11,25 @@ use std::{io, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
+use thiserror::Error;
 
-use super::stack::StackError;
-
-/// How long a process may take to end before it is killed.
+/// How long a process may take to terminate before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often it is asked whether something is so.
+/// Interval of polling.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
-/// A process, and what it complains about.
+/// Why a process of a stack did not start.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{name} does not start: {why}")]
+pub struct StartError {
+    /// The program.
+    pub name: &'static str,
+    /// What went wrong, and how to fix it.
+    pub why: String,
+}
+
+/// A process and its log.
 #[derive(Debug)]
 pub(super) struct Process {
     name: &'static str,
@@ -29,29 +38,29 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a process. `hint` says how to get a program that is not there.
-    pub(super) fn start(name: &'static str, command: &mut Command, hint: &str) -> Result<Self, StackError> {
-        let failed = |error: io::Error| StackError { name, why: error.to_string() };
+    /// Starts a process. `hint` says how to get a program that is missing.
+    pub(super) fn start(name: &'static str, command: &mut Command, hint: &str) -> Result<Self, StartError> {
+        let failed = |error: io::Error| StartError { name, why: error.to_string() };
         let log = NamedTempFile::new().map_err(failed)?;
         let stderr = File::create(log.path()).map_err(failed)?;
-        // Ctrl-C is for us, who then end it.
+        // In a group of its own: Ctrl-C must reach the load test only, which then stops the process.
         let child = command.process_group(0).stdin(Stdio::null()).stderr(stderr).spawn();
-        let child = child.map_err(|error| StackError { name, why: format!("{error}; {hint}") })?;
+        let child = child.map_err(|error| StartError { name, why: format!("{error}; {hint}") })?;
         Ok(Self { name, child, log })
     }
 
-    /// Starts a process that says where it listens, and waits for that.
+    /// Starts a process and waits until it says where it listens.
     pub(super) fn listening(
         name: &'static str,
         command: &mut Command,
         hint: &str,
-    ) -> Result<(Self, String), StackError> {
+    ) -> Result<(Self, String), StartError> {
         let mut this = Self::start(name, command.stdout(Stdio::piped()), hint)?;
         let mut line = String::new();
-        // Read in place, so that it stays open: nobody who writes there is to fail.
+        // Read in place, so that the pipe stays open and later writes of the process do not fail.
         if let Some(stdout) = this.child.stdout.as_mut() {
             let read = BufReader::new(stdout).read_line(&mut line);
-            read.map_err(|error| StackError { name, why: error.to_string() })?;
+            read.map_err(|error| StartError { name, why: error.to_string() })?;
         }
         match line.trim().strip_prefix("listening on ") {
             Some(url) => Ok((this, url.to_owned())),
@@ -63,18 +72,18 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The last line that it had to say.
-    pub(super) fn complaint(&self) -> StackError {
+    /// Its last message.
+    pub(super) fn complaint(&self) -> StartError {
         let text = std::fs::read_to_string(self.log.path()).unwrap_or_default();
-        let why = text.lines().last().unwrap_or("it ended without a word").to_owned();
-        StackError { name: self.name, why }
+        let why = text.lines().last().unwrap_or("it ended without a message").to_owned();
+        StartError { name: self.name, why }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         let process = Pid::from_raw(self.child.id() as i32);
-        // It has not been waited for, so the number is its own.
+        // It has not been waited for, so the process id is still its own.
         if let (false, Some(process)) = (self.has_ended(), process) {
             let _ = kill_process(process, Signal::TERM);
         }

@@ -1,23 +1,22 @@
-//! A `redis-server` of our own.
+//! A `redis-server` of the stack's own.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use super::process::{PAUSE, Process};
-use super::stack::StackError;
+use super::process::{PAUSE, Process, StartError};
 
-/// How long it may take to listen. It takes milliseconds on a machine that has nothing else to do.
+/// How long it may take to listen. On an idle machine it takes milliseconds.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// Ports that are tried: somebody else may take a free one first.
+/// How many ports are tried: another process may take a free one first.
 const TRIES: usize = 5;
 
 const NAME: &str = "redis-server";
 const HINT: &str = "on Debian or Ubuntu: apt-get install redis-server";
 
-/// A server on a free port, empty, that keeps nothing.
+/// An empty server on a free port, without persistence.
 #[derive(Debug)]
 pub(super) struct Redis {
     process: Process,
@@ -25,10 +24,10 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    pub(super) fn start() -> Result<Self, StackError> {
-        let mut complaint = StackError { name: NAME, why: "there is no free port".to_owned() };
+    pub(super) fn start() -> Result<Self, StartError> {
+        let mut complaint = StartError { name: NAME, why: "there is no free port".to_owned() };
         for _ in 0..TRIES {
-            let port = free_port().map_err(|error| StackError { name: NAME, why: error.to_string() })?;
+            let port = free_port().map_err(|error| StartError { name: NAME, why: error.to_string() })?;
             let process = Process::start(NAME, command(port).stdout(Stdio::null()), HINT)?;
             let mut redis = Self { process, port };
             if redis.listens() {
@@ -43,13 +42,13 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Whether it came to listen; false if it ended instead.
+    /// Waits until it listens; false if it ended instead.
     fn listens(&mut self) -> bool {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let until = Instant::now() + START_LIMIT;
         while Instant::now() < until && !self.process.has_ended() {
             if TcpStream::connect_timeout(&address, START_LIMIT).is_ok() {
-                // Somebody else may be listening there, and ours about to end.
+                // Another process may be listening there, and ours about to end.
                 thread::sleep(PAUSE);
                 return !self.process.has_ended();
             }

@@ -1,4 +1,4 @@
-//! The whole experiment, as a table and as JSON. `loadtest/matrix.schema.json` is generated of these types.
+//! All results, as a table and as JSON. `loadtest/matrix.schema.json` is generated from these types.
 
 use comfy_table::{CellAlignment, Table, presets};
 use schemars::JsonSchema;
@@ -6,42 +6,42 @@ use serde::{Deserialize, Serialize};
 
 use super::Row;
 
-/// Version of the form of the JSON; it changes when a member goes or changes its meaning.
+/// Version of the format of the JSON; it changes when a member is removed or changes its meaning.
 pub const FORM: u32 = 1;
 
-/// What the experiment found.
+/// The report of the experiment.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MatrixReport {
-    /// Version of the form of this document.
+    /// Version of the format of this document.
     pub form: u32,
     /// Version of the program.
     pub version: String,
-    /// When it began, in UTC, as RFC 3339 has it.
+    /// When it began, in UTC (RFC 3339).
     pub started: String,
-    /// Processors of the machine, which sender, server, table and caches share.
+    /// Number of processors of the machine, shared by sender, server, table and caches.
     pub processors: usize,
-    /// What was searched, in words.
+    /// A description of the places.
     pub places: String,
-    /// Who searched, in words.
+    /// A description of the users.
     pub users: String,
-    /// Seed of all that is random.
+    /// Seed of everything random.
     pub seed: u64,
-    /// Requests per second that were to be sent.
+    /// Scheduled requests per second.
     pub rps: f64,
-    /// Seconds of each combination.
+    /// Duration of each combination, in seconds.
     pub duration_s: f64,
-    /// Seconds for which answers and pages stay fresh, in every tier.
+    /// How long answers and pages stay fresh in every tier, in seconds.
     pub lifetime_s: f64,
-    /// Whether it was stopped before its end.
+    /// Whether it was stopped early.
     pub interrupted: bool,
-    /// What was measured, in order.
+    /// The results, in order.
     pub rows: Vec<Row>,
 }
 
 /// Headings of the table.
 pub(super) const HEADER: [&str; 17] = [
-    "asking",
+    "scheme",
     "tiers",
     "",
     "req/s",
@@ -60,26 +60,26 @@ pub(super) const HEADER: [&str; 17] = [
     "differ",
 ];
 
-/// Columns that hold words.
+/// Columns of text.
 const WORDS: usize = 3;
 
 impl MatrixReport {
-    /// Comparisons with the exact endpoint that found a difference.
+    /// Number of comparisons with the exact endpoint that found a difference.
     pub fn differ(&self) -> u64 {
         self.rows.iter().filter_map(|row| row.verified.as_ref()).map(|verified| verified.differ).sum()
     }
 
-    /// Whether all combinations were measured as they should.
+    /// Whether all measurements are valid.
     pub fn is_valid(&self) -> bool {
         !self.rows.is_empty() && self.rows.iter().all(|row| row.faults.is_empty())
     }
 
-    /// The schema of the form.
+    /// The JSON schema of the report.
     pub fn schema() -> schemars::Schema {
         schemars::schema_for!(Self)
     }
 
-    /// What was done, in two lines.
+    /// What was measured, in two lines.
     pub(super) fn heading(&self) -> String {
         format!(
             "{}; {}\n{} requests/s for {} s each, fresh for {} s in every tier; {} processors for sender, servers and caches",
@@ -87,10 +87,10 @@ impl MatrixReport {
         )
     }
 
-    /// What was not measured as it should, and answers that differ.
+    /// Invalid measurements, and answers that differ.
     pub(super) fn complaints(&self) -> Vec<String> {
         let of = |row: &Row| {
-            let name = format!("{}, {}, {}", row.asking, row.caching, temperature(row));
+            let name = format!("{}, {}, {}", row.scheme, row.caching, temperature(row));
             let examples = row.verified.iter().flat_map(|verified| &verified.examples);
             row.faults.iter().chain(examples).map(|what| format!("{name}: {what}")).collect::<Vec<_>>()
         };
@@ -109,16 +109,16 @@ impl MatrixReport {
             vec![self.heading(), String::new(), table.trim_fmt(), String::new(), NOTES.to_owned()];
         lines.extend(self.complaints().into_iter().map(|complaint| format!("! {complaint}")));
         if self.interrupted {
-            lines.push("stopped before the end".to_owned());
+            lines.push("stopped early".to_owned());
         }
         lines.join("\n")
     }
 }
 
-/// What the columns mean.
-pub(super) const NOTES: &str = "edge, rendered: of the answers that it was asked for; L1, L2: of the pages. formula: Σ p·λT/(1+λT), an edge that has run \
-for ever. database: of all answers, those that no cache had. read units: per request. certified: of the answers looked at, those that vouch for what the user wants; differ: of these, \
-those that differ from the exact endpoint. !: not measured as it should.";
+/// The meaning of the columns.
+pub(super) const NOTES: &str = "edge, rendered: hit ratio over answers; L1, L2: hit ratio over pages. formula: Σ p·λT/(1+λT), the steady-state hit ratio of the edge. \
+database: share of answers for which the database was read. read units: per request. certified: share of checked answers that certify the \
+user's result; differ: of these, those that differ from the exact endpoint. !: not a valid measurement.";
 
 /// `cold` or `warm`.
 pub(super) const fn temperature(row: &Row) -> &'static str {
@@ -133,7 +133,7 @@ pub(super) fn cells(row: &Row) -> Vec<String> {
     let fault = if row.faults.is_empty() { "" } else { " !" };
     let differ = row.verified.as_ref().map(|verified| format!("{}/{}", verified.differ, verified.compared));
     vec![
-        row.asking.clone(),
+        row.scheme.clone(),
         row.caching.clone(),
         format!("{}{fault}", temperature(row)),
         format!("{:.1}", row.succeeded_rps),

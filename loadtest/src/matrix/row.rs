@@ -1,4 +1,4 @@
-//! What a run found, and what that would cost.
+//! The results of a run, and what they would cost.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,47 +8,48 @@ use crate::cost::{Deployment, Prices, Profile, Usage};
 use crate::record::Tier;
 use crate::report::model::{Outcome, Part, TierPart, Verified};
 
-/// Requests that prices are told for.
+/// The number of requests that prices are given for.
 const MILLION: f64 = 1e6;
 
-/// One combination.
+/// The results of one combination.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// What users ask for: `raw`, `geohash 5`.
-    pub asking: String,
-    /// What there is to answer from: `no cache`, `L1+L2+edge`.
+    #[serde(rename = "asking")]
+    pub scheme: String,
+    /// The caches in front of the table: `no cache`, `L1+L2+edge`.
     pub caching: String,
-    /// Whether the same users have asked before.
+    /// Whether the same users have searched before.
     pub warm: bool,
-    /// Requests that were planned.
+    /// Requests that were due.
     pub planned: u64,
-    /// Of these, how many failed or were not sent.
+    /// Of these, those that failed or were not sent.
     pub failed: u64,
     /// Requests per second that succeeded.
     pub succeeded_rps: f64,
-    /// Half of the requests took no longer, from their planned instants.
+    /// Median latency, from the due instants.
     pub p50_ms: Option<f64>,
-    /// 99 % took no longer.
+    /// 99th percentile of latencies.
     pub p99_ms: Option<f64>,
-    /// Hit ratios, each of what the tier was asked for.
+    /// Hit ratios, each over the lookups in the tier.
     pub hits: Hits,
-    /// What the edge would have by Σ p·λT/(1+λT) if it had run for ever; none without an edge, or where it may keep nothing.
+    /// Steady-state hit ratio of the edge by Σ p·λT/(1+λT); null without an edge, or where it may store nothing.
     pub formula: Option<f64>,
-    /// Of all answers, those that no cache had: the database was asked. None unless all of them say where they came from.
+    /// Share of all answers for which the database was read; null unless all answers say where they came from.
     #[serde(default)]
     pub database_share: Option<f64>,
-    /// DynamoDB read request units per request; none if fewer than all answers declare them.
+    /// DynamoDB read request units per request; null unless all answers declare them.
     pub read_units: Option<f64>,
-    /// Bytes of an answer, as sent.
+    /// Mean bytes of an answer, as sent.
     pub answer_bytes: f64,
-    /// A million requests in US dollars, without what is there anyway and without free amounts.
+    /// Cost of a million requests in US dollars, without fixed costs and without free amounts.
     pub million_usd: f64,
-    /// Share of the answers looked at whose certificate vouches for what the user wants; none for raw coordinates.
+    /// Share of the checked answers that certify the user's result; null for raw coordinates.
     pub certified: Option<f64>,
     /// Comparisons with the exact endpoint.
     pub verified: Option<Verified>,
-    /// What speaks against the measurement.
+    /// What is wrong with the measurement.
     pub faults: Vec<String>,
 }
 
@@ -56,18 +57,18 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hits {
-    /// Of all answers.
+    /// Over all answers.
     pub edge: Option<f64>,
-    /// Of the answers of the process, those that it had as bytes.
+    /// Rendered answers, over the answers of the process.
     pub rendered: Option<f64>,
-    /// Of the pages that searches needed, those in memory.
+    /// Pages in memory, over the pages that searches needed.
     pub l1: Option<f64>,
-    /// Of the other pages, those in the shared cache.
+    /// Pages in the shared cache, over the remaining pages.
     pub l2: Option<f64>,
 }
 
 impl Row {
-    /// What a run of a combination found.
+    /// The results of a run of a combination.
     pub fn new(
         combination: Combination,
         outcome: &Outcome,
@@ -77,7 +78,7 @@ impl Row {
     ) -> Self {
         let edge = combination.caching == Caching::L1L2Edge;
         let hits = Hits::of(&part.tiers);
-        // All or nothing: a mean of the answers that happen to tell is not that of the rest.
+        // All or nothing: the mean over answers that declare them need not be the mean over the others.
         let declared = part.read_units_declared.is_some_and(|share| share > 0.999_999);
         let read_units = part.read_units_per_answer.filter(|_| declared);
         let answers: u64 = part.tiers.iter().map(|tier| tier.served).sum();
@@ -85,7 +86,7 @@ impl Row {
         let profile = profile(combination, hits, read_units.unwrap_or(0.0), answer_bytes);
         let usage = Usage::of_requests(&Deployment::default(), &profile, MILLION);
         Self {
-            asking: combination.asking.to_string(),
+            scheme: combination.scheme.to_string(),
             caching: combination.caching.to_string(),
             warm: combination.warm,
             planned: part.planned,
@@ -126,12 +127,12 @@ fn database_share(tiers: &[TierPart]) -> Option<f64> {
     (all > 0 && served(Tier::Undeclared) == 0).then(|| served(Tier::Database) as f64 / all as f64)
 }
 
-/// The profile that the cost model bills: what was measured, and for what cannot be measured on one machine (times in a region, cold
-/// starts, logs) what the model assumes.
+/// The profile that the cost model bills: as measured, and for what cannot be measured on one machine (times in a region, cold
+/// starts, logs) as the model assumes.
 fn profile(combination: Combination, hits: Hits, read_units: f64, answer_bytes: f64) -> Profile {
     let Combination { caching, .. } = combination;
     let edge = caching == Caching::L1L2Edge;
-    // An answer that the process had as bytes looked for no page: all of them were in memory, so to say.
+    // A rendered answer looks up no page, as if all of its pages were in memory.
     let rendered = hits.rendered.unwrap_or(0.0);
     let l1_hit = rendered + (1.0 - rendered) * hits.l1.unwrap_or(0.0);
     let assumed = Profile::uncached(combination.to_string());
@@ -140,11 +141,11 @@ fn profile(combination: Combination, hits: Hits, read_units: f64, answer_bytes: 
         l1_hit: if caching == Caching::Nothing { 0.0 } else { l1_hit },
         l2_hit: (caching >= Caching::L1L2).then(|| hits.l2.unwrap_or(0.0)),
         answer_bytes,
-        // The edge's name is not looked up for each request: as in `Profile::all`.
+        // The name of the edge is not resolved for each request, as in `Profile::all`.
         dns_per_request: if edge { 0.0 } else { assumed.dns_per_request },
         ..assumed
     };
-    // Of a search that has nothing cached, so that a request of this run reads what was measured.
+    // Scaled to a search with nothing cached, so that a request of this run reads what was measured.
     let share = profile.origin_share() * profile.table_share();
     profile.read_units = if share > 0.0 { read_units / share } else { 0.0 };
     profile
@@ -153,7 +154,7 @@ fn profile(combination: Combination, hits: Hits, read_units: f64, answer_bytes: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::Asking;
+    use crate::matrix::Scheme;
 
     fn near(found: f64, expected: f64) {
         assert!((found - expected).abs() < 1e-9, "{found} instead of {expected}");
@@ -182,7 +183,7 @@ mod tests {
     fn what_was_measured_is_what_is_billed() {
         let hits = Hits { edge: Some(0.5), rendered: Some(0.2), l1: Some(0.5), l2: Some(0.25) };
         let of = |caching, hits, units| {
-            profile(Combination { asking: Asking::Raw, caching, warm: false }, hits, units, 2_000.0)
+            profile(Combination { scheme: Scheme::Raw, caching, warm: false }, hits, units, 2_000.0)
         };
         let full = of(Caching::L1L2Edge, hits, 0.3);
         near(full.origin_share(), 0.5);

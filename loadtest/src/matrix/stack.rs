@@ -1,30 +1,28 @@
-//! A server with some tiers, in front of a table.
+//! A server with the tiers of a combination, in front of the table.
 
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use thiserror::Error;
-
-use super::process::Process;
+use super::process::{Process, StartError};
 use super::redis::Redis;
 
-/// What there is to answer from, beside the table.
+/// The caches in front of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Caching {
-    /// Nothing.
+    /// No cache.
     Nothing,
     /// The memory of the process.
     L1,
-    /// And a shared cache, Redis.
+    /// L1, and a shared cache, Redis.
     L1L2,
-    /// And an edge in front, nginx with the CDN's function.
+    /// L1, L2, and an edge: nginx with the CDN's function.
     L1L2Edge,
 }
 
 impl Caching {
-    /// From nothing to everything.
+    /// All, from no cache to all tiers.
     pub const ALL: [Self; 4] = [Self::Nothing, Self::L1, Self::L1L2, Self::L1L2Edge];
 }
 
@@ -39,35 +37,29 @@ impl fmt::Display for Caching {
     }
 }
 
-/// Why a stack did not start.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{name} does not start: {why}")]
-pub struct StackError {
-    /// The program.
-    pub name: &'static str,
-    /// What went wrong, and how to mend it.
-    pub why: String,
-}
-
 /// A server whose tiers are empty at the start.
 #[derive(Debug)]
 pub struct Stack {
     url: String,
-    // In the order in which they are to end: from the user to the table.
+    // In the order in which they are stopped: from the user to the table.
     _edge: Option<Process>,
     _server: Process,
     _redis: Option<Redis>,
 }
 
 impl Stack {
-    /// Starts what a combination needs on free ports of this machine: the program `cellar` in front of the embedded
-    /// engine's data. Answers and pages stay fresh for `lifetime` in every tier, to the second.
+    /// Starts the processes of a combination on free ports of this machine: the program `cellar` with the data directory of the
+    /// embedded engine, and what its tiers need. Answers and pages stay fresh for `lifetime`, in whole seconds, in every tier.
+    ///
+    /// # Errors
+    ///
+    /// A process does not start.
     pub fn start(
         cellar: &Path,
         data: &Path,
         caching: Caching,
         lifetime: Duration,
-    ) -> Result<Self, StackError> {
+    ) -> Result<Self, StartError> {
         let redis = (caching >= Caching::L1L2).then(Redis::start).transpose()?;
         let mut command = program(cellar);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
@@ -81,21 +73,21 @@ impl Stack {
         Ok(Self { url, _edge: edge, _server: server, _redis: redis })
     }
 
-    /// Where users ask: at the edge, if there is one.
+    /// Where requests go: to the edge, if there is one.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
-const CELLAR_HINT: &str = "name the program with --cellar PATH";
+const CELLAR_HINT: &str = "give the path of the program with --cellar PATH";
 
-fn edge(cellar: &Path, origin: &str) -> Result<(Process, String), StackError> {
+fn edge(cellar: &Path, origin: &str) -> Result<(Process, String), StartError> {
     let mut command = program(cellar);
     command.args(["edge", "--listen", "127.0.0.1:0", "--origin", origin]);
     Process::listening("cellar edge", &mut command, CELLAR_HINT)
 }
 
-/// The program without what the environment says to it: a stack is what the experiment says.
+/// The program, without any settings from the environment.
 pub(super) fn program(cellar: &Path) -> Command {
     let mut command = Command::new(cellar);
     for (name, _) in std::env::vars_os() {
@@ -107,8 +99,8 @@ pub(super) fn program(cellar: &Path) -> Command {
     command
 }
 
-/// Nothing is refreshed before its time, served after it, or kept for another one than the rest: the lifetime is that of the formula.
-/// (The edge's varies by a tenth from answer to answer.) Rendered answers are part of the memory.
+/// Settings without early refresh, stale answers or jitter, so that the lifetime is the one of the formula. (At the edge it still varies
+/// by a tenth from answer to answer.) Rendered answers count as memory.
 fn variables(caching: Caching, lifetime: Duration) -> Vec<(&'static str, String)> {
     let lifetime_s = lifetime.as_secs_f64().ceil().to_string();
     let lifetimes = ["CELLAR_FRESH_S", "CELLAR_EMPTY_FRESH_S", "CELLAR_EDGE_SHARED_MAX_AGE_S"];

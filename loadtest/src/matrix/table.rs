@@ -1,79 +1,58 @@
 //! Places in the embedded engine: one directory for all stacks, which come one after the other.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use cellar_api::cli::CliError;
-use cellar_api::store::{CollectionInfo, Embedded, Store as _, StoreConfig};
-use cellar_api::world;
-use geo_index::Collection;
-use indicatif::{ProgressBar, ProgressStyle};
+use cellar_cli_kit::{CliError, code};
+use cellar_model::{Collection, demo};
 use tempfile::TempDir;
 
 use super::stack::program;
 
-/// Places that are written at a time.
-const CHUNK: usize = 1_000;
-
-/// The exit code of `cellar import` when some records were rejected, which it lists.
-const SOME_REJECTED: i32 = 3;
-
 /// Where the places come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Places {
-    /// The generated world of `cellar demo`: how many, and its seed.
-    World(usize, u64),
-    /// A file that `cellar import` takes.
+    /// The demo data of `cellar demo`: how many places, and the seed.
+    Demo(usize, u64),
+    /// A file that `cellar import` reads.
     File(PathBuf),
 }
 
-/// A directory of the embedded engine with a collection; gone when it is dropped.
+/// A data directory of the embedded engine with one collection; deleted when dropped.
 #[derive(Debug)]
 pub struct Table {
     directory: TempDir,
 }
 
 impl Table {
-    /// Stores the places, with a progress bar.
-    pub async fn fill(cellar: &Path, collection: &Collection, places: &Places) -> Result<Self, CliError> {
-        let directory = tempfile::tempdir();
-        let directory =
-            directory.map_err(|error| CliError::failure(format!("no temporary directory: {error}")))?;
-        let table = Self { directory };
+    /// Imports the places with the program `cellar`.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for the data, or the import fails.
+    pub fn fill(cellar: &Path, collection: &Collection, places: &Places) -> Result<Self, CliError> {
+        let failed =
+            |error: io::Error| CliError::failure(format!("cannot write the places to import: {error}"));
+        let table = Self { directory: tempfile::tempdir().map_err(failed)? };
         match places {
-            Places::World(count, seed) => table.generate(collection, *count, *seed).await?,
+            Places::Demo(count, seed) => {
+                let file = table.directory.path().join("demo.ndjson");
+                write_demo(&file, *count, *seed).map_err(failed)?;
+                table.import(cellar, collection, &file)?;
+            }
             Places::File(file) => table.import(cellar, collection, file)?,
         }
         Ok(table)
     }
 
-    /// Where the engine's data is.
+    /// The data directory.
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
-    async fn generate(&self, collection: &Collection, count: usize, seed: u64) -> Result<(), CliError> {
-        let engine = Embedded::open(&self.data()).await?;
-        let store = engine.store(&StoreConfig::default()).await?;
-        store.put_collection(&CollectionInfo { name: collection.clone(), title: None }).await?;
-        let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} places [{elapsed}]");
-        let bar =
-            ProgressBar::new(count as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let mut places = world::places(count, seed);
-        loop {
-            let chunk: Vec<_> = places.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                break;
-            }
-            store.put_many(collection, &chunk).await?;
-            bar.inc(chunk.len() as u64);
-        }
-        bar.finish_and_clear();
-        engine.shutdown().await;
-        Ok(())
-    }
-
-    /// By the program, which shows its own progress and says what was wrong.
+    /// The program shows its own progress and says what is wrong.
     fn import(&self, cellar: &Path, collection: &Collection, file: &Path) -> Result<(), CliError> {
         let mut command = program(cellar);
         command.arg("import").arg(file).args(["--collection", collection.as_str(), "--data"]);
@@ -82,12 +61,21 @@ impl Table {
         let status =
             status.map_err(|error| CliError::failure(format!("cannot run {}: {error}", cellar.display())))?;
         match status.code() {
-            Some(0) => Ok(()),
-            Some(SOME_REJECTED) => {
+            Some(exit) if exit == i32::from(code::OK) => Ok(()),
+            Some(exit) if exit == i32::from(code::REJECTED) => {
                 eprintln!("some records of {} were rejected; the others are used", file.display());
                 Ok(())
             }
-            _ => Err(CliError::failure(format!("cannot import {}: the line above says why", file.display()))),
+            _ => Err(CliError::failure(format!("cannot import {}: see the message above", file.display()))),
         }
     }
+}
+
+/// A GeoJSON Feature per line.
+fn write_demo(file: &Path, count: usize, seed: u64) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(file)?);
+    for place in demo::places(count, seed) {
+        writeln!(out, "{}", place.feature())?;
+    }
+    out.flush()
 }

@@ -1,61 +1,61 @@
-//! What is recorded: requests of users, and the exchanges with servers that they take.
+//! What is recorded: requests of users, and their exchanges with servers.
 
 use std::time::Duration;
 
-use super::account::Account;
 use super::failure::Failure;
+use super::response::ResponseInfo;
 
-/// A request of a user, at its end. With cells it can take several exchanges, else it takes one.
+/// A finished request of a user. Through cells it can take several exchanges, otherwise one.
 #[derive(Clone, Copy, Debug)]
 pub struct Done {
-    /// The region that the user was sent to, by number.
+    /// Index of the region.
     pub region: usize,
-    /// When it was planned, from the start of the measured part.
+    /// When it was due, from the start of the measured part.
     pub planned: Duration,
-    /// From the planned instant to when the sender took it up.
+    /// From the due instant to when it was sent.
     pub send_delay: Duration,
-    /// From the planned instant to the end, with the injected round trip.
+    /// From the due instant to the end, plus the added round trip.
     pub latency: Duration,
-    /// From the planned instant to the first byte of the answer's head.
+    /// From the due instant to the first byte of the answer.
     pub first_byte: Option<Duration>,
-    /// Why there is no answer.
+    /// Why it failed, if it did.
     pub failure: Option<Failure>,
-    /// What the client of cell answers made of it.
+    /// How the client of cell answers found the result.
     pub refined: Option<Refined>,
 }
 
-/// How the client of cell answers came to its result.
+/// How the client of cell answers found a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refined {
-    /// Whether a cell's certificate vouches for it; else it is from the exact endpoint.
+    /// Whether a cell certifies it; otherwise it comes from the exact endpoint.
     pub certified: bool,
-    /// Cells asked for.
+    /// Cells requested.
     pub tries: u32,
 }
 
-/// One request over HTTP.
+/// One HTTP request.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
-    /// The status, if a head came.
+    /// The status, if a head arrived.
     pub status: Option<u16>,
-    /// Why it failed.
+    /// Why it failed, if it did.
     pub failure: Option<Failure>,
-    /// How long it took; the first of a user's request since its planned instant.
+    /// How long it took; for the first exchange of a request, from the due instant.
     pub latency: Duration,
     /// The same up to the end of the head.
     pub first_byte: Option<Duration>,
     /// Bytes of the body, as sent.
     pub bytes: u64,
-    /// What the answer says of itself.
-    pub account: Account,
+    /// What the headers say.
+    pub response: ResponseInfo,
 }
 
-/// What came of comparing an answer with the exact endpoint.
+/// The outcome of comparing a result with the exact endpoint's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The same.
     Same,
-    /// Not the same: which request, and where they differ.
+    /// Different: for which request, and where.
     Differs(String),
     /// The exact endpoint did not answer.
     Unknown,

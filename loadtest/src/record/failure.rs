@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A class of failures. What counts as a success is a whole answer with a status of 2xx.
+/// A class of failures. A success is a complete answer with a status of 2xx.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize};
 pub enum Failure {
     /// The connection was refused.
     Refused,
-    /// No connection for another reason.
+    /// No connection, for another reason.
     Unreachable,
     /// The handshake of TLS or HTTP/2 failed.
     Handshake,
-    /// The connection was reset, or broken in another way.
+    /// The connection was reset or broke in another way.
     Reset,
-    /// The connection was closed before the answer was whole.
+    /// The connection was closed before the answer was complete.
     Closed,
-    /// No whole answer within the time limit.
+    /// No complete answer within the time limit.
     TimeLimit,
-    /// The answer's head is no HTTP, or too long.
+    /// The head of the answer is not valid HTTP, or too long.
     BadHead,
-    /// The answer's body is not coded as its head says.
+    /// The body of the answer is not encoded as its head says.
     BadBody,
-    /// The answer's body is longer than is read.
+    /// The body of the answer is longer than the limit.
     BodyTooLong,
     /// A status below 200 or of 3xx: redirects are not followed.
     Redirect,
@@ -32,7 +32,7 @@ pub enum Failure {
     ClientError,
     /// A status of 5xx or beyond.
     ServerError,
-    /// An answer that cannot be one to what was asked.
+    /// An answer that does not fit the request.
     BadAnswer,
 }
 
@@ -64,7 +64,7 @@ impl Failure {
         }
     }
 
-    /// In a few words.
+    /// A short description.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Refused => "connection refused",
@@ -73,13 +73,13 @@ impl Failure {
             Self::Reset => "connection reset",
             Self::Closed => "closed too early",
             Self::TimeLimit => "time limit",
-            Self::BadHead => "garbage in the head",
-            Self::BadBody => "garbage in the body",
+            Self::BadHead => "malformed head",
+            Self::BadBody => "malformed body",
             Self::BodyTooLong => "body too long",
             Self::Redirect => "status 1xx, 3xx",
             Self::ClientError => "status 4xx",
             Self::ServerError => "status 5xx",
-            Self::BadAnswer => "not an answer to this",
+            Self::BadAnswer => "unexpected answer",
         }
     }
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Durations are told apart down to this, in nanoseconds.
+/// Resolution, in nanoseconds.
 const LEAST_NS: u64 = 64;
-/// What takes longer than an hour is recorded as an hour.
+/// Longest duration, in nanoseconds: anything longer is recorded as an hour.
 const MOST_NS: u64 = 3_600_000_000_000;
-/// Three significant digits: a value is off by less than 0.1 %.
+/// Significant digits: values are accurate to 0.1 %.
 const DIGITS: u8 = 3;
 
-/// A histogram of durations (HDR: the same relative precision everywhere), of about 200 KB whatever it holds.
+/// An HDR histogram of durations: of the same relative precision everywhere, and of about 200 KB whatever it holds.
 #[derive(Clone, Debug)]
 pub struct Latencies(Histogram<u64>);
 
@@ -38,22 +38,22 @@ impl Latencies {
         self.0.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(MOST_NS));
     }
 
-    /// Adds all of another one.
+    /// Adds the durations of another histogram.
     pub fn merge(&mut self, other: &Self) {
         self.0.add(&other.0).expect("all have the same bounds");
     }
 
-    /// How many there are.
+    /// How many durations there are.
     pub fn count(&self) -> u64 {
         self.0.len()
     }
 
-    /// The least duration that this share (0 to 1) of all does not exceed; zero if there is none.
+    /// The quantile of a share from 0 to 1; zero without any duration.
     pub fn quantile(&self, share: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_quantile(share)).min(self.max())
     }
 
-    /// The longest.
+    /// The longest duration.
     pub fn max(&self) -> Duration {
         Duration::from_nanos(self.0.max())
     }

@@ -1,20 +1,20 @@
-//! Answers by where users asked: squares of degrees, as small as a bounded number of them allows.
+//! Answers by the position searched from, in squares of degrees, as small as a bounded number of them allows.
 //!
-//! Invariant: a position's square at one size lies in its square at the next; so what is coarsened, or merged and coarsened,
-//! is what would have been counted at that size from the beginning.
+//! Invariant: a square at one size lies within a square at the next. So coarsening, before or after merging, gives what would have been
+//! counted at the coarser size from the beginning.
 
 use std::collections::HashMap;
 
 use geo_index::Position;
 use rustc_hash::FxBuildHasher;
 
-use super::account::Tier;
+use super::response::Tier;
 
-/// Most squares; when there would be more, each takes in its neighbours.
+/// Most squares; when there would be more, they are coarsened.
 const MAX_SQUARES: usize = 1_024;
-/// The largest squares, of which the Earth has 648, in degrees.
+/// Side of the largest squares, in degrees; 648 of them cover the Earth.
 const LARGEST_DEG: f64 = 10.0;
-/// How often the largest are halved for the smallest: 10° / 1024 is about a kilometre.
+/// How often the largest side is halved for the smallest: 10° / 1024 is about a kilometre.
 const HALVINGS: u8 = 10;
 
 /// Answers in a square.
@@ -50,7 +50,7 @@ impl Map {
         LARGEST_DEG / f64::from(1_u32 << self.halvings)
     }
 
-    /// All squares with answers, those with most of them first: latitude and longitude of the centre, in degrees.
+    /// All squares with answers, the most answers first, with the latitude and longitude of their centres, in degrees.
     pub fn squares(&self) -> Vec<(f64, f64, Square)> {
         let mut squares: Vec<(Place, Square)> =
             self.squares.iter().map(|(at, square)| (*at, *square)).collect();
@@ -69,7 +69,7 @@ impl Map {
         self.bound();
     }
 
-    /// Adds another one.
+    /// Adds the answers of another map.
     pub(super) fn merge(&mut self, other: &Self) {
         while self.halvings > other.halvings {
             self.coarsen();

@@ -1,19 +1,19 @@
-//! Where events go: one recorder for each sending thread, merged at the end.
+//! Collects events: each sending thread has its own recorder, and they are merged at the end.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use geo_index::Position;
 
-use super::account::Account;
 use super::events::{Done, Exchange, Verdict};
 use super::map::Map;
+use super::response::ResponseInfo;
 use super::slice::{Slice, slice_length};
-use super::tally::Tally;
+use super::stats::RequestStats;
 
-/// Instances told apart; beyond, they are no longer counted.
+/// Most instances that are counted.
 const MAX_INSTANCES: usize = 100_000;
-/// Differences that are kept as texts.
+/// Most differences that are kept as examples.
 const MAX_EXAMPLES: usize = 10;
 
 /// What was recorded.
@@ -22,7 +22,7 @@ pub struct Recorder {
     late_after: Duration,
     slice: Duration,
     /// By region.
-    pub regions: Vec<Tally>,
+    pub regions: Vec<RequestStats>,
     /// Over time.
     pub slices: Vec<Slice>,
     /// Hashes of the names of instances that answered.
@@ -47,14 +47,15 @@ pub struct Verified {
 }
 
 impl Recorder {
-    /// For so many regions and a measured part of this length. What is sent later than `late_after` after its instant counts as late.
+    /// For a number of regions and a measured part of this length. Requests sent more than `late_after` after their due instant
+    /// count as late.
     pub fn new(regions: usize, measured: Duration, late_after: Duration) -> Self {
         let slice = slice_length(measured);
         let slices = measured.as_nanos().div_ceil(slice.as_nanos()).max(1) as usize;
         Self {
             late_after,
             slice,
-            regions: vec![Tally::default(); regions],
+            regions: vec![RequestStats::default(); regions],
             slices: vec![Slice::default(); slices],
             instances: HashSet::new(),
             verified: Verified::default(),
@@ -62,12 +63,12 @@ impl Recorder {
         }
     }
 
-    /// How long a slice is.
+    /// The length of a slice.
     pub const fn slice_length(&self) -> Duration {
         self.slice
     }
 
-    /// What is sent later than this after its instant is late.
+    /// Requests sent more than this after their due instant are late.
     pub const fn late_after(&self) -> Duration {
         self.late_after
     }
@@ -78,7 +79,7 @@ impl Recorder {
         &mut self.slices[index.min(last)]
     }
 
-    /// A request's instant has come.
+    /// A request is due.
     pub fn planned(&mut self, region: usize, planned: Duration) {
         self.regions[region].planned += 1;
         self.slice_at(planned).planned += 1;
@@ -90,51 +91,51 @@ impl Recorder {
         self.slice_at(planned).failed += 1;
     }
 
-    /// A request was to go on behind an answer that is not there.
+    /// There was no answer to continue with a further page.
     pub fn page_lost(&mut self, region: usize) {
         self.regions[region].pages_lost += 1;
     }
 
-    /// A request was under way when the run was stopped.
+    /// A request was in flight when the run was stopped.
     pub fn cut(&mut self, region: usize) {
         self.regions[region].cut += 1;
     }
 
-    /// A request has come to an end.
+    /// A request has ended.
     pub fn done(&mut self, done: &Done) {
         let late = done.send_delay > self.late_after;
         self.regions[done.region].done_with(done, late);
         self.slice_at(done.planned).done_with(done);
     }
 
-    /// One of its exchanges has.
+    /// An exchange has ended.
     pub fn exchanged(&mut self, region: usize, planned: Duration, exchange: &Exchange) {
         self.regions[region].exchanged(exchange);
         if exchange.failure.is_some() {
             return;
         }
-        self.slice_at(planned).account(&exchange.account);
-        if let Some(instance) = exchange.account.instance
+        self.slice_at(planned).response(&exchange.response);
+        if let Some(instance) = exchange.response.instance
             && self.instances.len() < MAX_INSTANCES
         {
             self.instances.insert(instance);
         }
     }
 
-    /// A cell's answer was looked at: its certificate vouches for what the user wants, or does not.
-    pub fn vouched(&mut self, region: usize, certified: bool) {
-        let tally = &mut self.regions[region];
-        tally.certified.0 += u64::from(certified);
-        tally.certified.1 += 1;
-        tally.tries += 1;
+    /// A cell answer was checked for whether it certifies the result.
+    pub fn certificate_checked(&mut self, region: usize, certified: bool) {
+        let stats = &mut self.regions[region];
+        stats.certified.0 += u64::from(certified);
+        stats.certified.1 += 1;
+        stats.tries += 1;
     }
 
-    /// An answer came for somebody who asked from here.
-    pub fn answered(&mut self, position: Position, account: &Account) {
-        self.map.add(position, account.served);
+    /// A search from this position was answered.
+    pub fn answered(&mut self, position: Position, response: &ResponseInfo) {
+        self.map.add(position, response.served);
     }
 
-    /// An answer was compared with the exact endpoint's.
+    /// A result was compared with the exact endpoint's.
     pub fn verified(&mut self, verdict: Verdict) {
         let verified = &mut self.verified;
         match verdict {
@@ -150,7 +151,7 @@ impl Recorder {
         }
     }
 
-    /// Adds what another one of the same run has recorded.
+    /// Adds what another recorder of the same run has recorded.
     pub fn merge(&mut self, other: &Self) {
         self.regions.iter_mut().zip(&other.regions).for_each(|(mine, other)| mine.merge(other));
         self.slices.iter_mut().zip(&other.slices).for_each(|(mine, other)| mine.merge(other));
@@ -163,9 +164,9 @@ impl Recorder {
         self.verified.examples.truncate(MAX_EXAMPLES);
     }
 
-    /// All regions together.
-    pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
+    /// The statistics of all regions together.
+    pub fn total(&self) -> RequestStats {
+        let mut total = RequestStats::default();
         self.regions.iter().for_each(|region| total.merge(region));
         total
     }

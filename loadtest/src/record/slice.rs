@@ -1,11 +1,11 @@
-//! What happened over time: slices of a second, or longer ones in long runs.
+//! Observations over time: in slices of a second, or longer ones in long runs.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::account::Account;
 use super::events::Done;
+use super::response::ResponseInfo;
 
 /// Most slices of a run.
 pub const MAX_SLICES: u64 = 600;
@@ -14,24 +14,23 @@ const DIGITS: u8 = 2;
 const LEAST_NS: u64 = 1_000;
 const MOST_NS: u64 = 3_600_000_000_000;
 
-/// Requests that were planned in one slice of the run.
+/// Requests that were due in one slice of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Slice {
-    /// Requests planned.
+    /// Requests due.
     pub planned: u64,
-    /// Requests that came to an end.
+    /// Requests that ended.
     pub done: u64,
     /// Requests that failed, or were never sent.
     pub failed: u64,
     /// Answers of cold instances.
     pub cold: u64,
-    /// Answers for which a cache was asked, and for which it had everything, as in
-    /// [`Tier::CACHES`](super::Tier::CACHES).
+    /// Lookups and hits by cache, in the order of [`Tier::CACHES`](super::Tier::CACHES).
     pub caches: [(u64, u64); 4],
     latency: Option<Box<Histogram<u32>>>,
 }
 
-/// How long the slices of a run are: whole seconds.
+/// The length of the slices of a run, in whole seconds.
 pub fn slice_length(run: Duration) -> Duration {
     Duration::from_secs(run.as_secs().div_ceil(MAX_SLICES).max(1))
 }
@@ -46,21 +45,21 @@ impl Slice {
         self.latency.get_or_insert_with(new).saturating_record(nanoseconds);
     }
 
-    pub(super) fn account(&mut self, account: &Account) {
-        self.cold += u64::from(account.cold);
-        for ((asked, hits), ask) in self.caches.iter_mut().zip(account.caches) {
-            *asked += u64::from(ask.is_some());
-            *hits += u64::from(ask.is_some_and(|ask| ask.hit));
+    pub(super) fn response(&mut self, response: &ResponseInfo) {
+        self.cold += u64::from(response.cold);
+        for ((asked, hits), lookup) in self.caches.iter_mut().zip(response.caches) {
+            *asked += u64::from(lookup.is_some());
+            *hits += u64::from(lookup.is_some_and(|lookup| lookup.hit));
         }
     }
 
-    /// The latency that this share of the slice's requests does not exceed; `None` if none came to an end.
+    /// The quantile of the latencies of a share from 0 to 1; `None` if no request ended.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let histogram = self.latency.as_ref()?;
         Some(Duration::from_nanos(histogram.value_at_quantile(share).min(histogram.max())))
     }
 
-    /// Adds another one.
+    /// Adds the requests of another slice.
     pub fn merge(&mut self, other: &Self) {
         self.planned += other.planned;
         self.done += other.done;

@@ -1,12 +1,12 @@
-//! Regions of a service: whose asks go where, and how far that is.
+//! The regions of a service: which one a search goes to, and how long the way takes.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `table` | the regions of AWS and their positions |
-//! | `rtt` | the time that the way takes |
+//! | `rtt` | round-trip times |
 //!
-//! Invariant: a user's ask goes to the region that is nearest to the position asked from, as latency-based routing would
-//! have it; where two are as near, to the one that was named first.
+//! Invariant: a search goes to the region nearest to its position, as with latency-based routing; of two at the same distance, to the
+//! one that was named first.
 
 mod rtt;
 mod table;
@@ -27,27 +27,27 @@ pub use table::{KnownRegion, known};
 /// A region of the service under test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Region {
-    /// What it is called: `us-east-1`.
+    /// Its name, such as `us-east-1`.
     pub name: String,
     /// Where it is.
     pub position: Position,
-    /// What its API's paths follow: `https://us.places.example`, without a slash at the end.
+    /// Base URL of its API, such as `https://us.places.example`, without a trailing slash.
     pub url: Url,
 }
 
-/// Regions, one or more, each with a name of its own.
+/// One or more regions with distinct names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Regions(Vec<Region>);
 
-/// Why a text is no list of regions.
+/// Why a text is not a list of regions.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RegionsError {
     /// No `=`.
-    #[error("`{0}` is no region; write NAME=URL or NAME@LAT,LON=URL")]
+    #[error("`{0}` is not a region; write NAME=URL or NAME@LAT,LON=URL")]
     Form(String),
-    /// A name that says nothing of the position.
+    /// The position of the name is not known.
     #[error(
-        "the region `{name}` is not known; say where it is, `{name}@LAT,LON=URL`, or take one of {known}"
+        "the region `{name}` is not known; give its position, `{name}@LAT,LON=URL`, or use one of {known}"
     )]
     Unknown {
         /// The name.
@@ -55,25 +55,25 @@ pub enum RegionsError {
         /// All known names.
         known: String,
     },
-    /// No position on Earth.
-    #[error("the region `{name}` is at `{position}`, which is no LAT,LON from -90 to 90 and -180 to 180")]
+    /// Not a position on Earth.
+    #[error("the position of region `{name}`, `{position}`, is not LAT,LON from -90 to 90 and -180 to 180")]
     Position {
         /// The name.
         name: String,
-        /// What stands for its position.
+        /// The text given as its position.
         position: String,
     },
-    /// No URL to send to.
+    /// Not a base URL.
     #[error("the URL of the region `{name}`, `{url}`, {why}")]
     Url {
         /// The name.
         name: String,
-        /// What stands for its URL.
+        /// The text given as its URL.
         url: String,
         /// What is wrong with it.
         why: String,
     },
-    /// Two of one name.
+    /// Two regions have the same name.
     #[error("the region `{0}` is named twice")]
     Twice(String),
 }
@@ -84,7 +84,7 @@ impl Regions {
         &self.0
     }
 
-    /// The region that serves a position: its number, and its distance in metres.
+    /// The region that serves a position: its index, and its distance in metres.
     ///
     /// ```
     /// use cellar_loadtest::regions::Regions;
@@ -101,7 +101,7 @@ impl Regions {
         nearest.unwrap_or((0, 0.0))
     }
 
-    /// The region that serves a position, and how long a round trip of the user to it takes.
+    /// The region that serves a position, and the round-trip time between the two.
     pub fn route(&self, position: Position, rtt: ClientRtt) -> (usize, Duration) {
         let (nearest, away_m) = self.nearest(position);
         (nearest, rtt.of(away_m))
@@ -116,7 +116,7 @@ impl FromStr for Regions {
         let mut regions: Vec<Region> = Vec::new();
         let mut before = String::new();
         for part in text.split(',') {
-            // The comma of a position is no end of a region.
+            // The comma within a position does not end a region.
             let whole = format!("{before}{}", part.trim());
             if !whole.contains('=') && whole.contains('@') && before.is_empty() {
                 before = format!("{whole},");
@@ -162,17 +162,17 @@ fn given_position(text: &str) -> Option<Position> {
     Position::new(lat.trim().parse().ok()?, lon.trim().parse().ok()?).ok()
 }
 
-/// What may stand before the paths of the API.
+/// A base URL for the paths of the API.
 fn base_url(text: &str) -> Result<Url, String> {
     if !text.contains("://") {
         return Err(format!("has no scheme; write http://{text} or https://{text}"));
     }
-    let url = Url::parse(text).map_err(|error| format!("cannot be read: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("cannot be parsed: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("is neither http nor https".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a user or a password; leave them out".to_owned());
+        return Err("contains a user or a password; leave them out".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("has a query or a fragment; paths are appended to it".to_owned());
@@ -180,7 +180,7 @@ fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// A URL for an error: without what may be a password.
+/// A URL for an error message, without what may be a password.
 fn shown(url: &str) -> String {
     match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
         Some((scheme, rest)) => format!("{scheme}://…@{rest}"),

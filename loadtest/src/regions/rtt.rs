@@ -1,4 +1,4 @@
-//! The time that the way from a user to a region takes.
+//! Round-trip times between users and regions.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The speed of light in vacuum, in metres per second (by definition of the metre).
 const LIGHT_M_PER_S: f64 = 299_792_458.0;
 
-/// In fibre, light is slower by the refractive index of glass, about 1.5.
+/// Speed of light in fibre relative to vacuum: the refractive index of glass is about 1.5.
 const FIBRE: f64 = 2.0 / 3.0;
 
 /// How much longer paths are than great circles: the median ping took 3.2 times as long as light in vacuum between the same
@@ -14,15 +14,15 @@ const FIBRE: f64 = 2.0 / 3.0;
 /// Speed of Light", `HotNets` 2014), of which 1.5 are the fibre's.
 const PATH_FACTOR: f64 = 2.1;
 
-/// The round trip that is added to a user's request.
+/// The round trip to add to a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum ClientRtt {
-    /// None: the network under test is the network.
+    /// None: the real network is measured.
     #[default]
     None,
-    /// By distance: 2 · distance / (2/3 c) · 2.1. Last miles are not in it.
+    /// By distance: 2 · distance / (2/3 c) · 2.1, without the last mile.
     Distance,
-    /// The same for everybody.
+    /// The same for all users.
     Fixed(Duration),
 }
 
@@ -57,7 +57,9 @@ impl FromStr for ClientRtt {
                 let ms = text.strip_suffix("ms").and_then(|number| number.parse::<f64>().ok());
                 let ms = ms.filter(|ms| (0.0..=10_000.0).contains(ms));
                 let rtt = ms.map(|ms| Self::Fixed(Duration::from_secs_f64(ms / 1e3)));
-                rtt.ok_or_else(|| format!("`{text}` is neither `none`, `distance` nor 0ms to 10000ms"))
+                rtt.ok_or_else(|| {
+                    format!("expected `none`, `distance`, or a time from 0ms to 10000ms, not `{text}`")
+                })
             }
         }
     }

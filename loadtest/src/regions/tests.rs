@@ -55,12 +55,12 @@ fn what_is_no_region_is_told_in_one_line() {
         ("us-east-1=http://h,", "write NAME=URL"),
         ("us-east-1=127.0.0.1:80", "write http://127.0.0.1:80"),
         ("us-east-1=ftp://h", "neither http nor https"),
-        ("us-east-1=http://", "cannot be read"),
-        ("us-east-1=http://h:99999", "cannot be read"),
+        ("us-east-1=http://", "cannot be parsed"),
+        ("us-east-1=http://h:99999", "cannot be parsed"),
         ("us-east-1=http://h/?a=b", "query"),
-        ("x@91,0=http://h", "no LAT,LON"),
-        ("x@1=http://h", "no LAT,LON"),
-        ("x@1,NaN=http://h", "no LAT,LON"),
+        ("x@91,0=http://h", "not LAT,LON"),
+        ("x@1=http://h", "not LAT,LON"),
+        ("x@1,NaN=http://h", "not LAT,LON"),
         ("us-east-1=http://h,us-east-1=http://i", "twice"),
     ] {
         assert!(error(text).contains(expected), "{text}: {}", error(text));

@@ -39,7 +39,7 @@ fn every_format_tells_the_same_search() {
         format!(r#"{{"msec":971178900000,"path":"{stem}","args":"{query}","client":"10.0.0.0"}}"#),
     ] {
         let log = all(&log, 1.0);
-        let ask = Ask {
+        let search = Search {
             user: xxh3_64(b"10.0.0.0"),
             position: Position::new(48.8566, 2.3522).unwrap(),
             radius: geo_index::Meters::new(5_000.0),
@@ -47,14 +47,14 @@ fn every_format_tells_the_same_search() {
             category: Some("wine bar".to_owned()),
             page: 0,
         };
-        assert_eq!(log.asks, [Planned { at: Duration::ZERO, ask }], "{log:?}");
-        assert_eq!((log.other, log.broken.count), (0, 0), "{log:?}");
+        assert_eq!(log.searches, [Planned { at: Duration::ZERO, search }], "{log:?}");
+        assert_eq!((log.other, log.bad_lines.count), (0, 0), "{log:?}");
     }
 }
 
 #[test]
 fn time_runs_as_fast_as_asked_for() {
-    let millis = |log: &Log| log.asks.iter().map(|planned| planned.at.as_millis()).collect::<Vec<_>>();
+    let millis = |log: &Log| log.searches.iter().map(|planned| planned.at.as_millis()).collect::<Vec<_>>();
     // Out of order; two in one second, of whole seconds.
     let text = [common(20, NEARBY), common(10, NEARBY), common(10, NEARBY), common(11, NEARBY)].concat();
     assert_eq!(millis(&all(&text, 1.0)), [0, 500, 1_000, 10_000]);
@@ -70,7 +70,7 @@ fn cursors_go_on_behind_the_page_of_the_same_user() {
     let more = format!("{NEARBY}&cursor=abc");
     let text = [common(0, NEARBY), common(1, NEARBY), common(3, &more), common(6, &more), common(9, NEARBY)]
         .concat();
-    let pages: Vec<u32> = all(&text, 1.0).asks.iter().map(|planned| planned.ask.page).collect();
+    let pages: Vec<u32> = all(&text, 1.0).searches.iter().map(|planned| planned.search.page).collect();
     assert_eq!(pages, [0, 0, 1, 2, 0]);
 }
 
@@ -78,8 +78,8 @@ fn cursors_go_on_behind_the_page_of_the_same_user() {
 fn cells_are_asked_from_their_centre() {
     let log = all(&common(0, "/v1/collections/bars/cells/gh%3Au09tv/nearby"), 1.0);
     let centre = "gh:u09tv".parse::<geo_index::Cell>().unwrap().centre();
-    assert_eq!(log.asks[0].ask.position, centre);
-    assert_eq!((log.asks[0].ask.limit, log.asks[0].ask.radius), (20, None));
+    assert_eq!(log.searches[0].search.position, centre);
+    assert_eq!((log.searches[0].search.limit, log.searches[0].search.radius), (20, None));
 }
 
 #[test]
@@ -92,14 +92,14 @@ fn what_is_no_search_is_counted() {
     text += &common(0, NEARBY).replace("GET", "POST");
     text += "{\"message\":\"started\"}\n\n#a comment\n";
     let log = all(&text, 1.0);
-    assert_eq!((log.asks.len(), log.other, log.broken.count), (0, 5, 0));
+    assert_eq!((log.searches.len(), log.other, log.bad_lines.count), (0, 5, 0));
     let every = read(text.as_bytes(), None, 1.0).unwrap();
-    assert_eq!((every.asks.len(), every.other), (1, 4));
+    assert_eq!((every.searches.len(), every.other), (1, 4));
 }
 
 #[test]
 fn broken_lines_are_told_with_their_numbers() {
-    let broken = [
+    let bad_lines = [
         "nonsense",
         "{broken",
         "x - - [10/Oct/2000:13:55:36 +0200] \"GET\" 400 0",
@@ -109,16 +109,21 @@ fn broken_lines_are_told_with_their_numbers() {
         "x - - [10/Oct/2000:13:55:36 +0200] \"GET /v1/collections/bars/nearby?lat=1&lon=2&limit=0 HTTP/1.1\" 400 2",
         "2000-10-10\t11:55:00\tCDG1",
     ];
-    let text = broken.iter().fold(String::new(), |mut text, line| {
+    let text = bad_lines.iter().fold(String::new(), |mut text, line| {
         writeln!(text, "{}{line}", common(0, NEARBY)).unwrap();
         text
     });
     let log = all(&text, 1.0);
-    assert_eq!((log.asks.len(), log.broken.count), (broken.len(), broken.len() as u64), "{}", log.broken);
-    let numbers: Vec<u64> = log.broken.first.iter().map(|(number, _)| *number).collect();
+    assert_eq!(
+        (log.searches.len(), log.bad_lines.count),
+        (bad_lines.len(), bad_lines.len() as u64),
+        "{}",
+        log.bad_lines
+    );
+    let numbers: Vec<u64> = log.bad_lines.first.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, [2, 4, 6, 8, 10]);
-    assert!(log.broken.to_string().contains("line 8: latitude"), "{}", log.broken);
-    assert!(log.broken.to_string().ends_with("; …)"), "{}", log.broken);
+    assert!(log.bad_lines.to_string().contains("line 8: latitude"), "{}", log.bad_lines);
+    assert!(log.bad_lines.to_string().ends_with("; …)"), "{}", log.bad_lines);
 }
 
 fn lines() -> impl Strategy<Value = String> {
@@ -143,11 +148,11 @@ proptest! {
     #[test]
     fn any_text_is_read_line_by_line(text in lines(), speed in 0.01_f64..100.0) {
         let log = read(text.as_bytes(), None, speed).unwrap();
-        let counted = log.asks.len() as u64 + log.other + log.broken.count;
+        let counted = log.searches.len() as u64 + log.other + log.bad_lines.count;
         let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#')).count() as u64;
         prop_assert_eq!(counted, lines);
-        prop_assert!(log.asks.is_sorted_by_key(|planned| planned.at));
-        prop_assert!(log.asks.first().is_none_or(|planned| planned.at == Duration::ZERO));
+        prop_assert!(log.searches.is_sorted_by_key(|planned| planned.at));
+        prop_assert!(log.searches.first().is_none_or(|planned| planned.at == Duration::ZERO));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From what was recorded to the report.
+//! Builds the report from what was recorded.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,43 +6,43 @@ use super::model::{
     FORM, MapPart, Outcome, OverTime, Part, RegionPart, Report, Settings, SlicePart, Spread, SquarePart,
     TierPart, Verified,
 };
-use crate::record::{Latencies, Map, Recorder, Slice, Square, Tally, Tier};
+use crate::record::{Latencies, Map, Recorder, RequestStats, Slice, Square, Tier};
 use crate::run::{Finished, Region};
 
-/// A run in which a larger share of the requests was sent late has not kept its rate.
+/// A run with a larger share of late requests has not kept its rate.
 const MAX_LATE: f64 = 0.01;
-/// Points of the curve per tenfold: at 1 - 10^(-n/4).
+/// Points of the percentile curve per decade: at 1 - 10^(-n/4).
 const CURVE_STEPS: i32 = 4;
 
-/// What the report says beside what was recorded.
+/// What the report states besides what was recorded.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// When the run began.
     pub started: SystemTime,
-    /// What was to be done.
+    /// The settings of the run.
     pub settings: Settings,
     /// The regions.
     pub regions: Vec<Region>,
 }
 
-/// The report of a run, without conditions.
+/// Builds the report of a run, without conditions.
 pub fn build(facts: Facts, finished: &Finished) -> Report {
     let Finished { recorder, measured, interrupted, connections } = finished;
-    let tally = recorder.total();
+    let stats = recorder.total();
     let regions = facts.regions.iter().zip(&recorder.regions).zip(connections);
-    let region = |((region, tally), &connections_opened): ((&Region, &Tally), &u64)| RegionPart {
+    let region = |((region, stats), &connections_opened): ((&Region, &RequestStats), &u64)| RegionPart {
         name: region.name.clone(),
         url: region.target.url.to_string(),
         connections_opened,
-        part: part(tally, *measured),
+        part: part(stats, *measured),
     };
     Report {
         form: FORM,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: humantime::format_rfc3339_seconds(facts.started).to_string(),
         settings: facts.settings,
-        outcome: outcome(recorder, &tally, *measured, *interrupted),
-        total: part(&tally, *measured),
+        outcome: outcome(recorder, &stats, *measured, *interrupted),
+        total: part(&stats, *measured),
         regions: regions.map(region).collect(),
         over_time: over_time(recorder, *measured),
         verified: verified(recorder),
@@ -51,23 +51,23 @@ pub fn build(facts: Facts, finished: &Finished) -> Report {
     }
 }
 
-/// What a run found in all, without what was to be done.
+/// The totals of a run, without its settings.
 pub(crate) fn sum(finished: &Finished) -> (Outcome, Part, Option<Verified>) {
     let Finished { recorder, measured, interrupted, .. } = finished;
-    let tally = recorder.total();
-    let outcome = outcome(recorder, &tally, *measured, *interrupted);
-    (outcome, part(&tally, *measured), verified(recorder))
+    let stats = recorder.total();
+    let outcome = outcome(recorder, &stats, *measured, *interrupted);
+    (outcome, part(&stats, *measured), verified(recorder))
 }
 
-fn outcome(recorder: &Recorder, tally: &Tally, measured: Duration, interrupted: bool) -> Outcome {
+fn outcome(recorder: &Recorder, stats: &RequestStats, measured: Duration, interrupted: bool) -> Outcome {
     let mut faults = Vec::new();
-    if tally.unsent > 0 {
+    if stats.unsent > 0 {
         faults.push(format!(
             "{} of {} requests were not sent: the rate was not kept",
-            tally.unsent, tally.planned
+            stats.unsent, stats.planned
         ));
     }
-    let late = tally.late as f64 / tally.planned.max(1) as f64;
+    let late = stats.late as f64 / stats.planned.max(1) as f64;
     if late > MAX_LATE {
         let after = humantime::format_duration(recorder.late_after());
         faults.push(format!(
@@ -75,10 +75,10 @@ fn outcome(recorder: &Recorder, tally: &Tally, measured: Duration, interrupted: 
             late * 100.0
         ));
     }
-    let rate_kept = faults.is_empty() && tally.planned > 0;
-    if tally.planned == 0 {
+    let rate_kept = faults.is_empty() && stats.planned > 0;
+    if stats.planned == 0 {
         faults.push("nothing was measured".to_owned());
-    } else if tally.succeeded.count() == 0 {
+    } else if stats.succeeded.count() == 0 {
         faults.push("no request succeeded".to_owned());
     }
     if recorder.verified.differ > 0 {
@@ -94,43 +94,43 @@ fn outcome(recorder: &Recorder, tally: &Tally, measured: Duration, interrupted: 
     }
 }
 
-fn part(tally: &Tally, measured: Duration) -> Part {
+fn part(stats: &RequestStats, measured: Duration) -> Part {
     let seconds = measured.as_secs_f64().max(f64::MIN_POSITIVE);
-    let answers = tally.tiers.iter().map(|tier| tier.served.count()).sum::<u64>();
-    let tiers = Tier::ALL.into_iter().filter_map(|tier| tier_part(tally, tier, answers)).collect();
-    let (certified, results) = tally.certified;
+    let answers = stats.tiers.iter().map(|tier| tier.served.count()).sum::<u64>();
+    let tiers = Tier::ALL.into_iter().filter_map(|tier| tier_part(stats, tier, answers)).collect();
+    let (certified, results) = stats.certified;
     Part {
-        planned: tally.planned,
-        unsent: tally.unsent,
-        late: tally.late,
-        cut: tally.cut,
-        done: tally.done(),
-        failed: tally.failed(),
-        pages_lost: tally.pages_lost,
-        planned_rps: tally.planned as f64 / seconds,
-        succeeded_rps: tally.succeeded.count() as f64 / seconds,
-        latency_ms: spread(&tally.latency),
-        succeeded_ms: spread(&tally.succeeded),
-        first_byte_ms: spread(&tally.first_byte),
-        send_delay_ms: spread(&tally.send_delay),
-        curve: curve(&tally.latency),
-        failures: tally.failures.clone(),
-        statuses: tally.statuses.clone(),
-        exchanges: tally.exchanges,
-        bytes: tally.bytes,
+        planned: stats.planned,
+        unsent: stats.unsent,
+        late: stats.late,
+        cut: stats.cut,
+        done: stats.done(),
+        failed: stats.failed(),
+        pages_lost: stats.pages_lost,
+        planned_rps: stats.planned as f64 / seconds,
+        succeeded_rps: stats.succeeded.count() as f64 / seconds,
+        latency_ms: spread(&stats.latency),
+        succeeded_ms: spread(&stats.succeeded),
+        first_byte_ms: spread(&stats.first_byte),
+        send_delay_ms: spread(&stats.send_delay),
+        curve: curve(&stats.latency),
+        failures: stats.failures.clone(),
+        statuses: stats.statuses.clone(),
+        exchanges: stats.exchanges,
+        bytes: stats.bytes,
         tiers,
-        cold: tally.cold.count(),
-        cold_ms: spread(&tally.cold),
-        queries_per_answer: ratio(tally.queries.0 as f64, tally.queries.1),
-        read_units_per_answer: ratio(tally.read_units.0, tally.read_units.1),
-        read_units_declared: ratio(tally.read_units.1 as f64, answers),
+        cold: stats.cold.count(),
+        cold_ms: spread(&stats.cold),
+        queries_per_answer: ratio(stats.queries.0 as f64, stats.queries.1),
+        read_units_per_answer: ratio(stats.read_units.0, stats.read_units.1),
+        read_units_declared: ratio(stats.read_units.1 as f64, answers),
         certified_share: ratio(certified as f64, results),
-        tries_per_answer: ratio(tally.tries as f64, results),
+        tries_per_answer: ratio(stats.tries as f64, results),
     }
 }
 
-fn tier_part(tally: &Tally, tier: Tier, answers: u64) -> Option<TierPart> {
-    let found = tally.tier(tier);
+fn tier_part(stats: &RequestStats, tier: Tier, answers: u64) -> Option<TierPart> {
+    let found = stats.tier(tier);
     let served = found.served.count();
     if found.asked == 0 && served == 0 {
         return None;
@@ -195,7 +195,7 @@ fn spread(latencies: &Latencies) -> Option<Spread> {
     })
 }
 
-/// As far into the tail as there are requests.
+/// The percentile curve, as far into the tail as the number of requests allows.
 fn curve(latencies: &Latencies) -> Vec<(f64, f64)> {
     if latencies.count() == 0 {
         return Vec::new();

@@ -1,13 +1,13 @@
-//! What a run found, for people and for machines.
+//! The report of a run, for people and for programs.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`model`] | the report, as JSON has it |
-//! | [`build`](mod@build) | from what was recorded to the report |
+//! | [`model`] | the report as in JSON |
+//! | [`build`](mod@build) | builds the report from what was recorded |
 //! | [`text`](mod@text) | the report for a terminal |
-//! | [`html`](mod@html) | the report as one file for a browser |
+//! | [`html`](mod@html) | the report as a self-contained HTML file |
 //!
-//! Invariant: what was not measured is not there (`null`, `-`), never a zero.
+//! Invariant: what was not measured is absent (`null`, `-`), never zero.
 
 pub mod build;
 pub mod html;

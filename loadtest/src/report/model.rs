@@ -1,4 +1,4 @@
-//! The report, as JSON has it. `loadtest/report.schema.json` is generated of these types.
+//! The report as in JSON. `loadtest/report.schema.json` is generated from these types.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use crate::record::{Failure, Tier};
 use crate::run::Mode;
 use crate::schedule::Arrivals;
 
-/// Version of the form; it changes when a member goes or changes its meaning.
+/// Version of the format; it changes when a member is removed or changes its meaning.
 pub const FORM: u32 = 1;
 
-/// What a run found.
+/// The report of a run.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// Version of the form of this document.
+    /// Version of the format of this document.
     pub form: u32,
     /// Version of the program.
     pub version: String,
-    /// When the run began, in UTC, as RFC 3339 has it.
+    /// When the run began, in UTC (RFC 3339).
     pub started: String,
-    /// What was to be done.
+    /// The settings of the run.
     pub settings: Settings,
-    /// How it ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// All regions together.
     pub total: Part,
@@ -33,58 +33,58 @@ pub struct Report {
     pub regions: Vec<RegionPart>,
     /// Over time.
     pub over_time: OverTime,
-    /// Comparisons with the exact endpoint, if there were any.
+    /// Comparisons with the exact endpoint, if any.
     pub verified: Option<Verified>,
-    /// Different instances that answered, if they say who they are.
+    /// Number of instances that answered, if they identify themselves.
     pub instances: Option<u64>,
-    /// Answers by where users asked; none if nothing was answered.
+    /// Answers by the position searched from; null if nothing was answered.
     pub map: Option<MapPart>,
 }
 
-/// What was to be done.
+/// The settings of a run.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// How users ask.
+    /// How users search.
     pub mode: Mode,
-    /// What they search.
+    /// The collection that they search.
     pub collection: String,
-    /// Who they are and what they want, in words.
+    /// A description of the users and of what they search for.
     pub workload: String,
-    /// How requests are spaced; none if their instants are those of a file.
+    /// How arrivals are spaced; null if the instants come from a file.
     pub arrivals: Option<Arrivals>,
-    /// Seed of all that is random.
+    /// Seed of everything random.
     pub seed: u64,
-    /// The stages that were measured; none if instants are those of a file.
+    /// The stages of the measured part; empty if the instants come from a file.
     pub stages: Vec<Stage>,
-    /// Length of the part before, which was not measured.
+    /// Length of the warm-up, which was not measured.
     pub warmup_s: f64,
-    /// How requests are put on the wire.
+    /// The HTTP version.
     pub protocol: Protocol,
-    /// Most connections to a region at a time.
+    /// Most concurrent connections to a region.
     pub connections: u64,
     /// Value of `Accept-Encoding`.
     pub accept_encoding: String,
-    /// Users give up so long after the planned instant.
+    /// How long after its due instant a request is abandoned.
     pub time_limit_ms: f64,
-    /// What is sent later than this after its instant counts as late.
+    /// Requests sent more than this after their due instant count as late.
     pub late_after_ms: f64,
-    /// What was due within this time was sent together, when the last of it was due.
+    /// Requests due within this time of each other were sent together when the last of them was due.
     #[serde(default)]
     pub group_within_ms: f64,
-    /// Most requests under way.
+    /// Most requests in flight.
     pub max_in_flight: u64,
     /// Sending threads.
     pub workers: u64,
-    /// The round trip that was added to what was measured, in words.
+    /// A description of the round trip that was added to latencies.
     pub client_rtt: String,
 }
 
-/// A piece of the schedule, in which the rate goes straight from one value to another.
+/// A stage of the schedule, in which the rate changes linearly from one value to another.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// Its length.
+    /// Its duration.
     pub lasts_s: f64,
     /// Requests per second at its beginning.
     pub from_rps: f64,
@@ -92,33 +92,33 @@ pub struct Stage {
     pub to_rps: f64,
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Length of the measured part that took place.
     pub measured_s: f64,
-    /// Whether it was stopped before its end.
+    /// Whether it was stopped early.
     pub interrupted: bool,
-    /// Whether nothing speaks against it: no `faults`, and no condition that was to fail it.
+    /// Whether there are no `faults`, and no condition fails the run.
     pub passed: bool,
-    /// What speaks against it, in words.
+    /// What is wrong with the run or its answers.
     pub faults: Vec<String>,
-    /// Whether all was sent, and sent on time.
+    /// Whether all requests were sent on time.
     pub rate_kept: bool,
-    /// Conditions that were to fail the run.
+    /// Conditions that fail the run when they are true.
     pub conditions: Vec<Condition>,
 }
 
-/// A condition that was to fail the run.
+/// A condition that fails the run when it is true.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// As it was given.
+    /// The condition as given.
     pub text: String,
-    /// What was measured, in the unit of the report; none if nothing was.
+    /// The measured value, in the unit of the report; null if nothing was measured.
     pub measured: Option<f64>,
-    /// Whether it fails the run: it is true, or it could not be measured.
+    /// Whether it fails the run: it is true, or nothing was measured.
     pub fails: bool,
 }
 
@@ -130,67 +130,67 @@ pub struct RegionPart {
     pub name: String,
     /// Its URL.
     pub url: String,
-    /// Connections opened, those of the warm-up included.
+    /// Connections opened, including the warm-up.
     pub connections_opened: u64,
     /// What was measured.
     pub part: Part,
 }
 
-/// What was measured, of a region or of all.
+/// What was measured, for a region or for all.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// Requests whose instant came.
+    /// Requests that were due.
     pub planned: u64,
-    /// Of these, how many were never sent.
+    /// Of these, those that were never sent.
     pub unsent: u64,
-    /// Of these, how many were sent late.
+    /// Of these, those that were sent late.
     pub late: u64,
-    /// Of these, how many were under way when the run was stopped.
+    /// Of these, those in flight when the run was stopped.
     pub cut: u64,
-    /// Requests that came to an end.
+    /// Requests that ended.
     pub done: u64,
-    /// Of these, how many failed.
+    /// Of these, those that failed.
     pub failed: u64,
-    /// Requests for a further page that had no answer to go on behind; the first page was asked for instead.
+    /// Requests for a further page without an answer to continue; the first page was requested instead.
     pub pages_lost: u64,
-    /// Requests per second that were planned.
+    /// Requests per second that were due.
     pub planned_rps: f64,
     /// Requests per second that succeeded.
     pub succeeded_rps: f64,
-    /// From the planned instant to the end, of all requests that came to one.
+    /// From the due instant to the end, of all requests that ended.
     pub latency_ms: Option<Spread>,
-    /// The same of those that succeeded.
+    /// The same, of those that succeeded.
     pub succeeded_ms: Option<Spread>,
-    /// From the planned instant to the head of the (first) answer.
+    /// From the due instant to the head of the (first) answer.
     pub first_byte_ms: Option<Spread>,
-    /// From the planned instant to when the sender took the request up: what the sender is to blame for.
+    /// From the due instant to when the request was sent: the part of the latency caused by the sender.
     pub send_delay_ms: Option<Spread>,
-    /// Shares of requests, and the latencies that they did not exceed, in milliseconds.
+    /// Percentile curve: shares of requests, and the latencies in milliseconds that they do not exceed.
     pub curve: Vec<(f64, f64)>,
     /// Failures by class.
     pub failures: BTreeMap<Failure, u64>,
     /// Answers by status.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests over HTTP; more than one for a user's request in mode `cell`.
+    /// HTTP requests; in mode `cell` a search can take more than one.
     pub exchanges: u64,
     /// Bytes of bodies, as sent.
     pub bytes: u64,
-    /// Tiers that were asked or answered, the nearest to the user first.
+    /// Tiers that were looked up or answered, the nearest to the user first.
     pub tiers: Vec<TierPart>,
-    /// Answers of cold instances.
+    /// Answers from cold instances.
     pub cold: u64,
     /// Their latencies.
     pub cold_ms: Option<Spread>,
-    /// DynamoDB Queries per answer, of answers that declare them.
+    /// DynamoDB Queries per answer, over the answers that declare them.
     pub queries_per_answer: Option<f64>,
-    /// DynamoDB read request units per answer, of answers that declare them.
+    /// DynamoDB read request units per answer, over the answers that declare them.
     pub read_units_per_answer: Option<f64>,
     /// Share of successful answers that declare their read request units.
     pub read_units_declared: Option<f64>,
-    /// Mode `cell`: share of results that the certificate of a cell vouches for.
+    /// Mode `cell`: share of results that a cell certifies.
     pub certified_share: Option<f64>,
-    /// Mode `cell`: cells asked for, per result.
+    /// Mode `cell`: cells requested per result.
     pub tries_per_answer: Option<f64>,
 }
 
@@ -198,19 +198,19 @@ pub struct Part {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spread {
-    /// How many.
+    /// Number of values.
     pub count: u64,
     /// The mean.
     pub mean: f64,
-    /// What half of them do not exceed.
+    /// The median.
     pub p50: f64,
-    /// What 90 % do not exceed.
+    /// The 90th percentile.
     pub p90: f64,
-    /// What 99 % do not exceed.
+    /// The 99th percentile.
     pub p99: f64,
-    /// What 99.9 % do not exceed.
+    /// The 99.9th percentile.
     pub p99_9: f64,
-    /// The greatest.
+    /// The maximum.
     pub max: f64,
 }
 
@@ -218,49 +218,49 @@ pub struct Spread {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TierPart {
-    /// Which.
+    /// The tier.
     pub tier: Tier,
-    /// Answers for which it was asked; none for what is no cache.
+    /// Answers for which it was looked up; null if it is not a cache.
     pub asked: Option<u64>,
-    /// Of these, the share for which it had everything.
+    /// Share of these for which it had everything.
     pub hit_ratio: Option<f64>,
-    /// Of the pages that it was asked for, the share that it had.
+    /// Share of the pages looked up that were found.
     pub page_hit_ratio: Option<f64>,
     /// Answers that came from it.
     pub served: u64,
-    /// Of all successful answers, the share that came from it.
+    /// Share of all successful answers that came from it.
     pub share: f64,
-    /// Latencies of those that came from it.
+    /// Latencies of the answers that came from it.
     pub latency_ms: Option<Spread>,
 }
 
-/// What happened over time.
+/// Observations over time.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverTime {
-    /// Length of a slice.
+    /// Duration of a slice.
     pub slice_s: f64,
-    /// Slices of the measured part, by planned instants.
+    /// Slices of the measured part; requests belong to the slice in which they were due.
     pub slices: Vec<SlicePart>,
 }
 
-/// Requests that were planned in one slice.
+/// Requests that were due in one slice.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlicePart {
-    /// Requests planned.
+    /// Requests due.
     pub planned: u64,
-    /// Requests that came to an end.
+    /// Requests that ended.
     pub done: u64,
     /// Requests that failed or were not sent.
     pub failed: u64,
-    /// Answers of cold instances.
+    /// Answers from cold instances.
     pub cold: u64,
-    /// Half of the requests took no longer.
+    /// The median latency.
     pub p50_ms: Option<f64>,
-    /// 99 % of the requests took no longer.
+    /// The 99th percentile of latencies.
     pub p99_ms: Option<f64>,
-    /// The longest.
+    /// The longest latency.
     pub max_ms: Option<f64>,
     /// Hit ratios of `edge`, `rendered`, `l1` and `l2`.
     pub hit_ratios: [Option<f64>; 4],
@@ -280,13 +280,13 @@ pub struct Verified {
     pub examples: Vec<String>,
 }
 
-/// Answers by where users asked, in squares as small as a bounded number of them allows.
+/// Answers by the position searched from, in squares as small as a bounded number of them allows.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MapPart {
     /// Side of a square, in degrees.
     pub side_deg: f64,
-    /// Squares with answers, those with most of them first.
+    /// Squares with answers, the most answers first.
     pub squares: Vec<SquarePart>,
 }
 
@@ -298,14 +298,14 @@ pub struct SquarePart {
     pub lat: f64,
     /// Longitude of its centre, in degrees.
     pub lon: f64,
-    /// Answers to users who asked from here.
+    /// Answers to searches from here.
     pub answers: u64,
-    /// Of those that say where they came from, the share that came from a cache.
+    /// Share that came from a cache, of the answers that say where they came from.
     pub cached_share: Option<f64>,
 }
 
 impl Report {
-    /// The schema of the form.
+    /// The JSON schema of the report.
     pub fn schema() -> schemars::Schema {
         schemars::schema_for!(Self)
     }

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::model::{Part, RegionPart, Report, Spread};
 
-/// The report as aligned tables and a verdict.
+/// The report as tables and a verdict.
 pub fn text(report: &Report) -> String {
     let mut out = heading(report);
     // Writing to a string cannot fail.
@@ -25,7 +25,7 @@ pub fn text(report: &Report) -> String {
     out
 }
 
-/// How much was done, in a sentence.
+/// How much was done, in one sentence.
 pub(super) fn heading(report: &Report) -> String {
     let part = &report.total;
     let stopped = if report.outcome.interrupted { ", stopped early" } else { "" };
@@ -51,7 +51,7 @@ fn table(headings: &[&str]) -> Table {
     table
 }
 
-/// Latencies by region and in total, from planned instants.
+/// Latencies by region and in total, from due instants.
 fn latencies(report: &Report) -> Table {
     let mut table =
         table(&["ms", "done", "p50", "p90", "p99", "p99.9", "max", "1st byte p50", "p99", "send delay p99"]);
@@ -74,7 +74,7 @@ fn latencies(report: &Report) -> Table {
 
 fn tiers(part: &Part) -> Table {
     let mut table = table(&[
-        "tier", "asked", "hits", "pages", "answers", "share", "p50 ms", "p90", "p99", "p99.9", "max",
+        "tier", "lookups", "hits", "pages", "answers", "share", "p50 ms", "p90", "p99", "p99.9", "max",
     ]);
     for tier in &part.tiers {
         let asked = tier.asked.map_or_else(|| "-".to_owned(), |asked| asked.to_string());
@@ -97,28 +97,31 @@ fn failures(part: &Part) -> Table {
     table
 }
 
-/// What else is worth a line.
+/// Further facts, a line each.
 pub(super) fn facts(report: &Report) -> Vec<String> {
     let part = &report.total;
     let mut facts = Vec::new();
     if let (Some(certified), Some(tries)) = (part.certified_share, part.tries_per_answer) {
         let share = percent(Some(certified));
-        facts.push(format!("certified by a cell: {share}, {tries:.3} cells asked for per answer"));
+        facts.push(format!("certified by a cell: {share}, {tries:.3} cells requested per result"));
     }
     if let Some(queries) = part.queries_per_answer {
         facts.push(format!("DynamoDB Queries per answer: {queries:.4}"));
     }
     if let Some(units) = part.read_units_per_answer {
         let declared = percent(part.read_units_declared);
-        facts
-            .push(format!("DynamoDB read units per answer: {units:.4}, of the {declared} that declare them"));
+        facts.push(format!(
+            "DynamoDB read units per answer: {units:.4}, over the {declared} of answers that declare them"
+        ));
     }
     if let Some(instances) = report.instances {
         facts.push(format!("{instances} instances, {} cold starts", part.cold));
     }
     if part.pages_lost > 0 {
         let lost = part.pages_lost;
-        facts.push(format!("{lost} further pages had no answer to go on behind; first pages were asked for"));
+        facts.push(format!(
+            "{lost} further pages had no answer to continue; first pages were requested instead"
+        ));
     }
     if let Some(verified) = &report.verified {
         let (compared, differ, unknown) = (verified.compared, verified.differ, verified.unknown);
@@ -130,13 +133,13 @@ pub(super) fn facts(report: &Report) -> Vec<String> {
     facts
 }
 
-/// `passed`, or what speaks against it.
+/// `passed`, or the reasons why the run failed.
 pub(super) fn verdict(report: &Report) -> String {
     let outcome = &report.outcome;
     let failed = outcome.conditions.iter().filter(|condition| condition.fails);
     let failed = failed.map(|condition| match condition.measured {
         Some(measured) => format!("{} (measured: {measured:.3})", condition.text),
-        None => format!("{} (nothing to measure it by)", condition.text),
+        None => format!("{} (not measured)", condition.text),
     });
     let reasons: Vec<String> = outcome.faults.iter().cloned().chain(failed).collect();
     if reasons.is_empty() { "passed".to_owned() } else { format!("FAILED: {}", reasons.join("; ")) }

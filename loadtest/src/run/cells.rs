@@ -1,59 +1,105 @@
-//! Requests through the client of cell answers: exact results from what is shared, over connections of ours.
+//! Searches through the client of cell answers, over this sender's own connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
-use cellar_api::client::{By, ClientError, Found, NearbyClient, Response, Transport, TransportError};
+use cellar_client::{
+    By, ClientError, Found, MAX_LIMIT, NearbyClient, Response, Transport, TransportError, Wanted,
+};
+use cellar_model::Collection;
 use geo_index::Meters;
-use geo_index::edge::Wanted;
+use geo_index::edge::CacheCell;
 use hyper::StatusCode;
+use parking_lot::Mutex;
 
-use super::planner::Job;
-use super::request::{Outcome, Times, exchange};
-use super::worker::Worker;
-use super::{Snap, coding, lock, url, verify};
-use crate::http::{Keep, Missed, Pool};
-use crate::record::{Exchange, Failure, Refined, Verdict};
+use super::coding;
+use super::outcome::{Outcome, Times, exchange};
+use crate::http::{Keep, Pool, RequestError};
+use crate::plan::Search;
+use crate::record::{Exchange, Failure, Refined};
 
-/// Without a radius users look as far as the server lets them.
-const HORIZON: f64 = 200_000.0;
+/// How far a user without a radius looks, in metres: the most that the API takes.
+const HORIZON_M: f64 = 200_000.0;
 
 tokio::task_local! {
-    /// What the request that is running has asked for so far.
-    static NOTES: Arc<Notes>;
+    /// The exchanges of the search that is running.
+    static LOG: Arc<ExchangeLog>;
 }
 
-/// The client of a region.
-pub(super) type Client = NearbyClient<Carrier>;
+/// The client for one region.
+///
+/// It caches no answers: its users stand for many people, each with a phone of their own. What it learns about densities is shared,
+/// as a published density map would be.
+pub(super) struct CellClient(NearbyClient<Carrier>);
 
-/// Carries the client's requests over a pool, and notes what came of them.
+/// Sends the client's requests over a pool and logs their exchanges.
 #[derive(Debug)]
-pub(super) struct Carrier(Arc<Pool>);
+struct Carrier(Arc<Pool>);
 
-/// The exchanges of one request.
-struct Notes {
+/// The exchanges of one search.
+struct ExchangeLog {
     times: Times,
     exchanges: Mutex<Vec<Exchange>>,
     unsent: AtomicBool,
 }
 
-/// A client per region. It keeps no answers: its users are many people, of whom each has a phone of their own, and what one of them has
-/// is of no use to the next. What it learns of densities is shared, as a map would be.
-pub(super) fn client(pool: &Arc<Pool>) -> Client {
-    NearbyClient::new(Carrier(Arc::clone(pool))).keeping(0)
+impl CellClient {
+    pub(super) fn new(pool: &Arc<Pool>) -> Self {
+        Self(NearbyClient::new(Carrier(Arc::clone(pool))).keeping(0))
+    }
+
+    /// Searches as a user does: cells first, the exact endpoint if no certificate covers the search.
+    pub(super) async fn nearby(&self, wanted: Wanted, times: Times) -> (Result<Found, ClientError>, Outcome) {
+        let log = ExchangeLog::new(times);
+        let found = LOG.scope(Arc::clone(&log), self.0.nearby(wanted, times.left())).await;
+        let exchanges = std::mem::take(&mut *log.exchanges.lock());
+        let outcome = Outcome {
+            unsent: exchanges.is_empty() && log.unsent.load(Ordering::Relaxed),
+            failure: found.as_ref().err().map(|error| failure(error, &exchanges)),
+            refined: found.as_ref().ok().map(refined),
+            exchanges,
+        };
+        (found, outcome)
+    }
+
+    /// The result that the answer of this cell certifies; `None` if it does not.
+    pub(super) async fn of_cell(
+        &self,
+        cell: CacheCell,
+        wanted: Wanted,
+        times: Times,
+    ) -> Result<Option<Found>, ClientError> {
+        LOG.scope(ExchangeLog::new(times), self.0.of_cell(cell, wanted, times.left())).await
+    }
+
+    /// The result of the exact endpoint.
+    pub(super) async fn exact(&self, wanted: Wanted, times: Times) -> Result<Found, ClientError> {
+        LOG.scope(ExchangeLog::new(times), self.0.exact(wanted, times.left())).await
+    }
+}
+
+/// A search in the client's terms. The client knows no pages: a user who wants the next page asks for more places.
+pub(super) fn wanted(collection: &Collection, search: &Search) -> Wanted {
+    let pages = search.page as usize + 1;
+    Wanted {
+        collection: collection.clone(),
+        category: super::url::category(search),
+        position: search.position,
+        radius: search.radius.or_else(|| Meters::new(HORIZON_M)).unwrap_or(Meters::ZERO),
+        limit: search.limit.saturating_mul(pages).min(MAX_LIMIT),
+    }
 }
 
 #[async_trait]
 impl Transport for Carrier {
     async fn get(&self, path: &str) -> Result<Response, TransportError> {
-        let notes = NOTES.with(Arc::clone);
-        let began = notes.begin();
-        let answer = self.0.get(path, Keep::All, notes.times.deadline).await;
-        let mut exchange = exchange(&answer, began.since, notes.times.round_trip);
-        let answer = answer.map_err(|missed| describe(&missed));
+        let log = LOG.with(Arc::clone);
+        let began = log.begin();
+        let answer = self.0.get(path, Keep::All, log.times.deadline).await;
+        let mut exchange = exchange(&answer, began.since, log.times.round_trip);
+        let answer = answer.map_err(|error| describe(&error));
         let decoded = answer.and_then(|answer| {
             let body = coding::decoded(&answer.headers, answer.body);
             let status = StatusCode::from_u16(answer.status).map_err(|_| "an impossible status".to_owned());
@@ -67,33 +113,29 @@ impl Transport for Carrier {
     }
 }
 
-fn describe(missed: &Missed) -> String {
-    match missed {
-        Missed::Unsent => "all connections are in use".to_owned(),
-        Missed::Broken(broken) => broken.failure.words().to_owned(),
+fn describe(error: &RequestError) -> String {
+    match error {
+        RequestError::Unsent => "all connections are in use".to_owned(),
+        RequestError::Failed(failed) => failed.failure.words().to_owned(),
     }
 }
 
-impl Notes {
+impl ExchangeLog {
     fn new(times: Times) -> Arc<Self> {
         Arc::new(Self { times, exchanges: Mutex::default(), unsent: AtomicBool::new(false) })
     }
 
-    /// The first exchange counts from the planned instant, others from now.
+    /// The first exchange counts from the planned instant, later ones from now.
     fn begin(self: &Arc<Self>) -> Began {
-        let first = self.lock().is_empty();
+        let first = self.exchanges.lock().is_empty();
         let since = if first { self.times.due } else { Instant::now() };
-        Began { notes: Arc::clone(self), since, ended: false }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Exchange>> {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+        Began { log: Arc::clone(self), since, ended: false }
     }
 }
 
-/// An exchange under way. The client gives up by dropping it.
+/// An exchange in flight. The client abandons one by dropping it.
 struct Began {
-    notes: Arc<Notes>,
+    log: Arc<ExchangeLog>,
     since: Instant,
     ended: bool,
 }
@@ -102,8 +144,8 @@ impl Began {
     fn end(mut self, exchange: Option<Exchange>) {
         self.ended = true;
         match exchange {
-            Some(exchange) => self.notes.lock().push(exchange),
-            None => self.notes.unsent.store(true, Ordering::Relaxed),
+            Some(exchange) => self.log.exchanges.lock().push(exchange),
+            None => self.log.unsent.store(true, Ordering::Relaxed),
         }
     }
 }
@@ -111,67 +153,9 @@ impl Began {
 impl Drop for Began {
     fn drop(&mut self) {
         if !self.ended {
-            let given_up = Err(Missed::from(Failure::TimeLimit));
-            self.notes.lock().extend(exchange(&given_up, self.since, self.notes.times.round_trip));
-        }
-    }
-}
-
-impl Worker {
-    pub(super) async fn through_cells(&self, job: &Job, times: Times, taken_up: Instant, check: bool) {
-        let client = &self.clients[job.placed.region];
-        let notes = Notes::new(times);
-        let left = times.deadline.saturating_duration_since(Instant::now());
-        let search = client.nearby(self.wanted(job), left);
-        let found = NOTES.scope(Arc::clone(&notes), search).await;
-        let exchanges = std::mem::take(&mut *notes.lock());
-        let unsent = exchanges.is_empty() && notes.unsent.load(Ordering::Relaxed);
-        let failure = found.as_ref().err().map(|error| failure(error, &exchanges));
-        let refined = found.as_ref().ok().map(refined);
-        let outcome = Outcome { exchanges, failure, refined, unsent };
-        self.record(job, times, taken_up, &outcome);
-        if let (true, Ok(found), Some(_)) = (check, &found, times.planned) {
-            let verdict = self.verdict(job, found).await;
-            lock(&self.recorder).verified(verdict);
-        }
-    }
-
-    /// Asks for the answer of a cell once more, as a client does, and compares the results that it vouches for with those of the exact
-    /// endpoint. Nothing of it is measured.
-    pub(super) async fn check_cell(&self, job: &Job, snap: Snap) {
-        let (now, limit) = (Instant::now(), self.shared.settings.time_limit);
-        let apart = Times { due: now, deadline: now + limit, planned: None, round_trip: Duration::ZERO };
-        let client = &self.clients[job.placed.region];
-        let Ok(url) = url::cell(&self.shared.settings.collection, &job.ask, snap) else { return };
-        let found = NOTES.scope(Notes::new(apart), client.of_cell(url.cell, self.wanted(job), limit)).await;
-        let Ok(found) = found else {
-            return lock(&self.recorder).verified(Verdict::Unknown);
-        };
-        lock(&self.recorder).vouched(job.placed.region, found.is_some());
-        if let Some(found) = found {
-            let verdict = self.verdict(job, &found).await;
-            lock(&self.recorder).verified(verdict);
-        }
-    }
-
-    /// Compares with the exact endpoint, which has as long as a user would wait.
-    async fn verdict(&self, job: &Job, found: &Found) -> Verdict {
-        let (now, limit) = (Instant::now(), self.shared.settings.time_limit);
-        let apart = Times { due: now, deadline: now + limit, planned: None, round_trip: Duration::ZERO };
-        let client = &self.clients[job.placed.region];
-        let exact = NOTES.scope(Notes::new(apart), client.exact(self.wanted(job), limit)).await;
-        verify::compare(&job.ask, found, exact.as_ref().ok())
-    }
-
-    /// The client knows no pages: who wants to see more asks for more.
-    fn wanted(&self, job: &Job) -> Wanted {
-        let pages = job.ask.page as usize + 1;
-        Wanted {
-            collection: self.shared.settings.collection.clone(),
-            category: job.ask.category.clone(),
-            position: job.ask.position,
-            radius: job.ask.radius.or_else(|| Meters::new(HORIZON)).unwrap_or(Meters::ZERO),
-            limit: job.ask.limit.saturating_mul(pages).min(cellar_api::client::MAX_LIMIT),
+            let abandoned = Err(RequestError::from(Failure::TimeLimit));
+            let exchange = exchange(&abandoned, self.since, self.log.times.round_trip);
+            self.log.exchanges.lock().extend(exchange);
         }
     }
 }

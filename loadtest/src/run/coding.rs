@@ -1,4 +1,4 @@
-//! Content codings: what a phone would undo.
+//! Decoding of bodies, as a phone would do it.
 
 use std::io::Read;
 
@@ -8,14 +8,14 @@ use hyper::header::CONTENT_ENCODING;
 
 use crate::http::exchange::MAX_BODY_BYTES;
 
-/// A body without its coding. It is read up to the length that a body may have, however well it was compressed.
+/// A body without its content coding. However well it was compressed, no more is read than a body may have.
 pub(super) fn decoded(headers: &HeaderMap, body: Bytes) -> Result<Bytes, String> {
     let coding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?"));
     match coding {
         None | Some("identity") => Ok(body),
         Some("br") => read(brotli::Decompressor::new(&body[..], 4_096)),
         Some("gzip") => read(flate2::read::MultiGzDecoder::new(&body[..])),
-        Some(other) => Err(format!("the answer is coded as `{other}`")),
+        Some(other) => Err(format!("unknown content coding `{other}`")),
     }
 }
 

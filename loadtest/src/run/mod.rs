@@ -1,52 +1,56 @@
-//! The sender: an open loop.
+//! Sends the requests of a plan, in an open loop.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`settings`] | what a run is to do |
-//! | [`placement`] | which region a user is sent to |
-//! | `planner` | a thread that thinks requests up ahead of time |
-//! | `alarm` | waking up on time |
-//! | `worker` | threads that send what is due |
-//! | `request`, `url`, `paging` | one request of a user, as one exchange |
-//! | `cells`, `coding` | the same through the client of cell answers, which may take several |
+//! | [`settings`] | the settings of a run |
+//! | [`routing`] | which region a user is sent to |
+//! | `planner` | a thread that generates requests ahead of time |
+//! | `timer` | waking up on time |
+//! | `worker` | threads that send requests when they are due |
+//! | `request` | sends the requests of users and records them |
+//! | `url`, `paging` | a request as one exchange |
+//! | `cells`, `coding` | a request through the client of cell answers, which may take several exchanges |
+//! | `outcome` | the limits of a request and what came of it |
 //! | `verify` | an answer compared with the exact endpoint's |
 //!
-//! Invariant: when a request is sent depends on the plan and the clock alone. What a server does can keep nothing from being
-//! sent but by using up all connections, and then the requests that were not sent are counted.
+//! Invariant: when a request is sent depends on the plan and the clock alone. A server can only prevent requests from being sent
+//! by using up all connections, and then the unsent requests are counted.
 
-mod alarm;
 mod cells;
 mod coding;
+mod outcome;
 mod paging;
-pub mod placement;
 mod planner;
 mod request;
+pub mod routing;
 pub mod settings;
+mod timer;
 mod url;
 mod verify;
 mod worker;
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-pub use self::placement::{Placed, Placement};
-pub use self::settings::{Mode, Region, RunSettings, Snap};
+pub use self::routing::{Route, Routing};
+pub use self::settings::{CellLevel, Mode, Region, RunSettings};
 use self::worker::Worker;
 use crate::plan::Plan;
 use crate::record::Recorder;
 
-/// Requests that are thought up ahead for a worker, in batches.
+/// Batches of requests that are generated ahead for each worker.
 const BATCHES_AHEAD: usize = 64;
-/// From when a run is begun to its first instant: time to think up the first requests.
-const RUN_UP: Duration = Duration::from_millis(100);
+/// Time from starting a run to its first instant, in which the first requests are generated.
+const LEAD_TIME: Duration = Duration::from_millis(100);
 
-/// A run that is under way.
+/// A run in progress.
 #[derive(Debug)]
 pub struct Running {
     shared: Arc<Shared>,
@@ -54,7 +58,7 @@ pub struct Running {
     recorders: Vec<Arc<Mutex<Recorder>>>,
 }
 
-/// What all threads of a run look at.
+/// State shared by all threads of a run.
 #[derive(Debug)]
 struct Shared {
     settings: RunSettings,
@@ -71,11 +75,15 @@ impl Shared {
     }
 }
 
-/// Begins a run.
-pub fn start(settings: RunSettings, plan: Plan, placement: Box<dyn Placement>) -> io::Result<Running> {
+/// Starts a run.
+///
+/// # Errors
+///
+/// A thread cannot be started.
+pub fn start(settings: RunSettings, plan: Plan, routing: Box<dyn Routing>) -> io::Result<Running> {
     let workers = settings.workers.max(1);
     let shared = Arc::new(Shared {
-        start: Instant::now() + RUN_UP,
+        start: Instant::now() + LEAD_TIME,
         stop: AtomicBool::new(false),
         in_flight: AtomicUsize::new(0),
         working: AtomicUsize::new(workers),
@@ -92,7 +100,7 @@ pub fn start(settings: RunSettings, plan: Plan, placement: Box<dyn Placement>) -
         running.recorders.push(recorder);
         lanes.push(lane);
     }
-    let planner = planner::Planner { shared, plan, placement, lanes };
+    let planner = planner::Planner { shared, plan, routing, lanes };
     let plan = move || {
         planner.run();
         Ok(())
@@ -102,44 +110,47 @@ pub fn start(settings: RunSettings, plan: Plan, placement: Box<dyn Placement>) -
 }
 
 impl Running {
-    /// Since the first instant; zero before it.
+    /// Time since the first instant; zero before it.
     pub fn elapsed(&self) -> Duration {
         self.shared.start.elapsed()
     }
 
-    /// Requests under way.
+    /// Requests in flight.
     pub fn in_flight(&self) -> usize {
         self.shared.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Sends nothing more; what is under way is given a moment.
+    /// Sends no more requests. Those in flight get a grace period.
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Whether all is sent and has come to an end.
+    /// Whether every request was sent and has ended.
     pub fn is_over(&self) -> bool {
         self.shared.working.load(Ordering::Acquire) == 0
     }
 
-    /// Looks at what each worker has recorded so far. Senders wait meanwhile: be short.
-    pub fn look(&self, mut at: impl FnMut(&Recorder)) {
-        self.recorders.iter().for_each(|recorder| at(&lock(recorder)));
+    /// Passes what each worker has recorded so far to `at`. It holds up the worker: be quick.
+    pub fn inspect(&self, mut at: impl FnMut(&Recorder)) {
+        self.recorders.iter().for_each(|recorder| at(&recorder.lock()));
     }
 
-    /// Waits for the end: what was recorded, and connections opened by region. An error means that a thread of the sender gave up, and with
-    /// it the measurement.
+    /// Waits for the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// A sending thread failed, and the measurement with it.
     pub fn finish(self) -> Result<Finished, SenderError> {
         for thread in self.threads {
             thread.join().map_err(|_| SenderError::Broke)??;
         }
         let took = self.shared.start.elapsed();
         let mut recorders = self.recorders.iter();
-        let mut all = lock(recorders.next().ok_or(SenderError::Broke)?).clone();
-        recorders.for_each(|recorder| all.merge(&lock(recorder)));
+        let mut all = recorders.next().ok_or(SenderError::Broke)?.lock().clone();
+        recorders.for_each(|recorder| all.merge(&recorder.lock()));
         let settings = &self.shared.settings;
         let interrupted = self.shared.stopped();
-        // What was planned after the stop was never due.
+        // Requests planned for after the stop were never due.
         let measured = took.saturating_sub(settings.warmup).min(settings.measured);
         let connections = settings.regions.iter().map(Region::opened).collect();
         Ok(Finished { recorder: all, measured, interrupted, connections })
@@ -149,29 +160,25 @@ impl Running {
 /// Why a run has no result.
 #[derive(Debug, Error)]
 pub enum SenderError {
-    /// A thread that sends has no means to: files that it may open, most likely.
+    /// A sending thread cannot work, most likely for lack of file descriptors.
     #[error(
         "cannot send: {0}; with too many open files, raise the limit (`ulimit -n`) or lower --workers and --connections"
     )]
     Cannot(io::Error),
-    /// A thread came to its end in an unforeseen way.
-    #[error("the sender broke down, which is a defect of this program")]
+    /// A thread ended unexpectedly.
+    #[error("the sender failed unexpectedly: this is a bug")]
     Broke,
 }
 
-/// A run at its end.
+/// A finished run.
 #[derive(Debug)]
 pub struct Finished {
     /// What was recorded.
     pub recorder: Recorder,
-    /// How much of the measured part took place.
+    /// Length of the measured part that took place.
     pub measured: Duration,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
     /// Connections opened, by region.
     pub connections: Vec<u64>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,25 +1,24 @@
 //! Where users' last answers ended.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
-use super::lock;
+use parking_lot::Mutex;
 
-/// Users whose last answer is remembered. Who asks for more does so soon; others may be forgotten.
-const MOST_USERS: usize = 65_536;
+/// Users whose last answer is remembered. Users ask for a next page soon or not at all, so others may be forgotten.
+const MAX_USERS: usize = 65_536;
 
-/// The links `next` of users' last answers.
+/// The `next` links of users' last answers.
 #[derive(Debug, Default)]
 pub(super) struct LastAnswers(Mutex<HashMap<u64, String>>);
 
 impl LastAnswers {
-    /// Remembers where an answer ends, by the beginning of its body; or that there is no more.
+    /// Remembers where an answer ends, by the beginning of its body, or that there is no next page.
     pub(super) fn learn(&self, user: u64, body: &[u8]) {
-        let mut users = lock(&self.0);
+        let mut users = self.0.lock();
         match next_link(body) {
             None => drop(users.remove(&user)),
             Some(link) => {
-                if users.len() >= MOST_USERS {
+                if users.len() >= MAX_USERS {
                     users.clear();
                 }
                 users.insert(user, link.to_owned());
@@ -27,13 +26,13 @@ impl LastAnswers {
         }
     }
 
-    /// The path of the page behind the last answer.
+    /// The path of the page after the last answer.
     pub(super) fn take(&self, user: u64) -> Option<String> {
-        lock(&self.0).remove(&user)
+        self.0.lock().remove(&user)
     }
 }
 
-/// The `href` of the link `next`. Links go before features, and hold no quotes.
+/// The `href` of the `next` link. Links precede features and contain no quotes.
 fn next_link(body: &[u8]) -> Option<&str> {
     let features = find(body, br#""features":"#).unwrap_or(body.len());
     let text = std::str::from_utf8(&body[..features]).ok()?;

@@ -1,45 +1,46 @@
-//! What a run is to do.
+//! The settings of a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use geo_index::{Collection, Grid};
+use cellar_model::Collection;
+use geo_index::Grid;
 use serde::{Deserialize, Serialize};
 
 use crate::http::{Settings, Target};
 use crate::record::Recorder;
 
-/// How users ask.
+/// How users search.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// `/nearby` with the position, and `mode=exact`.
+    /// `/nearby` with the position and `mode=exact`.
     #[default]
     Exact,
-    /// The client of cell answers: exact results from what is shared.
+    /// Through the client of cell answers: exact results from shared answers.
     Cell,
     /// `/nearby` with the position and without a mode.
     Raw,
 }
 
-/// Cells of one level, for askings that know no other.
+/// The cells of one level of a grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snap {
+pub struct CellLevel {
     /// The grid.
     pub grid: Grid,
     /// The geohash precision, 3 to 7, or the H3 resolution, 3 to 9.
     pub level: u8,
 }
 
-/// A region: a server, or what stands before servers.
+/// A region: a server, or an edge in front of servers.
 #[derive(Clone, Debug)]
 pub struct Region {
     /// Its name.
     pub name: String,
-    /// Where it is.
+    /// Where its requests go.
     pub target: Target,
     opened: Arc<AtomicU64>,
 }
@@ -50,7 +51,7 @@ impl Region {
         Self { name: name.into(), target, opened: Arc::default() }
     }
 
-    /// Connections opened by workers that have ended.
+    /// Connections opened by workers that are done.
     pub(super) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
     }
@@ -60,39 +61,40 @@ impl Region {
     }
 }
 
-/// What a run is to do.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct RunSettings {
-    /// At least one.
+    /// The regions, at least one.
     pub regions: Vec<Region>,
-    /// What is planned before this instant of the plan is sent but not measured.
+    /// Requests due before this instant of the plan are sent but not measured.
     pub warmup: Duration,
-    /// How long the measured part takes, behind the warm-up.
+    /// Length of the measured part, after the warm-up.
     pub measured: Duration,
-    /// Of the choice of answers that are compared.
+    /// Seed for choosing the answers that are compared.
     pub seed: u64,
-    /// How users ask.
+    /// How users search.
     pub mode: Mode,
-    /// What they search.
+    /// The collection that they search.
     pub collection: Collection,
-    /// How connections are made; the connections are shared out among the workers.
+    /// How connections are made. Workers share the number of connections.
     pub http: Settings,
-    /// A user gives up so long after the planned instant.
+    /// How long after its due instant a request is abandoned.
     pub time_limit: Duration,
-    /// What is taken up later than this after its instant counts as late.
+    /// Requests sent more than this after their due instant count as late.
     pub late_after: Duration,
-    /// What is due within this time is sent together, when the last of it is due: fewer wake-ups for a send delay of up to this.
+    /// Requests due within this time of each other are sent together when the last of them is due: fewer wake-ups, at the price of a
+    /// send delay of up to this.
     pub group_within: Duration,
-    /// Most requests under way: what comes on top is not sent.
+    /// Most requests in flight; requests beyond that are not sent.
     pub max_in_flight: usize,
     /// Sending threads.
     pub workers: usize,
-    /// In [`Mode::Raw`]: the answer of the cell that the user is in is asked for, at this level. It has all that a further page would.
-    pub snap: Option<Snap>,
-    /// Share of the answers that are compared with the exact endpoint's, 0 to 1; for [`Mode::Cell`] and for `snap`, where
-    /// those count that the cell's certificate vouches for.
+    /// In [`Mode::Raw`]: request the answer of the cell of this level that the user is in. It includes what a further page would list.
+    pub cell_level: Option<CellLevel>,
+    /// Share of answers to compare with the exact endpoint's, 0 to 1; for [`Mode::Cell`] and with `cell_level`, where only results
+    /// that the cell certifies are compared.
     pub verify: f64,
-    /// Whether users ask for more than first pages.
+    /// Whether users also ask for further pages.
     pub pages: bool,
 }
 

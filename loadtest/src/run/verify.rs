@@ -1,12 +1,12 @@
-//! An answer compared with the exact endpoint's.
+//! Comparison of a result with the exact endpoint's.
 
-use cellar_api::client::{Found, Hit};
+use cellar_client::{Found, Hit};
 
-use crate::plan::Ask;
+use crate::plan::Search;
 use crate::record::Verdict;
 
-/// Whether an answer has the same places in the same order as the exact one.
-pub(super) fn compare(ask: &Ask, found: &Found, exact: Option<&Found>) -> Verdict {
+/// Whether a result has the same places in the same order as the exact one.
+pub(super) fn compare(search: &Search, found: &Found, exact: Option<&Found>) -> Verdict {
     let Some(exact) = exact else { return Verdict::Unknown };
     let same = |(mine, theirs): (&Hit, &Hit)| {
         mine.place.id == theirs.place.id && mine.place.position == theirs.place.position
@@ -19,11 +19,11 @@ pub(super) fn compare(ask: &Ask, found: &Found, exact: Option<&Found>) -> Verdic
         Some(hit) => format!("`{}`", hit.place.id),
         None => "nothing more".to_owned(),
     };
-    let (lat, lon) = (ask.position.lat(), ask.position.lon());
-    let radius_m = ask.radius.map_or_else(String::new, |radius| format!(" radius={}", radius.get()));
+    let (lat, lon) = (search.position.lat(), search.position.lon());
+    let radius_m = search.radius.map_or_else(String::new, |radius| format!(" radius={}", radius.get()));
     Verdict::Differs(format!(
         "lat={lat} lon={lon}{radius_m} limit={}: place {} is {} by {:?}, {} by the exact endpoint",
-        ask.limit,
+        search.limit,
         shared + 1,
         name(found),
         found.by,

@@ -1,4 +1,4 @@
-//! Instants of a schedule: evenly spaced, or as of many users who know nothing of each other.
+//! Instants of a schedule: evenly spaced, or as those of many independent users.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Stage;
 
-/// Sums of a million gaps are off by less than this share of a request.
+/// Sums of a million gaps are accurate to this share of a request.
 const ROUNDING: f64 = 1e-6;
 
-/// How requests are spaced.
+/// How arrivals are spaced.
 #[derive(
     Clone,
     Copy,
@@ -25,9 +25,9 @@ const ROUNDING: f64 = 1e-6;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Arrivals {
-    /// Evenly.
+    /// Evenly spaced.
     Constant,
-    /// As a Poisson process: exponential gaps, as those between requests of independent users.
+    /// A Poisson process: exponentially distributed gaps, as between requests of independent users.
     #[default]
     Poisson,
 }
@@ -46,7 +46,7 @@ pub struct Instants {
 }
 
 impl Instants {
-    /// At one rate, in requests per second, for as long as this.
+    /// At a constant rate, in requests per second, for this long.
     ///
     /// ```
     /// use std::time::Duration;
@@ -54,10 +54,10 @@ impl Instants {
     /// use cellar_loadtest::schedule::{Arrivals, Instants};
     ///
     /// let week = Duration::from_hours(7 * 24);
-    /// assert_eq!(Instants::steady(0.01, week, Arrivals::Constant, 1).count(), 6_048);
+    /// assert_eq!(Instants::constant(0.01, week, Arrivals::Constant, 1).count(), 6_048);
     /// ```
-    pub fn steady(rate: f64, lasts: Duration, arrivals: Arrivals, seed: u64) -> Self {
-        Self::new(vec![Stage::steady(rate, lasts)], arrivals, seed)
+    pub fn constant(rate: f64, duration: Duration, arrivals: Arrivals, seed: u64) -> Self {
+        Self::new(vec![Stage::constant(rate, duration)], arrivals, seed)
     }
 
     pub(super) fn new(stages: Vec<Stage>, arrivals: Arrivals, seed: u64) -> Self {
@@ -71,7 +71,7 @@ impl Instants {
         instants
     }
 
-    /// Requests until the next one, in the time in which the rate is 1.
+    /// The gap to the next request, in multiples of the mean gap.
     fn gap(&mut self) -> f64 {
         match self.arrivals {
             Arrivals::Constant => 1.0,
@@ -88,12 +88,12 @@ impl Iterator for Instants {
         loop {
             let stage = self.stage?;
             if self.next < stage.requests() - ROUNDING {
-                let at = self.began + Duration::from_secs_f64(stage.after(self.next)).min(stage.lasts);
+                let at = self.began + Duration::from_secs_f64(stage.after(self.next)).min(stage.duration);
                 self.next += self.gap();
                 return Some(at);
             }
             self.next = (self.next - stage.requests()).max(0.0);
-            self.began += stage.lasts;
+            self.began += stage.duration;
             self.stage = self.stages.next();
         }
     }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn schedule(stages: &[(u64, f64, f64)]) -> Schedule {
-        let stage = |&(seconds, from, to)| Stage { lasts: Duration::from_secs(seconds), from, to };
+        let stage = |&(seconds, from, to)| Stage { duration: Duration::from_secs(seconds), from, to };
         Schedule::new(Duration::ZERO, stages.iter().map(stage).collect()).unwrap()
     }
 

@@ -4,30 +4,32 @@ use thiserror::Error;
 
 use super::{MAX_RATE, Stage};
 
-/// What is wrong with a schedule.
+/// Why a schedule is not valid.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ScheduleError {
-    /// Not a rate, or one that makes no sense.
+    /// A rate is out of range.
     #[error("a rate must be more than 0 and at most {MAX_RATE} requests per second, not {0}")]
     Rate(f64),
-    /// Nothing to do, or too long.
-    #[error("a run and each of its stages must take more than 0 s, and all of them together at most 24 h")]
+    /// A duration is zero, or the total is too long.
+    #[error("a run and each of its stages must take more than 0 s, and all stages together at most 24 h")]
     Length,
-    /// No stage.
-    #[error("a schedule needs a stage")]
+    /// There is no stage.
+    #[error("a schedule needs at least one stage")]
     Empty,
-    /// Not written as a stage.
-    #[error("`{0}` is no stage: write `30s:100` (30 s at 100 requests per second) or `10s:0..100` (a ramp)")]
+    /// A text is not a stage.
+    #[error(
+        "`{0}` is not a stage: write `30s:100` (30 s at 100 requests per second) or `10s:0..100` (a ramp)"
+    )]
     Stage(String),
 }
 
-/// Reads stages.
+/// Parses stages.
 ///
 /// ```
 /// use cellar_loadtest::schedule::parse_stages;
 ///
 /// let stages = parse_stages("10s:0..300,1m:300")?;
-/// assert_eq!((stages[0].from, stages[0].to, stages[1].lasts.as_secs()), (0.0, 300.0, 60));
+/// assert_eq!((stages[0].from, stages[0].to, stages[1].duration.as_secs()), (0.0, 300.0, 60));
 /// # Ok::<(), cellar_loadtest::schedule::ScheduleError>(())
 /// ```
 pub fn parse_stages(text: &str) -> Result<Vec<Stage>, ScheduleError> {
@@ -37,10 +39,10 @@ pub fn parse_stages(text: &str) -> Result<Vec<Stage>, ScheduleError> {
 }
 
 fn stage(text: &str) -> Option<Stage> {
-    let (lasts, rates) = text.split_once(':')?;
-    let lasts = humantime::parse_duration(lasts).ok()?;
+    let (duration, rates) = text.split_once(':')?;
+    let duration = humantime::parse_duration(duration).ok()?;
     let (from, to) = rates.split_once("..").unwrap_or((rates, rates));
-    Some(Stage { lasts, from: from.parse().ok()?, to: to.parse().ok()? })
+    Some(Stage { duration, from: from.parse().ok()?, to: to.parse().ok()? })
 }
 
 #[cfg(test)]

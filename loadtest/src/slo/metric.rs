@@ -1,16 +1,16 @@
-//! What conditions can be about.
+//! Metrics of conditions.
 
 use std::str::FromStr;
 
 use crate::record::Tier;
 use crate::report::model::{Part, Spread, TierPart};
 
-/// All names, for messages.
+/// All names, for error messages.
 pub(super) const KNOWN: &str = "p50 p90 p99 p99.9 max mean (also as ok.p99, ttfb.p99, delay.p99, cold.p99), errors unsent late \
     rate hit.edge hit.rendered hit.l1 hit.l2 share.edge share.rendered share.l1 share.l2 share.database cold certified tries \
     queries read_units";
 
-/// Something that a report tells.
+/// A metric of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// A value of a distribution.
@@ -27,11 +27,11 @@ pub enum Metric {
     Hit(Tier),
     /// Share of the answers that came from a tier.
     Share(Tier),
-    /// Share of the answers that came of cold instances.
+    /// Share of the answers that came from cold instances.
     Cold,
-    /// Share of the results that a cell's certificate vouches for.
+    /// Share of the results that a cell certifies.
     Certified,
-    /// Cells asked for per result.
+    /// Cells requested per result.
     Tries,
     /// DynamoDB Queries per answer.
     Queries,
@@ -48,7 +48,7 @@ pub enum Of {
     Succeeded,
     /// To the first byte.
     FirstByte,
-    /// From the planned instant to the sending.
+    /// From the due instant to the sending.
     SendDelay,
     /// Of cold instances.
     Cold,
@@ -59,13 +59,13 @@ pub enum Of {
 pub enum Value {
     /// The median.
     P50,
-    /// What 90 % do not exceed.
+    /// The 90th percentile.
     P90,
-    /// What 99 % do not exceed.
+    /// The 99th percentile.
     P99,
-    /// What 99.9 % do not exceed.
+    /// The 99.9th percentile.
     P999,
-    /// The greatest.
+    /// The maximum.
     Max,
     /// The mean.
     Mean,
@@ -133,7 +133,7 @@ impl Metric {
         }
     }
 
-    /// What was measured: milliseconds, a share or a number; `None` if nothing was.
+    /// The measured value: milliseconds, a share or a number; `None` if nothing was measured.
     pub fn of(self, part: &Part) -> Option<f64> {
         let planned = |count: u64| (part.planned > 0).then(|| count as f64 / part.planned as f64);
         match self {

@@ -1,6 +1,6 @@
 //! Conditions that fail a run: `p99>50ms`, `hit.edge<0.9`, `us-east-1:errors>1%`.
 //!
-//! Invariant: a condition on what was not measured fails the run: silence is no success.
+//! Invariant: a condition on something that was not measured fails the run.
 
 mod metric;
 
@@ -31,26 +31,26 @@ enum Operator {
     MoreOrEqual,
 }
 
-/// What is wrong with a condition.
+/// Why a text is not a condition of this run.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ConditionError {
-    /// No comparison.
-    #[error("`{0}` is no condition: write METRIC, one of < <= > >=, and a value, such as `p99>50ms`")]
+    /// There is no comparison.
+    #[error("`{0}` is not a condition: write METRIC, one of < <= > >=, and a value, such as `p99>50ms`")]
     Form(String),
-    /// Not something that is measured.
-    #[error("`{0}` is not measured: take one of {known}", known = metric::KNOWN)]
+    /// No such metric.
+    #[error("there is no metric `{0}`; the metrics are {known}", known = metric::KNOWN)]
     Metric(String),
-    /// A value without a unit, or with the wrong one.
-    #[error("`{value}` is no value of `{metric}`: write {expected}")]
+    /// A value that is malformed or lacks its unit.
+    #[error("`{value}` is not a value for `{metric}`: write {expected}")]
     Value {
-        /// What it is to be compared with.
+        /// The metric.
         metric: String,
         /// The value.
         value: String,
-        /// What it should look like.
+        /// The expected form.
         expected: &'static str,
     },
-    /// A region that is not part of the run.
+    /// The run has no such region.
     #[error("there is no region `{0}` in this run")]
     Region(String),
 }
@@ -89,6 +89,10 @@ fn operator(text: &str) -> Option<(Operator, &str)> {
 
 impl FailIf {
     /// Checks that its region, if it names one, is one of these.
+    ///
+    /// # Errors
+    ///
+    /// The run has no such region.
     pub fn check<'r>(&self, mut regions: impl Iterator<Item = &'r str>) -> Result<(), ConditionError> {
         match &self.region {
             Some(name) if !regions.any(|region| region == name) => Err(ConditionError::Region(name.clone())),
@@ -96,7 +100,7 @@ impl FailIf {
         }
     }
 
-    /// Looks at a report.
+    /// Evaluates the condition on a report.
     pub fn of(&self, report: &Report) -> Condition {
         let measured = self.part(report).and_then(|part| self.metric.of(part));
         let fails = measured.is_none_or(|measured| match self.operator {

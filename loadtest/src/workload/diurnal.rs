@@ -1,4 +1,4 @@
-//! When users are awake.
+//! When users are active.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -11,21 +11,20 @@ const QUIETEST_H: f64 = 4.0;
 /// Searches at the quietest hour as a share of those at the busiest.
 const NIGHT: f64 = 0.15;
 
-/// A day that goes round the Earth with the sun.
+/// A daily cycle that follows the sun around the Earth.
 ///
-/// How active users are follows their solar time: a cosine with its trough at 4 and its peak at 16 o'clock, 0.15 to 1.
-/// The curve is stylized, not measured: it makes the load move around the globe as days do. It decides who asks;
-/// how many ask is for the schedule to say.
+/// Activity follows solar time: a cosine with its minimum at 4 and its maximum at 16 o'clock, 0.15 to 1. The curve is stylized, not
+/// measured: it moves the load around the globe as the day does. It decides who searches; the schedule decides how many do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Diurnal {
     /// Hour of the day in UTC at the start of the run, 0 to 24.
     pub start_h: f64,
-    /// How long a day takes; less than 24 hours lets a short run see a whole one. More than zero.
+    /// Length of a day, more than zero; less than 24 hours fits a whole day into a short run.
     pub day: Duration,
 }
 
 impl Diurnal {
-    /// How active users are at a position and an instant: 0.15 to 1.
+    /// Activity at a position and an instant, 0.15 to 1.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Fixed values, ranges and mixtures, as a command line tells them.
+//! Fixed values, ranges and mixtures, as given on the command line.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::chance::{pick, running};
+use super::chance::{cumulative, pick};
 
-/// Values, each as likely as its weight.
+/// Values with weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mix<T> {
     values: Vec<T>,
@@ -21,11 +21,15 @@ impl<T: Clone> Mix<T> {
         Self { values: vec![value], sums: vec![1.0] }
     }
 
-    /// Parses `VALUE:WEIGHT,VALUE:WEIGHT,…`; a weight that is not given is 1.
+    /// Parses `VALUE:WEIGHT,VALUE:WEIGHT,…`; the default weight is 1.
+    ///
+    /// # Errors
+    ///
+    /// A value or a weight is malformed, or all weights are 0.
     pub fn parse(text: &str, value: impl Fn(&str) -> Result<T, String>) -> Result<Self, String> {
         let parts: Vec<(T, f64)> =
             text.split(',').map(|part| weighted(part, &value)).collect::<Result<_, _>>()?;
-        let sums = running(parts.iter().map(|(_, weight)| *weight));
+        let sums = cumulative(parts.iter().map(|(_, weight)| *weight));
         if sums.last().is_none_or(|sum| *sum <= 0.0) {
             return Err(format!("`{text}` has no weight above 0"));
         }
@@ -34,7 +38,7 @@ impl<T: Clone> Mix<T> {
 
     /// Draws a value.
     pub fn draw(&self, rng: &mut ChaCha8Rng) -> T {
-        // One value takes no chance.
+        // A single value draws no random number.
         let index = if self.values.len() == 1 { 0 } else { pick(&self.sums, rng.random()) };
         self.values[index].clone()
     }
@@ -43,26 +47,26 @@ impl<T: Clone> Mix<T> {
 fn weighted<T>(part: &str, value: impl Fn(&str) -> Result<T, String>) -> Result<(T, f64), String> {
     let (name, weight) = part.rsplit_once(':').unwrap_or((part, "1"));
     let number = weight.trim().parse::<f64>().ok().filter(|weight| (0.0..=1e9).contains(weight));
-    let weight = number.ok_or_else(|| format!("`{weight}` is no weight: a number from 0 to 1e9"))?;
+    let weight = number.ok_or_else(|| format!("`{weight}` is not a weight: a number from 0 to 1e9"))?;
     Ok((value(name.trim())?, weight))
 }
 
 /// A number: fixed, from a range, or from a mixture.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Numbers {
-    /// Every number from the first to the second is as likely.
+    /// Uniformly distributed from the first to the second number.
     Range(f64, f64),
-    /// One of these.
+    /// One of these numbers.
     Mix(Mix<f64>),
 }
 
 impl Numbers {
-    /// Always the same.
+    /// Always the same number.
     pub fn fixed(number: f64) -> Self {
         Self::Mix(Mix::only(number))
     }
 
-    /// Parses `5000`, `500-5000` (all as likely) or `500:3,2000:5,10000` (with weights), all within `allowed`.
+    /// Parses `5000`, `500-5000` (uniform) or `500:3,2000:5,10000` (weighted), with all numbers within `allowed`.
     ///
     /// ```
     /// use cellar_loadtest::workload::Numbers;

@@ -1,12 +1,11 @@
-//! Where users go: mostly back to where they have been, now and then somewhere new.
+//! Where users go: mostly back to places they have visited, now and then somewhere new.
 
-use geo_index::Position;
-use geo_index::edge::crowd::offset;
+use geo_index::{Position, destination};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::f64::consts::TAU;
 
-use super::chance::{pick, running};
+use super::chance::{cumulative, pick};
 
 /// Probability ρ·S^−γ of somewhere new after S places: C. Song, T. Koren, P. Wang, A.-L. Barabási, "Modelling the scaling
 /// properties of human mobility", Nature Physics 6, 2010: ρ = 0.6, γ = 0.21.
@@ -19,10 +18,10 @@ const BETA: f64 = 1.75;
 const JUMP_OFFSET_M: f64 = 1_500.0;
 const JUMP_CUTOFF_M: f64 = 400_000.0;
 
-/// Places that are remembered of a user; the least visited makes room. It takes some hundred moves to know more.
+/// Most places remembered per user; the least visited one is replaced. It takes about a hundred moves to visit more.
 pub(super) const MAX_PLACES: usize = 32;
 
-/// What a user remembers: the places visited, and how often.
+/// The places that a user has visited, and how often.
 #[derive(Clone, Debug)]
 pub(super) struct Traveller {
     places: Vec<(Position, u32)>,
@@ -43,14 +42,14 @@ impl Traveller {
         &self.places
     }
 
-    /// The next stay.
+    /// Moves to the next place.
     pub(super) fn go(&mut self, rng: &mut ChaCha8Rng) -> Position {
         let explores = RHO * (self.places.len() as f64).powf(-GAMMA);
         if rng.random::<f64>() < explores {
-            let to = offset(self.here(), jump_m(rng), rng.random::<f64>() * TAU);
+            let to = destination(self.here(), jump_m(rng), rng.random::<f64>() * TAU);
             self.arrive(to);
         } else {
-            let visits = running(self.places.iter().map(|(_, visits)| f64::from(*visits)));
+            let visits = cumulative(self.places.iter().map(|(_, visits)| f64::from(*visits)));
             self.here = pick(&visits, rng.random());
             self.places[self.here].1 += 1;
         }

@@ -1,39 +1,39 @@
-//! Users who search: where they live, how they get about, when they are awake and what they ask for.
+//! Synthetic users: where they live, how they move, when they are active and what they search for.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `areas` | metropolitan areas and their neighbourhoods, or positions from a file; where a user lives |
 //! | `mobility` | where a user goes: exploration and preferential return |
-//! | `diurnal` | when users are awake |
-//! | `crowd` | sessions of searches and pages: the [`Workload`](crate::plan::Workload) |
+//! | `diurnal` | when users are active |
+//! | `synthetic` | sessions of searches and further pages: the [`Workload`](crate::plan::Workload) |
 //! | `mix` | fixed values, ranges and mixtures |
 //! | `positions` | positions from a CSV file |
-//! | `stream` | plans as files, out and in |
-//! | `summary` | what a plan holds: users, cells, hit ratios of caches with a lifetime |
+//! | `stream` | plans written to and read from files |
+//! | `summary` | statistics of a plan: users, cells, hit ratios of caches by lifetime |
 //!
-//! Invariant: the same settings and instants give the same asks on every machine. Chance comes from the `ChaCha8Rng`, what belongs
-//! to a user or a neighbourhood from a stream of its own, so it does not depend on who was asked before; positions are
-//! rounded to a millionth of a degree, some 10 cm, which hides the last bits in which mathematical libraries differ.
+//! Invariant: the same settings and instants give the same searches on every machine. Random numbers come from `ChaCha8Rng`; those of
+//! a user or a neighbourhood have a stream of their own, so they do not depend on the order of users. Positions are rounded to a
+//! millionth of a degree, some 10 cm, which hides the last bits, in which mathematical libraries differ.
 //!
-//! Invariant: memory grows with the users that have asked (at most about 1 KB each) and not with requests.
+//! Invariant: memory grows with the number of users who have searched (at most about 1 KB each), not with the number of requests.
 
 mod areas;
 mod chance;
-mod crowd;
 mod diurnal;
 mod mix;
 mod mobility;
 mod positions;
 mod stream;
 mod summary;
+mod synthetic;
 
 #[cfg(test)]
 mod tests;
 
-pub use areas::{Areas, Home, MAX_POINTS, MAX_ZIPF};
-pub use crowd::{Crowd, MAX_USERS, Sessions, Spec};
+pub use areas::{Areas, Home, MAX_ZIPF};
 pub use diurnal::Diurnal;
 pub use mix::{Mix, Numbers};
-pub use positions::{Points, read_points};
+pub use positions::{MAX_POINTS, Points, read_points};
 pub use stream::{Format, Imported, export};
 pub use summary::{CacheRow, CellRow, Summary};
+pub use synthetic::{MAX_USERS, Sessions, Spec, SyntheticUsers};

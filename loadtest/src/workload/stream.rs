@@ -1,4 +1,4 @@
-//! Plans as files: CSV or a JSON object in each line. What is written is read back the same.
+//! Plans as files: CSV or JSON lines. What is written reads back the same.
 
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use geo_index::{Meters, Position};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Ask, Planned};
+use crate::plan::{Planned, Search};
 
-/// Pages of a file are numbered up to this.
+/// Highest page number in a file.
 const MAX_PAGE: u32 = 10_000;
 
-/// The form of a file.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A header and a line for each ask.
+    /// A header and a line for each search.
     Csv,
-    /// An object in each line, with the same names.
+    /// A JSON object per line, with the same names.
     JsonLines,
 }
 
-/// An ask as a line.
+/// A search as a line.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
@@ -37,16 +37,16 @@ struct Line {
 
 impl From<Planned> for Line {
     fn from(planned: Planned) -> Self {
-        let Planned { at, ask } = planned;
+        let Planned { at, search } = planned;
         Self {
             at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
-            user: ask.user,
-            lat: ask.position.lat(),
-            lon: ask.position.lon(),
-            radius_m: ask.radius.map(Meters::get),
-            limit: ask.limit,
-            category: ask.category,
-            page: ask.page,
+            user: search.user,
+            lat: search.position.lat(),
+            lon: search.position.lon(),
+            radius_m: search.radius.map(Meters::get),
+            limit: search.limit,
+            category: search.category,
+            page: search.page,
         }
     }
 }
@@ -58,7 +58,7 @@ impl TryFrom<Line> for Planned {
         let position = Position::new(line.lat, line.lon).map_err(|error| error.to_string())?;
         let radius = line
             .radius_m
-            .map(|metres| Meters::new(metres).ok_or(format!("radius_m {metres} is no distance")));
+            .map(|metres| Meters::new(metres).ok_or(format!("radius_m {metres} is not a distance")));
         if line.page > MAX_PAGE {
             return Err(format!("page {} is above {MAX_PAGE}", line.page));
         }
@@ -67,7 +67,7 @@ impl TryFrom<Line> for Planned {
         }
         Ok(Self {
             at: Duration::from_nanos(line.at_ns),
-            ask: Ask {
+            search: Search {
                 user: line.user,
                 position,
                 radius: radius.transpose()?,
@@ -79,7 +79,11 @@ impl TryFrom<Line> for Planned {
     }
 }
 
-/// Writes a plan; tells how many asks there were.
+/// Writes a plan; returns the number of searches.
+///
+/// # Errors
+///
+/// The writer fails.
 pub fn export(plan: impl Iterator<Item = Planned>, format: Format, mut out: impl Write) -> io::Result<u64> {
     let mut count = 0;
     match format {
@@ -103,10 +107,10 @@ pub fn export(plan: impl Iterator<Item = Planned>, format: Format, mut out: impl
     Ok(count)
 }
 
-/// A line or what is wrong with it, and its number.
+/// A line or what is wrong with it, and the line number.
 type Numbered = Result<(u64, Line), (u64, String)>;
 
-/// A plan read back, one line at a time; an item is an ask, or what is wrong with a line, and its number.
+/// A plan that is read line by line; an item is a search, or a line number and what is wrong with the line.
 pub struct Imported {
     lines: Box<dyn Iterator<Item = Numbered> + Send>,
     last: Duration,
@@ -114,6 +118,10 @@ pub struct Imported {
 
 impl Imported {
     /// Reads a file of either format: JSON lines begin with a brace.
+    ///
+    /// # Errors
+    ///
+    /// The reader fails.
     pub fn new(mut reader: impl BufRead + Send + 'static) -> io::Result<Self> {
         let json = reader.fill_buf()?.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         let lines: Box<dyn Iterator<Item = Numbered> + Send> =
@@ -121,11 +129,11 @@ impl Imported {
         Ok(Self { lines, last: Duration::ZERO })
     }
 
-    /// Instants are in order, or the line is of no use.
+    /// Rejects lines that are not in order of time.
     fn in_order(&mut self, line: Line) -> Result<Planned, String> {
         let planned = Planned::try_from(line)?;
         if planned.at < self.last {
-            return Err("earlier than the line before".to_owned());
+            return Err("earlier than the previous line".to_owned());
         }
         self.last = planned.at;
         Ok(planned)
@@ -160,7 +168,7 @@ fn csv_lines(reader: impl BufRead) -> impl Iterator<Item = Numbered> {
     })
 }
 
-/// What is wrong with a record, without its place.
+/// What is wrong with a record, without its position.
 fn plain(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Deserialize { err, .. } => err.to_string(),

@@ -1,17 +1,16 @@
-//! What a plan holds, and what a cache with a lifetime would make of it.
+//! Statistics of a plan, and the hit ratios of caches by lifetime.
 
 use std::time::Duration;
 
-use cellar_api::jobs::edge_plan::Edge;
+use cellar_model::edge_cache::{EdgeCache, hit_ratio};
 use comfy_table::{CellAlignment, Table, presets};
 use geo_index::{Cell, Grid};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use crate::formula::hit_ratio;
-use crate::plan::{Ask, Planned};
+use crate::plan::{Planned, Search};
 
-/// Cells that positions are counted by: those of the experiment and one coarser of each grid.
+/// Levels of cells: those of the experiment, and H3 6.
 const LEVELS: [(Grid, u8); 8] = [
     (Grid::Geohash, 4),
     (Grid::Geohash, 5),
@@ -23,50 +22,51 @@ const LEVELS: [(Grid, u8); 8] = [
     (Grid::H3, 9),
 ];
 
-/// Asks by cell, and by what else makes an answer another one.
+/// Searches by cell and category.
 #[derive(Clone, Debug)]
-struct Tally {
+struct CellStats {
     grid: Grid,
     level: u8,
-    /// Numbers of answers, by cell and category.
+    /// Indexes of answers, by cell and category.
     numbers: FxHashMap<(Cell, u32), u32>,
     counts: Vec<u64>,
     cells: FxHashSet<Cell>,
-    edges: Vec<Edge>,
+    edges: Vec<EdgeCache>,
     late_hits: Vec<u64>,
 }
 
-/// What a plan holds.
+/// Statistics of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Asks.
-    pub asks: u64,
-    /// How long the plan takes, in seconds.
+    /// Number of searches.
+    #[serde(rename = "asks")]
+    pub searches: u64,
+    /// Duration of the plan, in seconds.
     pub duration_s: f64,
-    /// Users who ask.
+    /// Users who search.
     pub users: usize,
-    /// Asks for a page behind the first.
+    /// Requests for a further page.
     pub further_pages: u64,
     /// By level of cells.
     pub cells: Vec<CellRow>,
 }
 
-/// Asks by cells of one level.
+/// Searches by cells of one level.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CellRow {
     /// `geohash` or `h3`.
     pub grid: &'static str,
     /// Geohash precision or H3 resolution.
     pub level: u8,
-    /// Cells that somebody asks from.
+    /// Cells with searches.
     pub cells: usize,
     /// Different answers: a cell and a category.
     pub answers: usize,
-    /// Share of the asks that are for the ten answers in most demand.
+    /// Share of searches for the ten most requested answers.
     pub top_10: f64,
-    /// Share of the asks that are for the hundredth part of the answers in most demand.
+    /// Share of searches for the most requested hundredth of the answers.
     pub top_percent: f64,
-    /// What a cache of such answers makes of it, by lifetime.
+    /// Hit ratios of a cache of such answers, by lifetime.
     pub caches: Vec<CacheRow>,
 }
 
@@ -75,34 +75,38 @@ pub struct CellRow {
 pub struct CacheRow {
     /// Lifetime, in seconds.
     pub ttl_s: f64,
-    /// Of the formula, [`hit_ratio`], with each answer's mean rate over the plan.
+    /// By the formula, [`hit_ratio`], with each answer's mean rate over the plan.
     pub formula: f64,
-    /// Simulated, empty at the start.
+    /// Simulated, with an initially empty cache.
     pub simulated: f64,
-    /// Simulated likewise, of the asks in the second half of the time.
+    /// Simulated, over the searches in the second half of the time.
     pub simulated_late: f64,
 }
 
 impl Summary {
     /// Reads a plan of known duration to its end. Memory grows with users and cells, some 100 bytes each.
+    ///
+    /// # Panics
+    ///
+    /// Never: every grid has these levels.
     pub fn of(plan: impl Iterator<Item = Planned>, duration: Duration, ttls_s: &[f64]) -> Self {
-        let mut tallies: Vec<Tally> =
-            LEVELS.iter().map(|(grid, level)| Tally::new(*grid, *level, ttls_s)).collect();
+        let mut levels: Vec<CellStats> =
+            LEVELS.iter().map(|(grid, level)| CellStats::new(*grid, *level, ttls_s)).collect();
         let (mut users, mut categories) = (FxHashSet::default(), FxHashMap::default());
-        let (mut asks, mut late, mut further_pages) = (0, 0, 0);
-        for Planned { at, ask } in plan {
-            users.insert(ask.user);
-            asks += 1;
+        let (mut searches, mut late, mut further_pages) = (0, 0, 0);
+        for Planned { at, search } in plan {
+            users.insert(search.user);
+            searches += 1;
             let is_late = at * 2 >= duration;
             late += u64::from(is_late);
-            further_pages += u64::from(ask.page > 0);
-            let category = category(&mut categories, &ask);
-            for tally in &mut tallies {
-                tally.add(&ask, category, at, is_late);
+            further_pages += u64::from(search.page > 0);
+            let category = category(&mut categories, &search);
+            for stats in &mut levels {
+                stats.add(&search, category, at, is_late);
             }
         }
-        let cells = tallies.iter().map(|tally| tally.row(asks, late, duration)).collect();
-        Self { asks, duration_s: duration.as_secs_f64(), users: users.len(), further_pages, cells }
+        let cells = levels.iter().map(|stats| stats.row(searches, late, duration)).collect();
+        Self { searches, duration_s: duration.as_secs_f64(), users: users.len(), further_pages, cells }
     }
 
     /// The summary for people.
@@ -123,10 +127,10 @@ impl Summary {
             column.set_cell_alignment(CellAlignment::Right);
         }
         format!(
-            "{} asks in {:.1} s by {} users; {} for a further page\n{}\n\
-             An answer is that of a cell and a category. hits: simulated, the cache empty at the start; late: of the \
-             second half of the time; formula: Σ p·λT/(1+λT).",
-            self.asks,
+            "{} searches in {:.1} s by {} users; {} for a further page\n{}\n\
+             There is an answer for each cell and category. hits: simulated, from an empty cache; late: in the second half \
+             of the time; formula: Σ p·λT/(1+λT).",
+            self.searches,
             self.duration_s,
             self.users,
             self.further_pages,
@@ -135,16 +139,16 @@ impl Summary {
     }
 }
 
-fn category(numbers: &mut FxHashMap<Option<String>, u32>, ask: &Ask) -> u32 {
-    if let Some(number) = numbers.get(&ask.category) {
+fn category(numbers: &mut FxHashMap<Option<String>, u32>, search: &Search) -> u32 {
+    if let Some(number) = numbers.get(&search.category) {
         return *number;
     }
     let number = numbers.len() as u32;
-    numbers.insert(ask.category.clone(), number);
+    numbers.insert(search.category.clone(), number);
     number
 }
 
-impl Tally {
+impl CellStats {
     fn new(grid: Grid, level: u8, ttls_s: &[f64]) -> Self {
         Self {
             grid,
@@ -152,13 +156,13 @@ impl Tally {
             numbers: FxHashMap::default(),
             counts: Vec::new(),
             cells: FxHashSet::default(),
-            edges: ttls_s.iter().map(|ttl_s| Edge::new(*ttl_s)).collect(),
+            edges: ttls_s.iter().map(|ttl_s| EdgeCache::new(*ttl_s)).collect(),
             late_hits: vec![0; ttls_s.len()],
         }
     }
 
-    fn add(&mut self, ask: &Ask, category: u32, at: Duration, is_late: bool) {
-        let cell = Cell::at(self.grid, ask.position, self.level).expect("both grids have these levels");
+    fn add(&mut self, search: &Search, category: u32, at: Duration, is_late: bool) {
+        let cell = Cell::at(self.grid, search.position, self.level).expect("both grids have these levels");
         let new = self.counts.len() as u32;
         let number = *self.numbers.entry((cell, category)).or_insert(new);
         if number == new {
@@ -167,21 +171,21 @@ impl Tally {
         }
         self.counts[number as usize] += 1;
         for (edge, late_hits) in self.edges.iter_mut().zip(&mut self.late_hits) {
-            let hit = edge.ask(number, at.as_secs_f64());
+            let hit = edge.request(number, at.as_secs_f64());
             *late_hits += u64::from(hit && is_late);
         }
     }
 
-    fn row(&self, asks: u64, late: u64, duration: Duration) -> CellRow {
+    fn row(&self, searches: u64, late: u64, duration: Duration) -> CellRow {
         let mut counts = self.counts.clone();
         counts.sort_unstable_by(|a, b| b.cmp(a));
-        let top = |answers: usize| share(counts.iter().take(answers).sum(), asks);
+        let top = |answers: usize| share(counts.iter().take(answers).sum(), searches);
         let seconds = duration.as_secs_f64().max(f64::MIN_POSITIVE);
         let rates = || counts.iter().map(|count| *count as f64 / seconds);
         let caches = self.edges.iter().zip(&self.late_hits).map(|(edge, late_hits)| CacheRow {
             ttl_s: edge.ttl_s,
             formula: hit_ratio(rates(), edge.ttl_s),
-            simulated: share(edge.hits, asks),
+            simulated: share(edge.hits, searches),
             simulated_late: share(*late_hits, late),
         });
         CellRow {

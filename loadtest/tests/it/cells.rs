@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use cellar_loadtest::record::{Failure, Tier};
 use cellar_loadtest::run::{Mode, RunSettings};
-use geo_index::edge::SnapCell;
+use geo_index::edge::CacheCell;
 
 use crate::support::{HERE, run, settings};
 
@@ -26,7 +26,7 @@ enum Exact {
 }
 
 fn empty_cell(cell: &str) -> Response {
-    let horizon = cell.parse::<SnapCell>().unwrap().horizon().get();
+    let horizon = cell.parse::<CacheCell>().unwrap().horizon().get();
     let status = (HeaderName::from_static("cache-status"), "cellar-l1; fwd=miss, edge; hit");
     let body = format!(
         r#"{{"type":"FeatureCollection","cell":"{cell}","certified_radius_m":{horizon},"features":[]}}"#

@@ -197,14 +197,19 @@ fn a_full_disk_is_said_and_the_summary_is_not_lost() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_gives_the_report_of_what_was_measured() {
+fn a_signal_to_stop_gives_the_report_of_what_was_measured() {
+    ["-INT", "-TERM", "-HUP"].into_iter().for_each(is_reported_after);
+}
+
+#[cfg(unix)]
+fn is_reported_after(signal: &str) {
     let stub = Stub::always("", "x");
     let region = format!("us-east-1={}", stub.url());
     let args =
         ["--regions", &region, "--collection", "places", "--late-after", "30s", "--duration", "1h", "--json"];
     let child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("some requests", || stub.requests() >= 20);
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     let output = child.wait_with_output().unwrap();
     let report = report(&output);

@@ -7,8 +7,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-const HELLO: &str = env!("CARGO_BIN_EXE_hello-function");
-const UNRULY: &str = env!("CARGO_BIN_EXE_unruly-function");
+use crate::built;
+
+/// The path of the bare function.
+fn hello() -> String {
+    built::example("hello-function").display().to_string()
+}
 
 #[derive(Parser)]
 struct Cli {
@@ -18,7 +22,7 @@ struct Cli {
 
 /// Small numbers, which the arguments of a test go on from.
 async fn cold_start(more: &[&str]) -> String {
-    let hello = format!("hello={HELLO}");
+    let hello = format!("hello={}", hello());
     let small =
         ["--rounds", "2", "--warm", "3", "--before-memory", "10", "--at-once", "5", "--duration", "500ms"];
     let all = ["loadtest", "--function", &hello].into_iter().chain(small).chain(more.iter().copied());
@@ -28,7 +32,7 @@ async fn cold_start(more: &[&str]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_is_measured_is_reported() {
-    let other = format!("other={HELLO},RUST_LOG=warn");
+    let other = format!("other={},RUST_LOG=warn", hello());
     let report = cold_start(&[
         "--function",
         &other,
@@ -68,7 +72,7 @@ async fn all_that_is_measured_is_reported() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_fails_is_told_and_not_hidden() {
-    let crash = format!("crash={UNRULY},UNRULY=crash");
+    let crash = format!("crash={},UNRULY=crash", built::example("unruly-function").display());
     let text = cold_start(&["--function", &crash]).await;
     assert!(text.contains("2: RequestId: "), "{text}");
     assert!(text.contains("5: RequestId: "), "{text}");

@@ -43,8 +43,8 @@ fn the_only_collection_of_the_first_region_is_searched() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_ours_says_what_it_has() {
-    let places = Places::World(200, 1);
-    let table = Table::fill(cellar(), &"inns".parse().unwrap(), &places).await.unwrap();
+    let places = Places::Demo(200, 1);
+    let table = Table::fill(cellar(), &"inns".parse().unwrap(), &places).unwrap();
     let stack = Stack::start(cellar(), &table.data(), Caching::L1, Duration::from_hours(1)).unwrap();
     let url = stack.url().to_owned();
     let output = run_for("1s", &[url.clone(), url], &["--json", "--time-limit", "30s"]);
@@ -73,9 +73,9 @@ fn a_server_that_does_not_list_them_is_one_line() {
     for (stub, why) in [
         (lists(500, "{}"), "status 500"),
         (lists(302, ""), "status 302"),
-        (lists(200, "places"), "no list of collections"),
-        (lists(200, r#"{"collections":[{"id":"Bars\n"}]}"#), "no list of collections"),
-        (Stub::new(|_| Reply::Last(b"SSH-2.0\r\n\r\n".to_vec())), "garbage in the head"),
+        (lists(200, "places"), "is not a list of collections"),
+        (lists(200, r#"{"collections":[{"id":"Bars\n"}]}"#), "is not a list of collections"),
+        (Stub::new(|_| Reply::Last(b"SSH-2.0\r\n\r\n".to_vec())), "malformed head"),
         (Stub::new(|_| Reply::Last(Vec::new())), "closed too early"),
         (endless, "body too long"),
     ] {

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cellar_loadtest::http::{Keep, Missed, Pool};
+use cellar_loadtest::http::{Keep, Pool, RequestError};
 use cellar_loadtest::record::Failure;
 use cellar_loadtest::run::RunSettings;
 
@@ -93,7 +93,7 @@ async fn what_finds_no_connection_until_its_deadline_is_not_sent() {
         tokio::task::yield_now().await;
     }
     let second = pool.get("/", Keep::Nothing, Instant::now() + SECOND / 20).await;
-    assert!(matches!(second, Err(Missed::Unsent)), "{second:?}");
+    assert!(matches!(second, Err(RequestError::Unsent)), "{second:?}");
     assert_eq!(stub.requests(), 1);
     held.abort();
 }

@@ -127,7 +127,9 @@ fn a_chart_says_when_nothing_was_measured() {
     let report = report(&run(&stub, &["--json"]));
     let page = html(&report);
     let page = body(&page);
-    for (id, said) in [("hits", "No answer told of a cache"), ("cold", "No answer told of a cold start")] {
+    for (id, said) in
+        [("hits", "No answer reported a cache lookup"), ("cold", "No answer reported a cold start")]
+    {
         assert!(chart(&page, id).is_none(), "{id} shows what was not measured");
         assert!(text(by_id(&page, id)).contains(said), "{id}");
     }

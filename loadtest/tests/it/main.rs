@@ -1,5 +1,6 @@
 //! Tests over real connections: runs against servers of known behaviour.
 
+mod built;
 mod cells;
 mod cli;
 mod cold_start;

@@ -1,47 +1,20 @@
 //! The experiment, small, with real servers: the program `cellar`, redis-server and nginx.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use serde_json::Value;
 
-/// What the program is made of, beside what we are.
-const SOURCES: [&str; 4] = ["../api/src", "../cache/src", "../geo-index/src", "../infra/edge"];
+use crate::built;
 
-/// The program, beside ours. Tests of the whole workspace have built it; where it is not there, or older than its sources, it is built
-/// now: cargo builds no programs of other packages for a test.
+/// What the program is made of, beside what we are.
+const SOURCES: [&str; 4] = ["../api", "../cache/src", "../geo-index/src", "../infra/edge"];
+
+/// The program `cellar`.
 pub(crate) fn cellar() -> &'static PathBuf {
     static CELLAR: OnceLock<PathBuf> = OnceLock::new();
-    CELLAR.get_or_init(|| {
-        let beside = PathBuf::from(env!("CARGO_BIN_EXE_loadtest")).with_file_name("cellar");
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let sources = SOURCES.iter().map(|source| newest(&here.join(source))).max().unwrap();
-        if std::fs::metadata(&beside).and_then(|file| file.modified()).is_ok_and(|built| built >= sources) {
-            return beside;
-        }
-        let target = beside.parent().and_then(Path::parent).unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "-p", "cellar-api", "--bin", "cellar", "--target-dir"]).arg(target);
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        let built = cargo.current_dir(here).output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        assert!(beside.is_file(), "{} was not built", beside.display());
-        beside
-    })
-}
-
-/// When the newest file of a directory was changed.
-fn newest(directory: &Path) -> SystemTime {
-    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
-    let changed = entries.map(|entry| {
-        let metadata = entry.metadata().unwrap();
-        if metadata.is_dir() { newest(&entry.path()) } else { metadata.modified().unwrap() }
-    });
-    changed.max().unwrap_or(SystemTime::UNIX_EPOCH)
+    CELLAR.get_or_init(|| built::program("cellar", &SOURCES, &["-p", "cellar", "--bin", "cellar"]))
 }
 
 fn matrix(args: &[&str]) -> Output {
@@ -52,7 +25,7 @@ fn matrix(args: &[&str]) -> Output {
 /// A small experiment. Nobody is late, as the machine may be slow.
 fn small(only: &str, more: &[&str]) -> (Value, Output) {
     let cellar = cellar().to_str().unwrap();
-    let args = ["--cellar", cellar, "--only", only, "--json", "--late-after", "1h", "--world", "2000"];
+    let args = ["--cellar", cellar, "--only", only, "--json", "--late-after", "1h", "--demo-places", "2000"];
     let output = matrix(&[&args, more].concat());
     let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     (report, output)
@@ -93,9 +66,9 @@ fn each_tier_saves_what_it_is_there_for() {
     }
     let rows = report["rows"].as_array().unwrap();
     let names: Vec<String> = rows.iter().map(name).collect();
-    let expected = ["raw", "geohash 5"].map(|asking| {
+    let expected = ["raw", "geohash 5"].map(|scheme| {
         ["no cache", "L1+L2+edge"]
-            .map(|caching| ["cold", "warm"].map(|warm| format!("{asking}, {caching}, {warm}")))
+            .map(|caching| ["cold", "warm"].map(|warm| format!("{scheme}, {caching}, {warm}")))
     });
     assert_eq!(names, expected.into_iter().flatten().flatten().collect::<Vec<_>>());
     for row in rows {
@@ -157,9 +130,9 @@ fn what_makes_no_sense_is_said_at_once() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {complaint}");
         assert!(complaint.contains(said) && output.stdout.is_empty(), "{args:?}: {complaint}");
     }
-    // A program that is none of ours: it says no address.
+    // Another program than `cellar`: it cannot import.
     let output =
-        matrix(&["--cellar", cellar, "--only", "raw,nocache,cold", "--world", "1", "--duration", "1s"]);
+        matrix(&["--cellar", cellar, "--only", "raw,nocache,cold", "--demo-places", "1", "--duration", "1s"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cellar serve does not start: "), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("loadtest: cannot import "), "{output:?}");
 }

@@ -84,8 +84,8 @@ fn the_table_has_all_columns_and_texts_come_escaped() {
 
 #[test]
 fn the_sentence_says_what_was_measured_and_nothing_else() {
-    let share = |asking: &str, caching: &str, warm: bool, share: f64| {
-        let mut row = sample().rows.into_iter().find(|row| row.asking == asking && row.warm == warm).unwrap();
+    let share = |scheme: &str, caching: &str, warm: bool, share: f64| {
+        let mut row = sample().rows.into_iter().find(|row| row.scheme == scheme && row.warm == warm).unwrap();
         (row.caching, row.database_share) = (caching.to_owned(), Some(share));
         row
     };
@@ -104,7 +104,7 @@ fn the_sentence_says_what_was_measured_and_nothing_else() {
         share("geohash 6", "L1+L2+edge", false, 0.9),
     ];
     let warm = "Of 1,000 requests, the database sees 999 with raw coordinates and no cache; behind memory, Redis and the edge it sees \
-                310 with raw coordinates, and 12 with geohash 5 to 41 with H3 8 (warm: the same users have asked before).";
+                310 with raw coordinates, and 12 with geohash 5 to 41 with H3 8 (warm: the same users have searched before).";
     assert_eq!(said(rows.clone()).as_deref(), Some(warm));
     let few = vec![rows[2].clone(), rows[0].clone()];
     let few = said(few).unwrap();
@@ -114,7 +114,7 @@ fn the_sentence_says_what_was_measured_and_nothing_else() {
     let cold = vec![share("raw", "no cache", false, 1.0), share("geohash 6", "L1+L2", false, 0.5)];
     let cold = said(cold).unwrap();
     assert!(cold.starts_with("Of 1,000 requests, the database sees 1,000 with raw coordinates"), "{cold}");
-    assert!(cold.ends_with("it sees 500 with geohash 6 (cold: nobody has asked before)."), "{cold}");
+    assert!(cold.ends_with("it sees 500 with geohash 6 (cold: nobody has searched before)."), "{cold}");
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn what_is_no_saved_report_is_one_line() {
     let nowhere = directory.path().join("nowhere").join("a.html");
     for (args, exit, said) in [
         (&["--from", "/nowhere/a.json"][..], 1, "cannot read `/nowhere/a.json`"),
-        (&["--from", "/dev/null"], 1, "is no report of `loadtest matrix --json`"),
-        (&["--from", &other], 1, "has the form 99, this program reads 1"),
+        (&["--from", "/dev/null"], 1, "is not a report of `loadtest matrix --json`"),
+        (&["--from", &other], 1, "has format version 99; this program reads version 1"),
         (&["--from", &more], 1, "surprise"),
         (&["--from", SAMPLE, "--rps", "10"], 2, "--rps"),
         (&["--html", nowhere.to_str().unwrap()], 2, "there is no such directory"),

@@ -15,9 +15,9 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// All that comes within a second of the 100th request has to wait for its end.
 fn stalls_once() -> Stub {
-    let door = Mutex::new(());
+    let lock = Mutex::new(());
     Stub::new(move |number| {
-        let _inside = door.lock().unwrap();
+        let _inside = lock.lock().unwrap();
         if number == 100 {
             std::thread::sleep(SECOND);
         }

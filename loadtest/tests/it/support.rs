@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cellar_loadtest::http::{BaseUrl, Protocol, Settings, Target};
-use cellar_loadtest::plan::{Ask, Plan, Workload, scheduled};
-use cellar_loadtest::run::{Finished, Mode, Placed, Region, RunSettings, Running, start};
+use cellar_loadtest::plan::{Plan, Search, Workload, scheduled};
+use cellar_loadtest::run::{Finished, Mode, Region, Route, RunSettings, Running, start};
 use cellar_loadtest::schedule::{Arrivals, Schedule, Stage};
 use geo_index::Position;
 
@@ -17,10 +17,10 @@ pub(crate) const HERE: (f64, f64) = (48.8566, 2.3522);
 struct SamePlace(u64);
 
 impl Workload for SamePlace {
-    fn next(&mut self, _: Duration) -> Option<Ask> {
+    fn next(&mut self, _: Duration) -> Option<Search> {
         self.0 += 1;
         let position = Position::new(HERE.0, HERE.1).unwrap();
-        Some(Ask { user: self.0, position, radius: None, limit: 20, category: None, page: 0 })
+        Some(Search { user: self.0, position, radius: None, limit: 20, category: None, page: 0 })
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn settings(url: &str, measured: Duration) -> RunSettings {
         group_within: Duration::ZERO,
         max_in_flight: 10_000,
         workers: 1,
-        snap: None,
+        cell_level: None,
         verify: 0.0,
         pages: false,
     }
@@ -54,7 +54,7 @@ pub(crate) fn settings(url: &str, measured: Duration) -> RunSettings {
 
 /// Evenly spaced requests at a rate.
 pub(crate) fn plan(rate: f64, settings: &RunSettings) -> Plan {
-    let stages = vec![Stage::steady(rate, settings.measured)];
+    let stages = vec![Stage::constant(rate, settings.measured)];
     let schedule = Schedule::new(settings.warmup, stages).unwrap();
     scheduled(schedule.instants(Arrivals::Constant, settings.seed), SamePlace(0))
 }
@@ -66,7 +66,7 @@ pub(crate) fn run(rate: f64, settings: RunSettings) -> Finished {
 }
 
 pub(crate) fn begin(settings: RunSettings, plan: Plan) -> Running {
-    start(settings, plan, Box::new(|_: Position| Placed::default())).unwrap()
+    start(settings, plan, Box::new(|_: Position| Route::default())).unwrap()
 }
 
 /// Waits until something is so.
@@ -82,7 +82,7 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
 pub(crate) fn narrow_plan(rate: f64, settings: &RunSettings, radius_m: f64) -> Plan {
     let radius = geo_index::Meters::new(radius_m);
     Box::new(plan(rate, settings).map(move |mut planned| {
-        planned.ask.radius = radius;
+        planned.search.radius = radius;
         planned
     }))
 }

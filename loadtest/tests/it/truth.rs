@@ -23,7 +23,7 @@ fn recorded() -> (Recorder, Vec<Duration>, u64) {
     let recorder = || Recorder::new(1, 60 * SECOND, SECOND);
     let (mut recorders, mut truth, mut failed) = ([recorder(), recorder()], Vec::new(), 0);
     let mut random = fastrand::Rng::with_seed(11);
-    let schedule = Schedule::new(Duration::ZERO, vec![Stage::steady(300.0, 60 * SECOND)]).unwrap();
+    let schedule = Schedule::new(Duration::ZERO, vec![Stage::constant(300.0, 60 * SECOND)]).unwrap();
     for (number, planned) in schedule.instants(Arrivals::Poisson, 5).enumerate() {
         let latency = latency(planned, &mut random);
         let failure = (random.f64() < 0.02).then_some(Failure::ServerError);

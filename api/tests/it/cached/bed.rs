@@ -8,7 +8,7 @@ use cellar_cache::{Policy, RemotePolicy};
 
 use crate::redis::RedisServer;
 
-/// What the names of fences, the board and the bus begin with; as in `cellar serve`.
+/// What the names of fences, the coordination store and the bus begin with; as in `cellar serve`.
 const NAMESPACE: &str = "cellar:1:";
 
 /// Longest time for anything but a hang.
@@ -16,16 +16,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A policy without chance, whose limits no busy machine reaches.
 pub(crate) fn patient() -> Policy {
-    let remote = RemotePolicy { read_limit: PATIENCE, write_limit: PATIENCE, ..RemotePolicy::default() };
-    Policy {
-        jitter: 0.0,
-        early_refresh: 0.0,
-        unattended: Duration::from_hours(1),
-        soft_limit: PATIENCE,
-        load_limit: PATIENCE,
-        remote,
-        ..Policy::default()
-    }
+    let remote = RemotePolicy::default().read_limit(PATIENCE).write_limit(PATIENCE);
+    Policy::default()
+        .jitter(0.0)
+        .early_refresh(0.0)
+        .untrusted_ttl(Duration::from_hours(1))
+        .soft_limit(PATIENCE)
+        .load_limit(PATIENCE)
+        .remote(remote)
 }
 
 pub(crate) fn url(redis: &RedisServer) -> String {
@@ -39,10 +37,8 @@ pub(crate) fn client(url: &str) -> RedisRemote {
 
 /// A client of the store that a namespace names.
 pub(crate) fn client_of(url: &str, namespace: &str) -> RedisRemote {
-    let config = RedisConfig {
-        response_limit: PATIENCE,
-        ..RedisConfig::new(url.parse().expect("a good URL"), namespace)
-    };
+    let mut config = RedisConfig::new(url.parse().expect("a good URL"), namespace);
+    config.response_limit = PATIENCE;
     RedisRemote::new(config).expect("a good configuration")
 }
 

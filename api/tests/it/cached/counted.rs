@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use cellar_api::pages::{CachedPages, PageSource};
-use cellar_api::store::Store;
 use cellar_cache::clock::ManualClock;
 use cellar_cache::metrics::{Outcome, Tier};
 use cellar_cache::remote::Remote;
 use cellar_cache::trace::Trace;
-use cellar_cache::{Policy, RemotePolicy};
+use cellar_search::pages::{CachedPages, PageSource};
+use cellar_store::Store;
 use futures::future::join_all;
-use geo_index::{H3Cell, Position};
+use geo_index::{H3Cell, Leaf, Position};
 
 use super::bed::{PATIENCE, counted, patient, until};
 use super::watched::Watched;
+use crate::fixture::{Fixture, in_time, nearby};
 use crate::redis::RedisServer;
-use crate::support::{TestStore, collection, fresh_store, place};
-use crate::world::{World, in_time, nearby};
+use cellar_test_kit::{TestStore, collection, fresh_store, place};
 
 /// Requests that miss at once.
 const MISSES: usize = 1_000;
@@ -26,14 +25,14 @@ async fn one_page() -> (TestStore, H3Cell) {
     let store = fresh_store().await;
     let places: Vec<_> = (0..3).map(|i| place(&format!("p{i}"), 48.0, 11.0, "{}")).collect();
     store.put_many(&collection("c"), &places).await.unwrap();
-    let leaf = H3Cell::leaf(Position::new(48.0, 11.0).unwrap());
+    let leaf = Leaf::at(Position::new(48.0, 11.0).unwrap());
     (store, leaf.ancestor(9).unwrap())
 }
 
 fn process(store: &Arc<Watched>, remote: Option<Arc<dyn Remote>>) -> CachedPages {
     let store: Arc<dyn Store> = store.clone();
-    let patience = RemotePolicy { lease: PATIENCE, lease_wait: PATIENCE, ..patient().remote };
-    let policy = Policy { remote: patience, ..patient() };
+    let patience = patient().remote.lease(PATIENCE).lease_wait(PATIENCE);
+    let policy = patient().remote(patience);
     CachedPages::new(store, policy, remote, Arc::new(ManualClock::default()))
 }
 
@@ -47,7 +46,8 @@ async fn stampede(store: &Arc<Watched>, processes: &[CachedPages], cell: H3Cell)
         .map(|pages| {
             tokio::spawn(async move {
                 let mut trace = Trace::default();
-                let fetched = pages.fetch(&collection("c"), &[cell], in_time(), &mut trace).await.unwrap();
+                let fetched =
+                    pages.fetch(&collection("c").into(), &[cell], in_time(), &mut trace).await.unwrap();
                 let page = fetched.pages.iter().find(|(of, _)| *of == cell).expect("the page");
                 assert!(!page.1.is_empty());
                 fetched.cost.queries
@@ -86,16 +86,16 @@ async fn in_two_processes_they_are_at_most_two() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_asked_once_a_round_and_memory_saves_that() {
-    let world = World::metros(600, 600).await;
+    let fixture = Fixture::metros(600, 600).await;
     let redis = RedisServer::start(&[]);
-    let store = Watched::new(Arc::new(world.store.clone()));
-    let origins: Vec<_> = world.places.iter().step_by(20).map(|place| place.position).collect();
+    let store = Watched::new(Arc::new(fixture.store.clone()));
+    let origins: Vec<_> = fixture.places.iter().step_by(20).map(|place| place.position).collect();
     let walk = async |pages: &CachedPages| {
-        let search = world.search(pages.clone());
+        let search = fixture.search(pages.clone());
         let mut works = Vec::new();
         for origin in &origins {
             let query = nearby(*origin, 20_000.0, 20);
-            works.push(search.nearby(&world.collection, query, in_time()).await.unwrap().work);
+            works.push(search.nearby(&fixture.collection, query, in_time()).await.unwrap().work);
         }
         works
     };

@@ -8,20 +8,21 @@ use std::time::{Duration, Instant};
 
 use cellar_cache::Policy;
 use cellar_cache::trace::Trace;
+use cellar_model::PageKey;
+use cellar_search::pages::PageId;
 use fastrand::Rng;
-use geo_index::{H3Cell, PageKey, Position};
+use geo_index::{Leaf, Position};
 use tokio::sync::watch;
 
 use super::bed::{client, until, url};
 use super::process::Process;
 use super::town::{Habits, Town, store, times};
 use crate::redis::RedisServer;
-use crate::support::collection;
-use cellar_api::pages::PageId;
+use cellar_test_kit::collection;
 
 /// Processes with feed and bus; the third has neither.
-const ATTENDED: [usize; 2] = [0, 1];
-const UNATTENDED: usize = 2;
+const WITH_FEED: [usize; 2] = [0, 1];
+const WITHOUT_FEED: usize = 2;
 
 /// How long the third one trusts its memory.
 const TRUST: Duration = Duration::from_millis(500);
@@ -35,27 +36,25 @@ fn duration() -> Duration {
 
 /// Short lives, so that refreshes happen; no stale value for slow loads, whose age has no bound.
 fn policy() -> Policy {
-    Policy {
-        fresh: Duration::from_secs(2),
-        negative_fresh: Duration::from_secs(1),
-        stale_while_revalidate: Duration::from_secs(1),
-        soft_limit: Duration::from_secs(30),
-        ..Policy::default()
-    }
+    Policy::default()
+        .fresh(Duration::from_secs(2))
+        .negative_fresh(Duration::from_secs(1))
+        .stale_while_revalidate(Duration::from_secs(1))
+        .soft_limit(Duration::from_secs(30))
 }
 
 async fn town(redis: &RedisServer) -> Arc<Town> {
     let store = store().await;
     let redis = || Some(client(&url(redis)));
-    let tiny = Policy { memory_bytes: 60_000, ..policy() };
-    let frozen = Policy { unattended: TRUST, ..policy() };
+    let tiny = policy().memory_bytes(60_000);
+    let frozen = policy().untrusted_ttl(TRUST);
     let processes = vec![
-        Process::attended(&store, policy(), redis()),
-        Process::attended(&store, tiny, redis()),
-        Process::unattended(&store, frozen, redis()),
+        Process::with_feed(&store, policy(), redis()),
+        Process::with_feed(&store, tiny, redis()),
+        Process::without_feed(&store, frozen, redis()),
     ];
-    until("both are attended", async || {
-        ATTENDED.iter().all(|at| processes[*at].cache().is_attended()).then_some(())
+    until("both are trusted", async || {
+        WITH_FEED.iter().all(|at| processes[*at].cache().is_trusted()).then_some(())
     })
     .await;
     Town::new(store, processes)
@@ -63,7 +62,7 @@ async fn town(redis: &RedisServer) -> Arc<Town> {
 
 /// A page that nobody else looks at.
 fn sentinel() -> PageId {
-    let leaf = H3Cell::leaf(Position::new(-40.0, -20.0).unwrap());
+    let leaf = Leaf::at(Position::new(-40.0, -20.0).unwrap());
     PageId(PageKey::new(collection("town"), leaf.ancestor(5).unwrap()).unwrap())
 }
 
@@ -76,7 +75,7 @@ async fn hears(town: &Town, process: usize, other: usize, sentinel: &PageId) -> 
         return false;
     }
     until("the page is lost", async || {
-        cache.at_hand(sentinel, &mut Trace::default()).is_none().then_some(())
+        cache.get_if_present(sentinel, &mut Trace::default()).is_none().then_some(())
     })
     .await;
     // Later it may be lost by itself.
@@ -89,11 +88,11 @@ async fn observe(town: Arc<Town>, stop: watch::Receiver<bool>) -> Duration {
     while !*stop.borrow() {
         let upto = Instant::now();
         until("the feed catches up", async || {
-            ATTENDED.iter().any(|at| town.processes[*at].has_heard(upto)).then_some(())
+            WITH_FEED.iter().any(|at| town.processes[*at].has_heard(upto)).then_some(())
         })
         .await;
         let mut all = true;
-        for process in ATTENDED {
+        for process in WITH_FEED {
             if hears(&town, process, 1 - process, &sentinel).await {
                 town.ledger.knows(process, Instant::now(), upto);
             } else {
@@ -103,7 +102,7 @@ async fn observe(town: Arc<Town>, stop: watch::Receiver<bool>) -> Duration {
         if all {
             let now = Instant::now();
             longest = longest.max(now - upto);
-            town.ledger.knows(UNATTENDED, now + TRUST + SLACK, upto);
+            town.ledger.knows(WITHOUT_FEED, now + TRUST + SLACK, upto);
         }
     }
     longest
@@ -128,10 +127,10 @@ async fn run(seed: u64, disturb: impl Fn(&RedisServer, &mut Rng)) {
         requests
     };
     let (longest, requests) = futures::join!(observe(Arc::clone(&town), stopped), live);
-    for process in ATTENDED {
+    for process in WITH_FEED {
         town.settles(process).await;
     }
-    town.settles(UNATTENDED).await;
+    town.settles(WITHOUT_FEED).await;
     let count = requests.len();
     println!(
         "{count} requests, every answer true; {}; all had heard of a write within {longest:.1?}",

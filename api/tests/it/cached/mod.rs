@@ -3,9 +3,12 @@
 pub(crate) mod bed;
 mod chaos;
 mod counted;
+mod documented_user;
 mod exact;
 mod history;
+mod instants;
 mod ledger;
-mod process;
+mod movers;
+pub(crate) mod process;
 mod town;
 mod watched;

@@ -5,46 +5,46 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::Method;
-use cellar_api::changes::Settings;
-use cellar_api::config::{ApiConfig, WriteConfig};
-use cellar_api::hot::HotCells;
-use cellar_api::pages::{CachedPages, PageCache};
-use cellar_api::router::router;
-use cellar_api::search::{Limits, Search};
-use cellar_api::state::AppState;
-use cellar_api::store::{DynamoStore, Store};
-use cellar_api::tiers::{Feed, Tiers, Upkeep};
 use cellar_cache::Policy;
 use cellar_cache::clock::Clock;
 use cellar_cache::remote::Remote;
 use cellar_cache::remote::redis::RedisRemote;
+use cellar_changes::{Settings, TableStream};
+use cellar_http::config::{ApiConfig, WriteConfig};
+use cellar_http::router::router;
+use cellar_http::state::AppState;
+use cellar_search::hot::HotCells;
+use cellar_search::pages::{CachedPages, PageCache};
+use cellar_search::tiers::{BackgroundTasks, Feed, Tiers};
+use cellar_search::{Limits, Patience, Search};
+use cellar_store::{DynamoStore, Store};
 
-use super::bed::until;
+use super::bed::{PATIENCE, until};
 use super::watched::Watched;
-use crate::http::server::{Answer, request, send};
+use cellar_test_kit::server::{Answer, request, send};
 
-/// Router, caches and, if it is attended, feed and bus.
+/// Router, caches and, unless it stands for a frozen function, feed and bus.
 pub(crate) struct Process {
     pub(crate) store: Arc<Watched>,
     pub(crate) tiers: Tiers,
-    pub(crate) upkeep: Option<Upkeep>,
-    router: Router,
+    pub(crate) background: Option<BackgroundTasks>,
+    pub(crate) router: Router,
 }
 
 impl Process {
     /// With feed and bus, as `cellar serve` has them.
-    pub(crate) fn attended(store: &DynamoStore, policy: Policy, redis: Option<RedisRemote>) -> Self {
+    pub(crate) fn with_feed(store: &DynamoStore, policy: Policy, redis: Option<RedisRemote>) -> Self {
         let watched = Watched::new(Arc::new(store.clone()));
         let tiers = Tiers::new(watched.clone(), policy, redis);
         let poll = Duration::from_millis(50);
         let settings = Settings { poll, poll_behind: poll / 5, list: poll * 50, list_incomplete: poll };
-        let feed = Feed { stream: store.changes(), table: store.table().to_owned(), settings };
-        let upkeep = tiers.start(feed);
-        Self::over(watched, tiers, Some(upkeep))
+        let feed = Feed { stream: TableStream::of(store), table: store.table().to_owned(), settings };
+        let background = tiers.start(feed);
+        Self::over(watched, tiers, Some(background))
     }
 
     /// With neither, as a Lambda function that is frozen between requests.
-    pub(crate) fn unattended(store: &DynamoStore, policy: Policy, redis: Option<RedisRemote>) -> Self {
+    pub(crate) fn without_feed(store: &DynamoStore, policy: Policy, redis: Option<RedisRemote>) -> Self {
         let watched = Watched::new(Arc::new(store.clone()));
         let tiers = Tiers::new(watched.clone(), policy, redis);
         Self::over(watched, tiers, None)
@@ -60,18 +60,38 @@ impl Process {
         let watched = Watched::new(Arc::new(store.clone()));
         let remote = redis.map(|redis| Arc::new(redis) as Arc<dyn Remote>);
         let pages = CachedPages::new(watched.clone(), policy, remote, Arc::clone(&clock));
-        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock)), board: None, edge: None };
+        let tiers = Tiers { pages, hot: Arc::new(HotCells::new(clock)), coordination: None, edge: None };
         Self::over(watched, tiers, None)
     }
 
-    fn over(watched: Arc<Watched>, tiers: Tiers, upkeep: Option<Upkeep>) -> Self {
+    fn over(watched: Arc<Watched>, tiers: Tiers, background: Option<BackgroundTasks>) -> Self {
+        Self::limited(watched, tiers, background, Limits::default(), ApiConfig::default())
+    }
+
+    /// The same with time for everything, on a busy machine, too.
+    pub(crate) fn patient(self) -> Self {
+        let Self { store, tiers, background, .. } = self;
+        let patience = Patience { total: PATIENCE, drain: PATIENCE, hold: PATIENCE };
+        let time = 4 * PATIENCE;
+        let config = ApiConfig { read_time_limit: time, write_time_limit: time, ..ApiConfig::default() };
+        Self::limited(store, tiers, background, Limits { patience, ..Limits::default() }, config)
+    }
+
+    fn limited(
+        watched: Arc<Watched>,
+        tiers: Tiers,
+        background: Option<BackgroundTasks>,
+        limits: Limits,
+        config: ApiConfig,
+    ) -> Self {
         let store: Arc<dyn Store> = watched.clone();
-        let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
-        let state =
-            AppState::new(store, search, ApiConfig::default(), WriteConfig { token: None, open: true });
-        let status = upkeep.as_ref().map(|upkeep| upkeep.status.clone());
-        let router = router(state.with_tiers(&tiers, status));
-        Self { store: watched, tiers, upkeep, router }
+        let search = Search::new(Arc::new(tiers.pages.clone()), limits);
+        let status = background.as_ref().map(|background| background.status.clone());
+        let writes = WriteConfig { token: None, open: true };
+        let router = router(
+            AppState::builder(store, search).config(config).writes(writes).tiers(&tiers, status).build(),
+        );
+        Self { store: watched, tiers, background, router }
     }
 
     pub(crate) fn cache(&self) -> &PageCache {
@@ -80,7 +100,7 @@ impl Process {
 
     /// Whether its feed has told it of everything that was written up to a time.
     pub(crate) fn has_heard(&self, upto: Instant) -> bool {
-        let ago = self.upkeep.as_ref().and_then(|upkeep| upkeep.status.lag().since_caught_up);
+        let ago = self.background.as_ref().and_then(|background| background.status.lag().since_caught_up);
         ago.and_then(|ago| Instant::now().checked_sub(ago)).is_some_and(|at| at >= upto)
     }
 

@@ -1,5 +1,7 @@
 //! `edge-map` and `edge-plan`.
 
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 
 use super::import::{csv, good_rows};
@@ -95,6 +97,17 @@ fn a_plan_weighs_every_precision() {
     assert_eq!(json(&from_file), report, "the same places, the same seed");
 }
 
+/// Two searches as CloudFront logs them: by a position, and by a cell whose colon was percent-encoded.
+const CLOUDFRONT: &str = "#Version: 1.0\n#Fields: date time c-ip cs-method cs-uri-stem sc-status cs-uri-query\n\
+    2026-11-30\t01:02:03\t10.0.0.1\tGET\t/v1/collections/places/nearby\t200\tlat=0&lon=%252B0.5\n\
+    2026-11-30\t01:02:03\t10.0.0.1\tGET\t/v1/collections/places/cells/gh%253As00/nearby\t200\t-\n";
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[test]
 fn a_plan_follows_the_users_it_is_given() {
     let desk = imported(300);
@@ -111,6 +124,16 @@ fn a_plan_follows_the_users_it_is_given() {
     let row = table.lines().find(|line| line.contains("geohash 3")).unwrap();
     assert_eq!(row.split_whitespace().nth(2), Some("33.33"), "{table}");
     assert!(plan(&["-c", "places", "--access-log", "log"]).starts_with("1 searches in 0 s"));
+    desk.write("cloudfront.gz", gzipped(CLOUDFRONT));
+    assert!(plan(&["-c", "places", "--access-log", "cloudfront.gz"]).starts_with("2 searches in 0 s"));
+    desk.write("odd.csv", "north;east\n0,5;0,25\n");
+    let options = ["--lat-column", "north", "--lon-column", "east"];
+    let odd = plan(&[&["-c", "places", "--positions", "odd.csv"][..], &options].concat());
+    assert!(odd.starts_with("1 searches in 0 s"), "{odd}");
+    let odd = plan(&[&["--places", "odd.csv", "--duration", "1"][..], &options].concat());
+    assert!(odd.contains("over 1 places"), "places of a plan need no ids: {odd}");
+    let unused = desk.run(&[&["edge-plan", "-c", "places"][..], &options].concat());
+    assert_eq!(unused.code, Some(2), "{unused:?}");
     let generated = plan(&["--generate", "30", "--users", "users.csv", "--country", "AA", "--duration", "1"]);
     assert!(generated.starts_with("300 searches in 1 s over 30 places"), "{generated}");
     assert!(plan(&["-c", "places", "--duration", "1"]).starts_with("300 searches in 1 s"));

@@ -1,21 +1,46 @@
-//! What `--help` says, and that the variables it names work.
+//! What `--help` says, that the variables it names work, and that there are no others.
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 13] = [
+const SUBCOMMANDS: [&[&str]; 19] = [
     &["demo"],
     &["serve"],
     &["edge"],
     &["table"],
     &["table", "create"],
+    &["table", "roots"],
     &["import"],
     &["export"],
+    &["collections"],
+    &["delete"],
     &["get"],
     &["nearby"],
+    &["categories"],
+    &["reindex"],
     &["verify"],
     &["warm"],
     &["edge-map"],
     &["edge-plan"],
+    &["contract"],
+];
+
+/// Where the store and the caches are, and what the servers `serve`, `demo` and `edge` are set to. Only these flags have
+/// variables: what one call asks for is said in the call.
+const SETTINGS: [&str; 14] = [
+    "CELLAR_DATA",
+    "CELLAR_TABLE",
+    "CELLAR_ENDPOINT_URL",
+    "CELLAR_REDIS_URL",
+    "CELLAR_REDIS_CA",
+    "CELLAR_LISTEN",
+    "CELLAR_EDGE_PURGE_URL",
+    "CELLAR_CLOUDFRONT_DISTRIBUTION",
+    "CELLAR_EDGE_ORIGIN",
+    "CELLAR_EDGE_LISTEN",
+    "CELLAR_EDGE_MAP",
+    "CELLAR_EDGE_MAP_OF",
+    "CELLAR_EDGE_CACHE",
+    "CELLAR_MAX_RADIUS_M",
 ];
 
 /// The flags of a help text, each with what is said of it.
@@ -41,9 +66,11 @@ fn every_subcommand_explains_itself() {
         let help = desk.ok(&[subcommand, &["--help"]].concat());
         assert!(help.contains("Examples:\n  ") && help.contains("cellar "), "{subcommand:?}: {help}");
         assert!(help.contains("Exit codes: 0 ") && help.contains("2 wrong usage"), "{subcommand:?}: {help}");
-        for flag in flags(&help) {
-            let own = ["--help", "--version"].iter().any(|name| flag.contains(name));
-            assert!(own || flag.contains("[env: CELLAR_"), "{subcommand:?}: {flag}");
+        for flag in flags(&help).iter().filter(|flag| flag.contains("[env: ")) {
+            let named =
+                |name: &&str| ["=", "]"].iter().any(|end| flag.contains(&format!("[env: {name}{end}")));
+            let setting = SETTINGS.iter().any(named);
+            assert!(setting, "{subcommand:?}: {flag}");
         }
         assert!(flags(&help).len() >= 2, "{subcommand:?}: {help}");
     }
@@ -55,25 +82,40 @@ fn every_subcommand_explains_itself() {
 }
 
 #[test]
-fn variables_stand_in_for_flags() {
+fn settings_have_variables_and_nothing_else_does() {
     let desk = Desk::new();
     desk.write("a.csv", "id,lat,lon,category\na,1,2,x\nb,1,2.001,y\n");
-    let run = |subcommand: &str, variables: &[(&str, &str)]| {
-        let mut command = desk.cellar(&[subcommand]);
-        command.env("CELLAR_DATA", "elsewhere").env("CELLAR_COLLECTION", "places");
-        let ended = Ended::of(command.envs(variables.iter().copied()));
-        assert_eq!(ended.code, Some(0), "{subcommand}: {ended:?}");
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = desk.cellar(arguments);
+        command.env("CELLAR_DATA", "elsewhere");
+        Ended::of(command.envs(variables.iter().copied()))
+    };
+    let ok = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let ended = run(arguments, variables);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
         ended.stdout
     };
-    let summary = run("import", &[("CELLAR_IMPORT_FILE", "a.csv"), ("CELLAR_JSON", "true")]);
-    assert!(summary.contains(r#""stored":2"#), "{summary}");
+    ok(&["import", "a.csv", "--collection", "places"], &[]);
     assert!(desk.path("elsewhere/cellar.db").exists() && !desk.path("cellar-data").exists());
-    let point = [("CELLAR_LAT", "1"), ("CELLAR_LON", "2")];
-    let nearby = |more: &[(&str, &str)]| run("nearby", &[&point, more].concat());
-    assert!(nearby(&[]).contains("\n2 places;"));
-    assert!(nearby(&[("CELLAR_LIMIT", "1")]).contains("\n1 places;"));
-    assert!(nearby(&[("CELLAR_RADIUS_M", "10")]).contains("\n1 places;"));
-    let of_category = nearby(&[("CELLAR_CATEGORY", "y"), ("CELLAR_JSON", "1")]);
-    assert!(of_category.contains(r#""id":"b""#) && !of_category.contains(r#""id":"a""#), "{of_category}");
-    assert!(run("get", &[("CELLAR_ID", "a")]).contains(r#""id":"a""#));
+
+    let search = ["nearby", "--collection", "places", "--lat", "1", "--lon", "2"];
+    let others = [
+        ("CELLAR_COLLECTION", "none"),
+        ("CELLAR_LAT", "50"),
+        ("CELLAR_LON", "50"),
+        ("CELLAR_LIMIT", "1"),
+        ("CELLAR_RADIUS_M", "10"),
+        ("CELLAR_CATEGORY", "y"),
+        ("CELLAR_JSON", "true"),
+        ("CELLAR_URL", "http://127.0.0.1:1"),
+        ("CELLAR_MODE", "exact"),
+    ];
+    let plain = ok(&search, &[]);
+    assert!(plain.contains("\n2 places;"), "{plain}");
+    let listed =
+        |text: &str| text.lines().filter(|line| !line.contains("places;")).map(str::to_owned).collect();
+    let (plain, with_others): (Vec<String>, Vec<String>) = (listed(&plain), listed(&ok(&search, &others)));
+    assert_eq!(with_others, plain);
+    assert_eq!(run(&["nearby", "--collection", "places"], &others).code, Some(2), "a position is required");
+    assert_eq!(run(&["get", "--collection", "places"], &[("CELLAR_ID", "a")]).code, Some(2));
 }

@@ -2,13 +2,18 @@
 
 mod backup;
 mod cached;
+mod categories;
+mod contract;
+mod deleting;
 mod demo;
 mod edge;
 mod help;
 mod import;
+mod importing;
 pub(crate) mod process;
 mod read;
 mod stop;
 mod table;
 mod usage;
 mod warm;
+mod writing;

@@ -74,6 +74,12 @@ impl Desk {
         let all = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
         Running::start(&mut self.cellar(&all))
     }
+
+    /// The same with some variables.
+    pub(crate) fn serve_with(&self, variables: &[(&str, &str)]) -> Running {
+        let mut command = self.cellar(&["serve", "--listen", "127.0.0.1:0"]);
+        Running::start(command.envs(variables.iter().copied()))
+    }
 }
 
 /// How a command ended.

@@ -56,6 +56,39 @@ fn nearby_aligns_its_table() {
     assert!(printed.contains("longer-id") && !printed.contains('\u{1b}'), "{printed:?}");
 }
 
+/// Two places, 900 km apart: what is found without a radius is what the server finds without one, whomever it is asked of.
+#[test]
+fn without_a_radius_the_servers_horizon_counts() {
+    let desk = Desk::new();
+    desk.write("a.csv", "id,lat,lon\nnear,10,20\nfar,18,20\n");
+    desk.ok(&["import", "a.csv", "-c", "places"]);
+    for (horizon, found) in [("5000", 1), ("2000000", 2)] {
+        let server = desk.serve_with(&[("CELLAR_HORIZON_M", horizon), ("CELLAR_MAX_RADIUS_M", "3000000")]);
+        for mode in ["exact", "cell"] {
+            let args = ["nearby", "-c", "places", "--lat", "10", "--lon", "20.01", "--json", "--url"];
+            let printed = json(&desk.ok(&[&args[..], &[&server.url, "--mode", mode]].concat()));
+            assert_eq!(printed["features"].as_array().unwrap().len(), found, "{mode}, {horizon}");
+        }
+        server.stop();
+    }
+}
+
+#[test]
+fn a_crowded_point_is_imported_with_a_warning_and_verified() {
+    let desk = Desk::new();
+    let rows: Vec<_> = (0..10_500).map(|i| format!("p{i},48.5,2.25")).collect();
+    let rows = rows.join("\n");
+    desk.write("a.csv", format!("id,lat,lon\n{rows}"));
+    let imported = desk.run(&["import", "a.csv", "-c", "places"]);
+    assert_eq!(imported.code, Some(0), "{imported:?}");
+    let warning = "10,500 places of places lie on one point, latitude 48.5, longitude 2.25";
+    assert!(imported.stderr.contains(warning), "{imported:?}");
+    let report = json(&desk.ok(&["verify", "-c", "places", "--searches", "40", "--json"]));
+    assert_eq!((&report["places"], &report["differences"]), (&10_500.into(), &0.into()));
+    let listed = desk.ok(&["table", "roots", "-c", "places"]);
+    assert_eq!(listed.trim(), "places has 10500 places below 1 roots");
+}
+
 #[test]
 fn verify_finds_no_difference() {
     let desk = imported(1_000);

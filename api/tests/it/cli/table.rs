@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use cellar_api::store::StoreConfig;
-use cellar_api::store::config::connect;
+use cellar_store::StoreConfig;
+use cellar_store::config::connect;
 
 use super::process::{Desk, Ended, Running};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cellar_api::client::{By, ClientError, Found, NearbyClient, Outcome};
-use cellar_api::config::EdgeConfig;
+use cellar_client::{By, ClientError, Found, NearbyClient, Outcome};
+use cellar_search::cells::EdgeConfig;
 use geo_index::Meters;
 use geo_index::edge::Planner;
 
@@ -15,14 +15,14 @@ const USERS: u64 = 30;
 
 /// How calls were answered.
 #[derive(Debug, Default)]
-struct Tally {
+struct AnswerStats {
     first_try: usize,
     more_tries: usize,
     exact: usize,
     empty: usize,
 }
 
-impl Tally {
+impl AnswerStats {
     fn count(&mut self, found: &Found) {
         let last = found.requests.last().expect("something was asked");
         assert_eq!(last.cell.is_none(), found.by == By::Exact);
@@ -43,7 +43,7 @@ impl Tally {
 async fn every_answer_equals_brute_force() {
     let sites = Site::all();
     let origin = Origin::start(&sites, EdgeConfig::default()).await;
-    let mut tally = Tally::default();
+    let mut stats = AnswerStats::default();
     for site in &sites {
         let experienced = NearbyClient::new(transport(&origin.url));
         for seed in 0..USERS {
@@ -54,12 +54,12 @@ async fn every_answer_equals_brute_force() {
             for client in [&new, &experienced] {
                 let found = client.nearby(wanted.clone(), PATIENCE).await.unwrap();
                 assert_eq!(results(&found), truth, "{}, user {seed}: {wanted:?}", site.name);
-                tally.count(&found);
+                stats.count(&found);
             }
         }
     }
-    println!("{tally:?}");
-    let Tally { first_try, more_tries, exact, empty } = tally;
+    println!("{stats:?}");
+    let AnswerStats { first_try, more_tries, exact, empty } = stats;
     let all = first_try + more_tries + exact;
     assert_eq!(all, sites.len() * USERS as usize * 2);
     assert!(first_try > all / 2, "{first_try} of {all} at the first try");
@@ -110,17 +110,17 @@ async fn calls_that_the_exact_endpoint_refuses_are_refused() {
     let client = NearbyClient::new(transport(&origin.url));
     let wanted = usual("town", at(1.0, 2.0));
     for limit in [0, 101] {
-        let refused = client.nearby(geo_index::edge::Wanted { limit, ..wanted.clone() }, PATIENCE).await;
+        let refused = client.nearby(cellar_client::Wanted { limit, ..wanted.clone() }, PATIENCE).await;
         assert!(matches!(refused, Err(ClientError::Invalid { parameter: "limit", .. })), "{limit}");
     }
-    let nowhere = geo_index::edge::Wanted { radius: Meters::ZERO, ..wanted.clone() };
+    let nowhere = cellar_client::Wanted { radius: Meters::ZERO, ..wanted.clone() };
     let refused = client.nearby(nowhere, PATIENCE).await.unwrap_err();
     assert_eq!(refused.to_string(), "`radius` must be more than 0 metres");
     assert_eq!(origin.seen(), 0);
 
     // Nothing is near, so that no cell vouches for it.
     let far = usual("town", at(40.0, 100.0));
-    let far = geo_index::edge::Wanted { radius: Meters::new(300_000.0).unwrap(), ..far };
+    let far = cellar_client::Wanted { radius: Meters::new(300_000.0).unwrap(), ..far };
     let Err(ClientError::Refused { status: 400, detail: Some(detail) }) = client.nearby(far, PATIENCE).await
     else {
         panic!("a radius beyond the server's")
@@ -128,7 +128,7 @@ async fn calls_that_the_exact_endpoint_refuses_are_refused() {
     assert!(detail.contains("radius") && detail.contains("200000"), "{detail}");
     let unknown = client.nearby(usual("nowhere", at(1.0, 2.0)), PATIENCE).await.unwrap_err();
     assert!(matches!(unknown, ClientError::Refused { status: 404, .. }), "{unknown}");
-    let long = geo_index::edge::Wanted { category: Some("x".repeat(201)), ..wanted };
+    let long = cellar_client::Wanted { category: Some("x".repeat(201).as_str().into()), ..wanted };
     assert!(matches!(client.nearby(long, PATIENCE).await, Err(ClientError::Refused { status: 400, .. })));
 }
 

@@ -1,13 +1,13 @@
 //! What a client keeps: answers for as long as they say, and the density map.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use axum::http::StatusCode;
-use cellar_api::client::{HttpTransport, NearbyClient, Outcome, Response, Transport, TransportError};
-use cellar_api::config::EdgeConfig;
-use cellar_cache::clock::ManualClock;
+use cellar_cache::clock::{Clock, ManualClock};
+use cellar_client::{HttpTransport, NearbyClient, Outcome, Response, Transport, TransportError};
+use cellar_search::cells::EdgeConfig;
 
 use super::origin::{Origin, PATIENCE};
 use super::sites::{Site, at, results, transport, usual};
@@ -16,12 +16,18 @@ fn edge(max_age_s: u64) -> EdgeConfig {
     EdgeConfig { max_age: Duration::from_secs(max_age_s), ..EdgeConfig::default() }
 }
 
+/// What tells a client the time of this clock.
+fn time_of(clock: &Arc<ManualClock>) -> impl Fn() -> Instant + Send + Sync + 'static {
+    let clock = Arc::clone(clock);
+    move || clock.now()
+}
+
 #[tokio::test]
 async fn a_user_who_moves_within_a_cell_asks_once_while_the_answer_is_fresh() {
     let site = Site::town("town", at(48.8566, 2.3522));
     let origin = Origin::start(std::slice::from_ref(&site), edge(100)).await;
     let clock = Arc::new(ManualClock::default());
-    let client = NearbyClient::new(transport(&origin.url)).with_clock(clock.clone());
+    let client = NearbyClient::new(transport(&origin.url)).with_clock(time_of(&clock));
     let ask = async |lat: f64| {
         let wanted = usual("town", at(lat, 2.3522));
         let found = client.nearby(wanted.clone(), PATIENCE).await.unwrap();
@@ -78,7 +84,7 @@ async fn the_density_map_picks_the_first_cell_and_is_asked_for_once_in_a_while()
         let map = Mutex::new((status, body));
         let mapped = Arc::new(Mapped { api: transport(&origin.url), map, asked: Mutex::default() });
         let clock = Arc::new(ManualClock::default());
-        let client = NearbyClient::new(Arc::clone(&mapped)).with_clock(clock.clone());
+        let client = NearbyClient::new(Arc::clone(&mapped)).with_clock(time_of(&clock));
         for step in 0..20 {
             // Neighbourhoods of which nothing is remembered.
             let wanted = usual("town", at(48.8566 + f64::from(step) * 0.06 - 0.6, 2.3522));

@@ -8,18 +8,18 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use cellar_api::config::EdgeConfig;
-use cellar_api::place::Place;
-use cellar_api::serve;
-use cellar_api::store::{CollectionInfo, Store as _};
 use cellar_cache::Policy;
+use cellar_http::serve::{self, Limits};
+use cellar_model::place::Place;
+use cellar_search::cells::EdgeConfig;
+use cellar_store::{CollectionInfo, Store as _};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::sites::Site;
-use crate::http::server::Server;
-use crate::support::collection;
+use cellar_test_kit::collection;
+use cellar_test_kit::server::Server;
 
 /// Longest time for anything but a hang.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,13 +46,13 @@ pub(super) struct Origin {
     server: Server,
     watched: Arc<Watched>,
     stop: oneshot::Sender<()>,
-    done: JoinHandle<std::io::Result<()>>,
+    done: JoinHandle<()>,
 }
 
 impl Origin {
     /// Serves the places of some sites.
     pub(super) async fn start(sites: &[Site], edge: EdgeConfig) -> Self {
-        let server = Server::cached(Policy { jitter: 0.0, early_refresh: 0.0, ..Policy::default() }, edge);
+        let server = Server::cached(Policy::default().jitter(0.0).early_refresh(0.0), edge);
         for site in sites {
             let name = collection(site.name);
             let info = CollectionInfo { name: name.clone(), title: None };
@@ -65,7 +65,7 @@ impl Origin {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
-        let done = tokio::spawn(serve::run(listener, router, shutdown, PATIENCE));
+        let done = tokio::spawn(serve::run(listener, router, shutdown, PATIENCE, Limits::default()));
         Self { url: format!("http://{address}"), address, server, watched, stop, done }
     }
 
@@ -95,7 +95,7 @@ impl Origin {
     pub(super) async fn kill(self) {
         self.set(Gate::Open);
         drop(self.stop);
-        self.done.await.unwrap().unwrap();
+        self.done.await.unwrap();
     }
 }
 

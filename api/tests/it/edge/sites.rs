@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use cellar_api::client::{Found, HttpTransport};
-use cellar_api::place::Place;
-use cellar_api::world;
-use geo_index::edge::Wanted;
+use cellar_client::Wanted;
+use cellar_client::{Found, HttpTransport};
+use cellar_model::demo;
+use cellar_model::place::Place;
 use geo_index::{Meters, Position, distance};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::{collection, place};
+use cellar_test_kit::{collection, place};
 
 /// The category of nearly a third of the places.
 pub(super) const SOME: &str = "café & bar";
@@ -84,11 +84,11 @@ impl Site {
         Self::around("empty", at(-33.87, 151.21), vec![])
     }
 
-    /// Every third brewery, or as many places of the generated world.
+    /// Every third brewery, or as many places of the generated data.
     fn breweries() -> Self {
         let places = breweries().unwrap_or_else(|| {
-            println!("breweries.csv is not there; the generated world stands in for it");
-            world::places(3_000, 5).collect()
+            println!("breweries.csv is not there; the generated data stands in for it");
+            demo::places(3_000, 5).collect()
         });
         let middles = places.iter().step_by(17).map(|place| place.position).collect();
         Self { name: "breweries", places, middles, spread_m: 30_000.0 }
@@ -117,7 +117,7 @@ impl Site {
         let category = [None, None, Some(SOME), Some("micro"), Some("nobody's")][rng.random_range(0..5)];
         Wanted {
             collection: collection(self.name),
-            category: category.map(str::to_owned),
+            category: category.map(Into::into),
             position: near(middle, self.spread_m, rng),
             radius: Meters::new(10f64.powf(rng.random_range(1.0..5.3))).expect("a radius"),
             limit: [20, rng.random_range(1..=100)][rng.random_range(0..2)],
@@ -129,7 +129,12 @@ impl Site {
         let mut all: Vec<_> = self
             .places
             .iter()
-            .filter(|place| wanted.category.is_none() || place.properties.category() == wanted.category)
+            .filter(|place| {
+                wanted
+                    .category
+                    .as_ref()
+                    .is_none_or(|filter| filter.allows(place.properties.category().as_deref()))
+            })
             .map(|place| (place.id.to_string(), distance(wanted.position, place.position).get()))
             .filter(|(_, metres)| *metres <= wanted.radius.get())
             .collect();

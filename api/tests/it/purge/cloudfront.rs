@@ -6,8 +6,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use cellar_api::purge::cloudfront::CloudFrontPurge;
-use cellar_api::purge::{EdgeInvalidator, Purge};
+use cellar_purge::cloudfront::CloudFrontPurge;
+use cellar_purge::{EdgeInvalidator, Purge};
 use tokio::net::TcpListener;
 
 use super::fake::tags;

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cellar_api::purge::{EdgeInvalidator, EdgePurges, Purge, PurgeError, PurgeSettings};
 use cellar_cache::clock::{Clock, ManualClock};
-use cellar_cache::remote::Board;
+use cellar_coordination::CoordinationStore;
+use cellar_purge::{EdgeInvalidator, EdgePurges, Purge, PurgeError, PurgeSettings};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -77,17 +77,17 @@ pub(super) struct Bed {
 
 impl Bed {
     pub(super) fn new(settings: PurgeSettings) -> Self {
-        Self::with_board(settings, None, Arc::default())
+        Self::with_coordination(settings, None, Arc::default())
     }
 
-    pub(super) fn with_board(
+    pub(super) fn with_coordination(
         settings: PurgeSettings,
-        board: Option<Arc<dyn Board>>,
+        coordination: Option<Arc<dyn CoordinationStore>>,
         clock: Arc<ManualClock>,
     ) -> Self {
         let edge = FakeEdge::default();
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
-        let purges = EdgePurges::new(Box::new(edge.clone()), settings, board, time);
+        let purges = EdgePurges::new(Box::new(edge.clone()), settings, coordination, time);
         let mut registry = Registry::default();
         purges.register(&mut registry);
         Self { edge, clock, purges, registry }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellar_api::purge::{Purge, PurgeSettings};
 use cellar_cache::clock::ManualClock;
-use cellar_cache::remote::Board;
-use cellar_cache::remote::fake::FakeRemote;
+use cellar_coordination::CoordinationStore;
+use cellar_coordination::fake::FakeCoordination;
+use cellar_purge::{Purge, PurgeSettings};
 
 use super::fake::{Bed, SECOND, settings, tags};
 
@@ -117,19 +117,19 @@ async fn a_budget_that_ends_makes_purges_coarser_and_then_none() {
 }
 
 #[tokio::test]
-async fn processes_with_a_board_share_the_budget_and_restarts_remember_it() {
+async fn processes_with_a_coordination_store_share_the_budget_and_restarts_remember_it() {
     let clock: Arc<ManualClock> = Arc::default();
-    let remote = FakeRemote::new(clock.clone());
-    let bed = |remote: FakeRemote| {
-        let board = Arc::new(remote) as Arc<dyn Board>;
-        Bed::with_board(PurgeSettings { budget: 3, ..settings() }, Some(board), clock.clone())
+    let store = Arc::new(FakeCoordination::new(clock.clone()));
+    let bed = || {
+        let coordination = Arc::clone(&store) as Arc<dyn CoordinationStore>;
+        Bed::with_coordination(PurgeSettings { budget: 3, ..settings() }, Some(coordination), clock.clone())
     };
-    let (first, second) = (bed(remote.peer()), bed(remote.peer()));
+    let (first, second) = (bed(), bed());
     first.change(&["a:1", "a:2"]);
     first.pass(10).await;
     second.change(&["a:3"]);
     second.pass(10).await;
-    let third = bed(remote);
+    let third = bed();
     third.change(&["a:4"]);
     third.pass(10).await;
     let taken = [&first, &second, &third].map(|bed| bed.edge.purges().len());

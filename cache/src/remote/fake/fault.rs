@@ -1,10 +1,10 @@
 //! What can be wrong with a remote tier, and counts of what was asked of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::remote::RemoteError;
 
@@ -15,9 +15,9 @@ pub enum Fault {
     Fail(RemoteError),
     /// It never answers, and nothing takes effect.
     Hang,
-    /// It answers this much later.
+    /// It answers late by this much.
     Slow(Duration),
-    /// Messages are accepted and reach nobody.
+    /// Messages are accepted and lost.
     DropMessages,
     /// Values come back as random bytes.
     Garbage,
@@ -40,12 +40,10 @@ pub enum Operation {
     Publish,
     /// [`Remote::subscribe`](crate::remote::Remote::subscribe).
     Subscribe,
-    /// Everything of [`Board`](crate::remote::Board).
-    Board,
 }
 
 /// Number of operations.
-const OPERATIONS: usize = Operation::Board as usize + 1;
+const OPERATIONS: usize = Operation::Subscribe as usize + 1;
 
 /// Faults and counts by operation.
 #[derive(Default)]
@@ -56,11 +54,11 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn set(&self, operation: Operation, fault: Option<Fault>) {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)[operation as usize] = fault;
+        self.faults.lock()[operation as usize] = fault;
     }
 
     pub(super) fn set_all(&self, fault: Option<Fault>) {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).fill(fault);
+        self.faults.lock().fill(fault);
     }
 
     pub(super) fn calls(&self, operation: Operation) -> u64 {
@@ -68,7 +66,7 @@ impl Gate {
     }
 
     fn fault(&self, operation: Operation) -> Option<Fault> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)[operation as usize].clone()
+        self.faults.lock()[operation as usize].clone()
     }
 
     /// Counts a call and lets it wait or fail; returns the fault that is left for the operation to show.

@@ -1,12 +1,13 @@
-//! A remote tier in memory, for tests: what Redis does, on a clock that tests move, and what goes wrong with it.
+//! A remote tier in memory, for tests: does what Redis does, on a clock that tests move, and injects faults.
 //!
 //! Invariant: a call takes effect as one step, or not at all if it fails or hangs.
 
 mod fault;
 mod store;
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,17 +15,18 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::stream::BoxStream;
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::fault::{Fault, Operation};
 use self::fault::{Gate, garbage, out_of_memory};
 use self::store::Store;
-use super::{Ask, Board, Claim, Entry, Finished, Remote, RemoteError, Ticket};
+use super::{Ask, Claim, Entry, Finished, Remote, RemoteError, Ticket};
 use crate::clock::Clock;
 
 /// How long a fence is kept after the last load began.
 const FENCE_LIFETIME: Duration = Duration::from_mins(10);
 
-/// A remote tier in memory. Each handle has faults, counts and subscriptions of its own; see [`peer`](Self::peer).
+/// A remote tier in memory. Each handle has its own faults, counts and subscriptions; see [`peer`](Self::peer).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -47,7 +49,7 @@ pub struct FakeRemote {
 }
 
 impl FakeRemote {
-    /// An empty one.
+    /// An empty tier.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self::over(Arc::new(Mutex::new(Store::new(clock))))
     }
@@ -63,19 +65,14 @@ impl FakeRemote {
         Self { store, gate: Gate::default(), id: NEXT_ID.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// Lets something be wrong with every operation.
-    pub fn set_fault(&self, fault: Fault) {
-        self.gate.set_all(Some(fault));
+    /// Injects a fault into every operation; `None` removes all faults.
+    pub fn set_fault(&self, fault: impl Into<Option<Fault>>) {
+        self.gate.set_all(fault.into());
     }
 
-    /// Lets something be wrong with one operation, and nothing or what was set before with the others.
+    /// Injects a fault into one operation and leaves the others as they are.
     pub fn set_fault_on(&self, operation: Operation, fault: Fault) {
         self.gate.set(operation, Some(fault));
-    }
-
-    /// Lets everything work again.
-    pub fn clear_faults(&self) {
-        self.gate.set_all(None);
     }
 
     /// How often an operation was called, whatever came of it.
@@ -88,7 +85,7 @@ impl FakeRemote {
         self.store().set(key, bytes.into(), lifetime);
     }
 
-    /// Removes about this fraction of all keys: values, fences, leases and roles.
+    /// Removes about this fraction of all keys: values, fences and leases.
     pub fn evict(&self, fraction: f64) {
         self.store().evict(fraction);
     }
@@ -98,11 +95,9 @@ impl FakeRemote {
         self.store().remove(&fence_key(group));
     }
 
-    /// Restarts empty; nobody listens any more.
+    /// Restarts the server empty, which ends all subscriptions.
     pub fn wipe(&self) {
-        let mut store = self.store();
-        store.wipe();
-        store.listeners.clear();
+        self.store().wipe();
     }
 
     /// Ends all subscriptions of this handle.
@@ -111,15 +106,13 @@ impl FakeRemote {
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.lock()
     }
+}
 
-    /// The store for an operation that writes.
-    async fn writing(&self, operation: Operation) -> Result<MutexGuard<'_, Store>, RemoteError> {
-        match self.gate.pass(operation).await? {
-            Some(Fault::OutOfMemory) => Err(out_of_memory()),
-            _ => Ok(self.store()),
-        }
+impl fmt::Debug for FakeRemote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeRemote").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -129,10 +122,6 @@ fn fence_key(group: &str) -> String {
 
 fn lease_key(key: &str) -> String {
     format!("{key}:lease")
-}
-
-fn role_key(role: &str) -> String {
-    format!("board:{role}")
 }
 
 #[async_trait]
@@ -237,59 +226,5 @@ impl Remote for FakeRemote {
         let (sender, receiver) = mpsc::unbounded();
         self.store().listeners.push((self.id, sender));
         Ok(receiver.boxed())
-    }
-}
-
-#[async_trait]
-impl Board for FakeRemote {
-    async fn hold(&self, role: &str, holder: &str, ttl: Duration) -> Result<bool, RemoteError> {
-        let mut store = self.writing(Operation::Board).await?;
-        let free = store.get(&role_key(role)).is_none_or(|held| held == holder);
-        if free {
-            store.set(&role_key(role), holder.to_owned().into(), ttl);
-        }
-        Ok(free)
-    }
-
-    async fn release(&self, role: &str, holder: &str) -> Result<(), RemoteError> {
-        self.gate.pass(Operation::Board).await?;
-        self.store().remove_if_equal(&role_key(role), holder);
-        Ok(())
-    }
-
-    async fn read(&self, map: &str) -> Result<Vec<(String, String)>, RemoteError> {
-        self.gate.pass(Operation::Board).await?;
-        Ok(self.store().maps.get(map).cloned().unwrap_or_default().into_iter().collect())
-    }
-
-    async fn write(&self, map: &str, fields: &[(String, String)]) -> Result<(), RemoteError> {
-        let mut store = self.writing(Operation::Board).await?;
-        store.maps.entry(map.to_owned()).or_default().extend(fields.iter().cloned());
-        Ok(())
-    }
-
-    async fn remove(&self, map: &str, fields: &[String]) -> Result<(), RemoteError> {
-        self.gate.pass(Operation::Board).await?;
-        if let Some(held) = self.store().maps.get_mut(map) {
-            held.retain(|field, _| !fields.contains(field));
-        }
-        Ok(())
-    }
-
-    async fn add_scores(
-        &self,
-        table: &str,
-        scores: &[(String, u64)],
-        keep: usize,
-        ttl: Duration,
-    ) -> Result<(), RemoteError> {
-        self.writing(Operation::Board).await?.add_scores(table, scores, keep, ttl);
-        Ok(())
-    }
-
-    async fn top(&self, table: &str, count: usize) -> Result<Vec<(String, f64)>, RemoteError> {
-        self.gate.pass(Operation::Board).await?;
-        let top = self.store().top(table, count);
-        Ok(top.into_iter().map(|(member, score)| (member, score as f64)).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! What the fake server holds: keys with lifetimes on a clock, the board, and who listens.
+//! What the fake server holds: keys with lifetimes on a clock, and who listens.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,8 +14,6 @@ use crate::remote::TOMBSTONE_MAGIC;
 pub(super) struct Store {
     clock: Arc<dyn Clock>,
     values: HashMap<String, (Bytes, Instant)>,
-    pub(super) maps: HashMap<String, HashMap<String, String>>,
-    tables: HashMap<String, (HashMap<String, u64>, Instant)>,
     /// Listeners, each with the number of the handle that it came through.
     pub(super) listeners: Vec<(u64, UnboundedSender<Bytes>)>,
     texts: u64,
@@ -23,8 +21,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        let (values, maps, tables) = Default::default();
-        Self { clock, values, maps, tables, listeners: Vec::new(), texts: 0 }
+        Self { clock, values: HashMap::new(), listeners: Vec::new(), texts: 0 }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Bytes> {
@@ -57,41 +54,6 @@ impl Store {
         format!("text-{}", self.texts)
     }
 
-    pub(super) fn add_scores(
-        &mut self,
-        table: &str,
-        scores: &[(String, u64)],
-        keep: usize,
-        lifetime: Duration,
-    ) {
-        let now = self.clock.now();
-        let entry = self.tables.entry(table.to_owned()).or_insert_with(|| (HashMap::new(), now));
-        if entry.1 <= now {
-            entry.0.clear();
-        }
-        entry.1 = now + lifetime;
-        for (member, score) in scores {
-            *entry.0.entry(member.clone()).or_default() += score;
-        }
-        let kept = self.top(table, keep);
-        let kept: HashMap<_, _> = kept.into_iter().collect();
-        if let Some((members, _)) = self.tables.get_mut(table) {
-            members.retain(|member, _| kept.contains_key(member));
-        }
-    }
-
-    pub(super) fn top(&self, table: &str, count: usize) -> Vec<(String, u64)> {
-        let Some((members, ends)) = self.tables.get(table) else { return Vec::new() };
-        if self.clock.now() >= *ends {
-            return Vec::new();
-        }
-        let mut sorted: Vec<_> = members.iter().map(|(member, score)| (member.clone(), *score)).collect();
-        // Redis sorts members of equal score by their bytes, and this is its order reversed.
-        sorted.sort_by(|a, b| (b.1, &b.0).cmp(&(a.1, &a.0)));
-        sorted.truncate(count);
-        sorted
-    }
-
     /// Removes about this fraction of all keys, whatever they are.
     pub(super) fn evict(&mut self, fraction: f64) {
         self.values.retain(|_, _| fastrand::f64() >= fraction);
@@ -99,7 +61,6 @@ impl Store {
 
     pub(super) fn wipe(&mut self) {
         self.values.clear();
-        self.maps.clear();
-        self.tables.clear();
+        self.listeners.clear();
     }
 }

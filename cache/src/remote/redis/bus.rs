@@ -3,20 +3,19 @@
 //! A cluster sends sharded messages only to nodes of the shard that owns the channel's slot. Any node says which that
 //! is when it is asked to subscribe (`MOVED`), so the subscriber follows.
 
-use std::sync::{Mutex, PoisonError};
-
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind, RedisError, RedisResult, Value, cmd};
 use tokio::sync::mpsc;
 
-use super::dial::Dialer;
+use super::dialer::Dialer;
 use super::url::Node;
 use crate::remote::RemoteError;
 
-/// Messages that wait for a listener. One that falls further behind loses its subscription, which tells it that it has
+/// Messages that wait for a subscriber. One that falls further behind loses its subscription, which tells it that it has
 /// missed something.
 const QUEUE: usize = 4096;
 /// Redirections that are followed before giving up; two nodes may each think that the other one is the owner.
@@ -78,7 +77,7 @@ fn redirection(error: &RedisError, asked: &Node) -> Option<Node> {
 fn forward_to(sender: mpsc::Sender<Bytes>) -> impl Fn(PushInfo) -> Result<(), redis::aio::SendError> {
     let sender = Mutex::new(Some(sender));
     move |push| {
-        let mut sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sender = sender.lock();
         let goes_on = match push.kind {
             PushKind::Message | PushKind::SMessage => match (push.data.into_iter().nth(1), &*sender) {
                 (Some(Value::BulkString(message)), Some(sender)) => sender.try_send(message.into()).is_ok(),

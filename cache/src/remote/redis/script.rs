@@ -1,37 +1,26 @@
-//! The scripts that make a step of the protocol one step of the server.
+//! Lua scripts: each makes one step of the protocol one step of the server.
 //!
 //! Invariant: a script names all keys that it touches, and they are in one slot.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
-use redis::{Cmd, Script, cmd};
+use redis::{Cmd, cmd};
 
-/// A Lua script.
-pub(super) struct Lua {
+/// A Lua script for [`RedisRemote::run`](super::RedisRemote::run). All keys that it touches have to be passed as keys, and be
+/// in one slot.
+#[derive(Debug)]
+pub struct Script {
     source: &'static str,
-    hash: LazyLock<String>,
+    hash: OnceLock<String>,
 }
 
-macro_rules! lua {
-    ($source:expr) => {
-        Lua { source: $source, hash: LazyLock::new(|| Script::new($source).get_hash().to_owned()) }
-    };
-}
-
-/// What a script is called with: its keys and its arguments.
-#[derive(Default)]
-pub(super) struct Call {
-    keys: Vec<Vec<u8>>,
-    args: Vec<Vec<u8>>,
-}
-
-/// Returns the fence, made if it is absent and kept for another while, and a claim for each key: its value, 1 for a
-/// lease, 0 for somebody else's lease. A key that holds no text counts as absent. A lease names the fence that it was
-/// given under: under another one it is void, since what its holder loads will not be stored.
+/// Returns the fence, created if it is absent and kept for another while, and a claim for each key: its value, 1 for a
+/// lease, 0 for somebody else's lease. A key whose value is not a string counts as absent. A lease names the fence that it
+/// was given under: under another one it is void, since what its holder loads will not be stored.
 ///
 /// KEYS: fence, then key and lease key of each ask. ARGV: new fence, its lifetime in milliseconds, holder, lease in
 /// milliseconds, then of each ask whether it was absent (1 or 0).
-pub(super) static BEGIN: Lua = lua!(
+pub(super) static BEGIN: Script = Script::new(
     r"
 redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
 local answer = {redis.call('GET', KEYS[1])}
@@ -50,15 +39,15 @@ for ask = 1, (#KEYS - 1) / 2 do
   end
 end
 return answer
-"
+",
 );
 
-/// Stores entries if the fence is still the same, but not over tombstones, and gives leases back in any case, also
-/// when the server is out of memory. Returns the number of values stored, or -1 if the fence was another.
+/// Stores entries if the fence is still the same, but not over tombstones, and gives leases back in any case, even
+/// when the server is out of memory. Returns the number of values stored, or -1 if the fence has changed.
 ///
 /// KEYS: fence, keys of the entries, lease keys. ARGV: fence, holder, magic of tombstones, number of entries, then
 /// value and lifetime in milliseconds of each entry.
-pub(super) static FINISH: Lua = lua!(
+pub(super) static FINISH: Script = Script::new(
     r"
 local entries, stored, failure = tonumber(ARGV[4]), 0, nil
 if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then
@@ -76,70 +65,30 @@ for lease = 2 + entries, #KEYS do
   if redis.pcall('GET', KEYS[lease]) == ARGV[1] .. ARGV[2] then redis.call('DEL', KEYS[lease]) end
 end
 return failure or stored
-"
+",
 );
 
-/// Takes a role or keeps it; returns 1, or 0 if another holder has it. KEYS: role. ARGV: holder, milliseconds.
-pub(super) static HOLD: Lua = lua!(
-    r"
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"
-);
+impl Script {
+    /// A script of this source. Its hash is computed when it first runs.
+    pub const fn new(source: &'static str) -> Self {
+        Self { source, hash: OnceLock::new() }
+    }
 
-/// Gives a role back. KEYS: role. ARGV: holder.
-pub(super) static RELEASE: Lua = lua!(
-    r"
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"
-);
-
-/// Adds to scores and keeps the highest. KEYS: table. ARGV: how many to keep, milliseconds, then score and member of
-/// each addition.
-pub(super) static ADD_SCORES: Lua = lua!(
-    r"
-for at = 3, #ARGV, 2 do redis.call('ZINCRBY', KEYS[1], ARGV[at], ARGV[at + 1]) end
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[1]))
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return 1
-"
-);
-
-impl Lua {
     /// Calls it by its hash: what almost always works.
-    pub(super) fn by_hash(&self, call: &Call) -> Cmd {
-        Self::command("EVALSHA", &self.hash, call)
+    pub(super) fn by_hash(&self, keys: &[String], args: &[Vec<u8>]) -> Cmd {
+        let hash = self.hash.get_or_init(|| redis::Script::new(self.source).get_hash().to_owned());
+        command("EVALSHA", hash, keys, args)
     }
 
     /// Calls it by its source, which the server then remembers. In a cluster this reaches the one node that needs it,
     /// whereas loading it would need all of them.
-    pub(super) fn by_source(&self, call: &Call) -> Cmd {
-        Self::command("EVAL", self.source, call)
-    }
-
-    fn command(name: &str, script: &str, call: &Call) -> Cmd {
-        let mut command = cmd(name);
-        command.arg(script).arg(call.keys.len()).arg(&call.keys).arg(&call.args);
-        command
+    pub(super) fn by_source(&self, keys: &[String], args: &[Vec<u8>]) -> Cmd {
+        command("EVAL", self.source, keys, args)
     }
 }
 
-impl Call {
-    pub(super) fn key(&mut self, key: impl Into<Vec<u8>>) -> &mut Self {
-        self.keys.push(key.into());
-        self
-    }
-
-    pub(super) fn arg(&mut self, arg: impl Into<Vec<u8>>) -> &mut Self {
-        self.args.push(arg.into());
-        self
-    }
-
-    /// A whole number.
-    pub(super) fn number(&mut self, number: u64) -> &mut Self {
-        self.arg(number.to_string())
-    }
+fn command(name: &str, script: &str, keys: &[String], args: &[Vec<u8>]) -> Cmd {
+    let mut command = cmd(name);
+    command.arg(script).arg(keys.len()).arg(keys).arg(args);
+    command
 }

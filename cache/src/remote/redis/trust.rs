@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::RedisConfig;
+use super::config::RedisConfig;
 use super::url::RedisUrlError;
 
 /// Their certificates, as PEM.
@@ -29,10 +29,10 @@ fn read(path: &Path) -> Result<Vec<u8>, RedisUrlError> {
 fn system() -> Result<Vec<u8>, RedisUrlError> {
     let loaded = rustls_native_certs::load_native_certs();
     for error in &loaded.errors {
-        tracing::warn!(%error, "some of the system's certificate authorities cannot be read");
+        tracing::warn!(%error, "some of the system's certificates cannot be read");
     }
     if loaded.certs.is_empty() {
-        let none = "this system trusts no certificate authority; name a file of some";
+        let none = "this system trusts no certificate authority: name a file of certificates";
         return Err(RedisUrlError::Ca(none.to_owned()));
     }
     Ok(loaded.certs.iter().flat_map(|der| pem(der).into_bytes()).collect())

@@ -11,29 +11,30 @@ use thiserror::Error;
 /// Port of a Redis URL that names none.
 const DEFAULT_PORT: u16 = 6379;
 
-/// Why a Redis URL, or what goes with it, cannot be used. Repeats nothing of the URL, since that may hold a password.
+/// Why a Redis URL, or what goes with it, cannot be used. Repeats nothing of the URL, which may contain a password.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RedisUrlError {
     /// Not `scheme://…`, or a scheme of something else.
     #[error(
         "a Redis URL begins with redis://, rediss:// (TLS), redis+cluster:// or rediss+cluster:// (cluster mode)"
     )]
     Scheme,
-    /// What comes before the `@` has characters that have to be written as `%XX`.
+    /// The part before the `@` has characters that have to be written as `%XX`.
     #[error(
-        "user and password of a Redis URL: expected user:password@, with every / ? # @ : % of theirs as %XX"
+        "user and password of a Redis URL: expected user:password@, with every / ? # @ : % in them written as %XX"
     )]
     Login,
-    /// No host, or something that is none.
+    /// No host, or something that is not one.
     #[error("host of a Redis URL: expected a name, an IPv4 address or an IPv6 address in brackets")]
     Host,
     /// Several hosts without cluster mode.
     #[error("a Redis URL with several hosts: expected redis+cluster:// or rediss+cluster://")]
     Hosts,
-    /// A port that is no number from 1 to 65535.
+    /// A port that is not a number from 1 to 65535.
     #[error("port of a Redis URL: expected a number from 1 to 65535")]
     Port,
-    /// A path that is no database number.
+    /// A path that is not a database number.
     #[error("path of a Redis URL: expected nothing or the number of a database, such as /0")]
     Database,
     /// A database other than 0 in cluster mode.
@@ -42,7 +43,7 @@ pub enum RedisUrlError {
     /// Something after the path.
     #[error("a Redis URL ends with its path: expected no ? and no #")]
     Query,
-    /// A namespace that moves keys to other slots.
+    /// A namespace that would move keys to other slots.
     #[error("namespace of Redis keys: expected no braces")]
     Namespace,
     /// A CA file without TLS, or one that cannot be read.

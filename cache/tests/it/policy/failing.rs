@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use cellar_cache::metrics::{Outcome, Reject, Tier};
+use cellar_cache::metrics::{Call, Outcome, Reject, Tier};
 use cellar_cache::remote::RemoteError;
 use cellar_cache::remote::fake::{Fault, Operation};
 use cellar_cache::{BreakerState, Trace};
 
-use super::world::{Id, World, get, in_time, read, until};
+use super::world::{Id, Trouble, World, exact, get, get_if_present, in_time, read, until};
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_remote_tier_costs_its_limit_until_the_breaker_opens() {
@@ -30,7 +30,7 @@ async fn a_silent_remote_tier_costs_its_limit_until_the_breaker_opens() {
 
     // One tries again after the pause, and then all.
     world.pass(1);
-    process.remote.clear_faults();
+    process.remote.set_fault(None);
     let (_, trace) = read(&process.cache, 510).await;
     assert_eq!(trace.remote.misses, 1);
     assert_eq!(process.cache.breaker(), Some(BreakerState::Closed));
@@ -58,7 +58,7 @@ async fn a_slow_remote_tier_within_its_limit_is_used() {
     process.remote.set_fault(Fault::Slow(Duration::from_millis(20)));
     get(&process.cache, 1).await.unwrap();
     until(|| process.cache.metrics().stored.get() == 1).await;
-    process.cache.distrust();
+    process.cache.invalidate_memory();
     let (_, trace) = read(&process.cache, 1).await;
     assert_eq!((trace.remote.hits, trace.source.loads), (1, 0));
 }
@@ -67,15 +67,37 @@ async fn a_slow_remote_tier_within_its_limit_is_used() {
 async fn what_it_refuses_is_loaded_and_opens_no_breaker() {
     let world = World::new();
     let process = world.process();
-    for fault in [Fault::OutOfMemory, Fault::Fail(RemoteError::Refused("NOPERM".into()))] {
-        process.remote.set_fault(fault);
+    for (operation, code) in [(Operation::Begin, "OOM command"), (Operation::Finish, "MISCONF Redis")] {
+        process.remote.set_fault(None);
+        process.remote.set_fault_on(operation, Fault::Fail(RemoteError::Refused(code.into())));
         for key in 0..10 {
-            process.cache.distrust();
+            process.cache.invalidate_memory();
             assert_eq!(get(&process.cache, key * 10).await, Ok(0));
         }
     }
     assert_eq!(process.cache.breaker(), Some(BreakerState::Closed));
     assert_eq!(process.cache.metrics().stored.get(), 0);
+    process.cache.drain().await;
+    let metrics = process.cache.metrics();
+    assert_eq!((metrics.refusals(Call::Begin), metrics.refusals(Call::Finish)), (10, 10));
+    let refusal = process.cache.refusal().unwrap();
+    assert_eq!((refusal.call, refusal.code), (Call::Finish, "MISCONF"));
+    world.pass(60);
+    assert_eq!(process.cache.refusal(), None, "that is a while ago");
+}
+
+#[tokio::test]
+async fn who_may_not_even_read_does_not_go_on_asking() {
+    let world = World::new();
+    let process = world.process();
+    process.remote.set_fault(Fault::Fail(RemoteError::Refused("NOPERM this user".into())));
+    for key in 0..10 {
+        assert_eq!(get(&process.cache, key * 10).await, Ok(0));
+    }
+    assert_eq!(process.cache.breaker(), Some(BreakerState::Open));
+    assert_eq!(process.remote.calls(Operation::Get), 5);
+    assert_eq!(process.cache.metrics().refusals(Call::Get), 5);
+    assert_eq!(process.cache.refusal().unwrap().code, "NOPERM");
 }
 
 #[tokio::test]
@@ -118,7 +140,7 @@ async fn a_foreign_value_under_our_key_is_replaced() {
                 || process.cache.metrics().rejects(Reject::Damaged) > 8
         })
         .await;
-        process.cache.distrust();
+        process.cache.invalidate_memory();
         let (_, trace) = read(&process.cache, id).await;
         assert_eq!((trace.remote.hits, trace.source.loads), (1, 0), "value {key}");
     }
@@ -134,4 +156,37 @@ async fn failures_are_counted_by_tier() {
     let metrics = process.cache.metrics();
     assert_eq!(metrics.lookups(Tier::Remote, Outcome::Error), 1);
     assert_eq!(metrics.lookups(Tier::Source, Outcome::Hit), 1);
+}
+
+/// Everything is in memory, nobody says any more that it is current, and the source is gone.
+#[tokio::test]
+async fn while_the_source_is_away_what_there_is_is_at_hand_without_waiting() {
+    let world = World::with(exact().source_failures(2));
+    let cache = world.alone();
+    for key in [1, 11] {
+        get(&cache, key).await.unwrap();
+    }
+    world.source.set_trouble(Some(Trouble::Fails));
+    world.pass(30);
+    assert_eq!(get_if_present(&cache, 1), None, "it is not trusted");
+    for key in [1, 11] {
+        assert_eq!(get(&cache, key).await, Ok(0), "but better than nothing");
+    }
+    assert_eq!(cache.source_breaker(), Some(BreakerState::Open));
+    let loads = world.source.loads();
+    assert_eq!((get_if_present(&cache, 1), get_if_present(&cache, 11)), (Some(0), Some(0)));
+    assert_eq!(get_if_present(&cache, 21), None);
+    assert!(get(&cache, 21).await.is_err());
+    assert_eq!(world.source.loads(), loads, "it is left alone");
+
+    // After the pause one looks, without keeping anybody waiting; and a while after the last failure nobody may rely on it.
+    world.pass(1);
+    assert_eq!(get_if_present(&cache, 1), Some(0));
+    until(|| world.source.loads() > loads).await;
+    world.source.write(1);
+    world.source.set_trouble(None);
+    world.pass(3);
+    assert_eq!(get_if_present(&cache, 1), None);
+    assert_eq!(get(&cache, 1).await, Ok(1));
+    assert_eq!(cache.source_breaker(), Some(BreakerState::Closed));
 }

@@ -81,7 +81,7 @@ async fn a_read_during_an_invalidation_keeps_nothing_old() {
     let clock = Arc::new(ManualClock::default());
     let source = Arc::new(AtomicU64::new(1));
     let remote = Arc::new(FakeRemote::new(clock.clone()));
-    let cache = Cache::new(exact(), Load(source.clone()), Some(remote), clock);
+    let cache = Cache::builder(Load(source.clone())).policy(exact()).remote(remote).clock(clock).build();
     assert_eq!(read(&cache).await, 1);
     cache.drain().await;
 
@@ -97,6 +97,6 @@ async fn a_read_during_an_invalidation_keeps_nothing_old() {
     *INTERRUPTION.lock().unwrap() = Some(Box::new(interrupt));
     cache.invalidate(&[Only]).await.unwrap();
     assert!(INTERRUPTION.lock().unwrap().is_none(), "nobody read in between");
-    assert_eq!(cache.at_hand(&Only, &mut Trace::default()).as_deref(), None);
+    assert_eq!(cache.get_if_present(&Only, &mut Trace::default()).as_deref(), None);
     assert_eq!(read(&cache).await, 2);
 }

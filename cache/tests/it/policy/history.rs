@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use cellar_cache::remote::fake::{Fault, Operation};
 use cellar_cache::remote::{Remote as _, RemoteError};
-use cellar_cache::{Policy, RemotePolicy};
 
 use super::world::{Id, Process, World, exact, get, until};
 
@@ -51,19 +50,14 @@ fn disturb(process: &Process, random: &mut fastrand::Rng) {
         5 => process.remote.set_fault_on(Operation::Publish, Fault::DropMessages),
         6 => process.remote.set_fault_on(Operation::Get, Fault::Garbage),
         7 => process.remote.set_fault(Fault::OutOfMemory),
-        _ => process.remote.clear_faults(),
+        _ => process.remote.set_fault(None),
     }
 }
 
 async fn run(seed: u64) {
     let millis = Duration::from_millis;
-    let remote = RemotePolicy {
-        read_limit: millis(4),
-        write_limit: millis(4),
-        breaker_pause: millis(4),
-        ..exact().remote
-    };
-    let policy = Policy { load_limit: Duration::from_secs(20), remote, ..exact() };
+    let remote = exact().remote.read_limit(millis(4)).write_limit(millis(4)).breaker_pause(millis(4));
+    let policy = exact().load_limit(Duration::from_secs(20)).remote(remote);
     let world = Arc::new(World::with(policy));
     let mut parties = Vec::new();
     for listens in [true, true, false] {
@@ -98,7 +92,7 @@ async fn run(seed: u64) {
 /// bus after the time that a copy is trusted.
 async fn settle(world: &World, parties: &[Arc<Party>]) {
     for party in parties {
-        party.process.remote.clear_faults();
+        party.process.remote.set_fault(None);
     }
     // The one that does not listen has nobody who sends again what is pending.
     let deaf = parties.last().unwrap();
@@ -120,20 +114,20 @@ async fn settle(world: &World, parties: &[Arc<Party>]) {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        party.process.cache.attend(Duration::ZERO);
-        party.process.cache.beat(Duration::ZERO).await.unwrap();
+        party.process.cache.record_heartbeat(Duration::ZERO);
+        party.process.cache.send_heartbeat(Duration::ZERO).await.unwrap();
     }
     // Every listener hears a message that was sent after all others.
     let probe = Id(KEYS + 20);
     for party in &parties[..2] {
         let cache = party.process.cache.clone();
-        until(|| cache.is_attended()).await;
+        until(|| cache.is_trusted()).await;
         get(&cache, probe.0).await.unwrap();
     }
     deaf.process.cache.invalidate(std::slice::from_ref(&probe)).await.unwrap();
     deaf.process.remote.publish("end".into()).await.unwrap();
     for party in &parties[..2] {
-        until(|| super::world::at_hand(&party.process.cache, probe.0).is_none()).await;
+        until(|| super::world::get_if_present(&party.process.cache, probe.0).is_none()).await;
     }
     world.pass(10);
     for party in parties {

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellar_cache::Policy;
 use cellar_cache::clock::Clock as _;
 use cellar_cache::metrics::{Reject, Source};
 use cellar_cache::remote::fake::{Fault, Operation};
 use cellar_cache::remote::{Remote as _, RemoteError};
 
-use super::world::{Id, Trouble, World, at_hand, exact, get, read, until};
+use super::world::{Id, Trouble, World, exact, get, get_if_present, read, until};
 
 #[tokio::test]
 async fn a_load_from_before_an_invalidation_is_kept_nowhere() {
@@ -49,7 +48,7 @@ async fn a_reader_that_comes_after_an_invalidation_does_not_join_an_older_load()
     world.source.read.notified().await;
     world.source.open();
     assert_eq!((before.await.unwrap(), after.await.unwrap()), (Ok(0), Ok(1)));
-    assert_eq!(at_hand(&cache, 1), Some(1));
+    assert_eq!(get_if_present(&cache, 1), Some(1));
 }
 
 #[tokio::test]
@@ -66,7 +65,7 @@ async fn what_comes_along_is_fenced_too() {
     process.cache.invalidate(&[Id(6)]).await.unwrap();
     world.source.open();
     reader.await.unwrap().unwrap();
-    assert_eq!(at_hand(&process.cache, 6), None);
+    assert_eq!(get_if_present(&process.cache, 6), None);
     assert_eq!(get(&process.cache, 6).await, Ok(1));
 }
 
@@ -78,7 +77,7 @@ async fn a_fence_that_is_evicted_or_lost_lets_nothing_through() {
         (|process: &super::world::Process| process.remote.evict_fence("g0")) as fn(&super::world::Process),
         |process| process.remote.wipe(),
     ] {
-        process.cache.distrust();
+        process.cache.invalidate_memory();
         process.remote.wipe();
         world.source.close();
         let reader = tokio::spawn({
@@ -106,35 +105,35 @@ async fn listeners_hear_of_it_at_once() {
     world.source.write(1);
     writer.cache.invalidate(&[Id(1)]).await.unwrap();
     assert_eq!(get(&writer.cache, 1).await, Ok(1), "read your writes");
-    until(|| at_hand(&listener.cache, 1).is_none()).await;
+    until(|| get_if_present(&listener.cache, 1).is_none()).await;
     assert_eq!(get(&listener.cache, 1).await, Ok(1));
     // Nobody told it; its copy is trusted for ten seconds.
-    assert_eq!(at_hand(&deaf.cache, 1), Some(0));
+    assert_eq!(get_if_present(&deaf.cache, 1), Some(0));
     world.pass(9);
-    assert_eq!(at_hand(&deaf.cache, 1), Some(0));
+    assert_eq!(get_if_present(&deaf.cache, 1), Some(0));
     world.pass(1);
     assert_eq!(get(&deaf.cache, 1).await, Ok(1));
 }
 
 #[tokio::test]
-async fn beats_keep_memory_trusted_and_their_absence_does_not() {
+async fn heartbeats_keep_memory_trusted_and_their_absence_does_not() {
     let world = World::new();
     let (leader, listener) = (world.listener().await, world.listener().await);
     world.source.write(1);
     get(&listener.cache, 1).await.unwrap();
     for _ in 0..20 {
         world.pass(4);
-        assert!(!listener.cache.is_attended());
-        leader.cache.beat(Duration::ZERO).await.unwrap();
-        until(|| listener.cache.is_attended()).await;
+        assert!(!listener.cache.is_trusted());
+        leader.cache.send_heartbeat(Duration::ZERO).await.unwrap();
+        until(|| listener.cache.is_trusted()).await;
     }
     let (_, trace) = read(&listener.cache, 1).await;
     assert_eq!((trace.memory.hits, trace.remote.trips), (1, 0));
     world.pass(3);
-    assert!(!listener.cache.is_attended());
+    assert!(!listener.cache.is_trusted());
     let (_, trace) = read(&listener.cache, 1).await;
     assert_eq!((trace.memory.misses, trace.remote.hits), (1, 1), "the remote tier confirms the copy");
-    assert_eq!(at_hand(&listener.cache, 1), Some(1));
+    assert_eq!(get_if_present(&listener.cache, 1), Some(1));
     assert_eq!(world.source.loads(), 1);
 }
 
@@ -143,11 +142,11 @@ async fn a_lost_connection_makes_memory_untrusted() {
     let world = World::new();
     let (writer, listener) = (world.process(), world.listener().await);
     get(&listener.cache, 1).await.unwrap();
-    let before = listener.cache.metrics().distrusts.get();
+    let before = listener.cache.metrics().memory_invalidations.get();
     world.source.write(1);
     listener.remote.cut_bus();
     writer.cache.invalidate(&[Id(1)]).await.unwrap();
-    until(|| listener.cache.metrics().distrusts.get() > before).await;
+    until(|| listener.cache.metrics().memory_invalidations.get() > before).await;
     assert_eq!(get(&listener.cache, 1).await, Ok(1));
 }
 
@@ -155,16 +154,16 @@ async fn a_lost_connection_makes_memory_untrusted() {
 async fn a_gap_in_the_messages_makes_memory_untrusted() {
     let world = World::new();
     let (writer, listener) = (world.process(), world.listener().await);
-    writer.cache.beat(Duration::ZERO).await.unwrap();
-    until(|| listener.cache.is_attended()).await;
+    writer.cache.send_heartbeat(Duration::ZERO).await.unwrap();
+    until(|| listener.cache.is_trusted()).await;
     get(&listener.cache, 1).await.unwrap();
     world.source.write(1);
     writer.remote.set_fault_on(Operation::Publish, Fault::DropMessages);
     writer.cache.invalidate(&[Id(1)]).await.unwrap();
-    writer.remote.clear_faults();
-    assert_eq!(at_hand(&listener.cache, 1), Some(0), "it has not heard");
-    writer.cache.beat(Duration::ZERO).await.unwrap();
-    until(|| at_hand(&listener.cache, 1).is_none()).await;
+    writer.remote.set_fault(None);
+    assert_eq!(get_if_present(&listener.cache, 1), Some(0), "it has not heard");
+    writer.cache.send_heartbeat(Duration::ZERO).await.unwrap();
+    until(|| get_if_present(&listener.cache, 1).is_none()).await;
     assert_eq!(get(&listener.cache, 1).await, Ok(1));
 }
 
@@ -174,7 +173,7 @@ async fn garbage_on_the_bus_makes_memory_untrusted() {
     let listener = world.listener().await;
     get(&listener.cache, 1).await.unwrap();
     listener.remote.publish("not ours".into()).await.unwrap();
-    until(|| at_hand(&listener.cache, 1).is_none()).await;
+    until(|| get_if_present(&listener.cache, 1).is_none()).await;
 }
 
 #[tokio::test]
@@ -187,12 +186,12 @@ async fn a_key_whose_invalidation_has_not_arrived_is_not_looked_for() {
     one.remote.set_fault_on(Operation::Invalidate, Fault::Fail(RemoteError::Unavailable("down".into())));
     assert!(one.cache.invalidate(&[Id(1)]).await.is_err());
     assert_eq!(one.cache.pending(), 1);
-    assert!(one.cache.beat(Duration::ZERO).await.is_err(), "not everything has been told");
+    assert!(one.cache.send_heartbeat(Duration::ZERO).await.is_err(), "not everything has been told");
     let (value, trace) = read(&one.cache, 1).await;
     assert_eq!((value, trace.remote.skipped, trace.remote.trips), (Ok(1), 1, 0));
     assert_eq!(get(&other.cache, 1).await, Ok(0), "the remote tier still has the old value");
 
-    one.remote.clear_faults();
+    one.remote.set_fault(None);
     let cache = one.cache.clone();
     tokio::spawn(async move { cache.run().await });
     until(|| one.cache.pending() == 0).await;
@@ -200,13 +199,79 @@ async fn a_key_whose_invalidation_has_not_arrived_is_not_looked_for() {
     assert_eq!(get(&other.cache, 1).await, Ok(1));
 }
 
+/// A replica, or a server that cannot save: it lets nothing be removed, and its values are old for minutes.
+#[tokio::test]
+async fn what_the_remote_tier_does_not_let_go_of_is_believed_by_nobody_who_listens() {
+    let world = World::new();
+    let (writer, listener) = (world.process(), world.listener().await);
+    get(&writer.cache, 1).await.unwrap();
+    until(|| writer.cache.metrics().stored.get() == 1).await;
+    assert_eq!(get(&listener.cache, 1).await, Ok(0));
+    world.source.write(1);
+    writer.remote.set_fault_on(Operation::Invalidate, Fault::Fail(RemoteError::Refused("READONLY".into())));
+    assert!(writer.cache.invalidate(&[Id(1)]).await.is_err());
+    until(|| listener.cache.metrics().invalidated(Source::Bus) == 1).await;
+    let (value, trace) = read(&listener.cache, 1).await;
+    assert_eq!((value, trace.remote.skipped, trace.remote.trips), (Ok(1), 1, 0));
+    assert_eq!(read(&listener.cache, 11).await.1.remote.skipped, 0, "other groups are not concerned");
+    assert_eq!(listener.cache.pending(), 0, "it has nothing to send");
+
+    // Who starts later hears of it when the writer tries again.
+    let late = world.listener().await;
+    assert_eq!(get(&late.cache, 1).await, Ok(0), "it has not heard yet");
+    let cache = writer.cache.clone();
+    tokio::spawn(async move { cache.run().await });
+    until(|| get_if_present(&late.cache, 1).is_none()).await;
+    assert_eq!(get(&late.cache, 1).await, Ok(1));
+
+    writer.remote.set_fault(None);
+    until(|| writer.cache.pending() == 0).await;
+    world.pass(6);
+    for process in [&writer, &listener, &late] {
+        process.cache.invalidate_memory();
+        assert_eq!(read(&process.cache, 1).await.1.remote.skipped, 0, "it is asked again");
+    }
+}
+
+/// An outage during which more places change than are remembered one by one.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_too_many_failures_everything_older_is_invalid_and_the_tier_is_used_again() {
+    let world = World::new();
+    let (writer, other) = (world.process(), world.listener().await);
+    get(&writer.cache, 1).await.unwrap();
+    until(|| writer.cache.metrics().stored.get() == 1).await;
+    world.source.write(1);
+    writer.remote.set_fault(Fault::Fail(RemoteError::Unavailable("away".into())));
+    let many: Vec<_> = (0..200_001).map(Id).collect();
+    assert!(writer.cache.invalidate(&many).await.is_err());
+    assert_eq!(read(&writer.cache, 7_000_000).await.1.remote.skipped, 1, "nothing is looked for there");
+    let mut flushed = writer.cache.flushed();
+    assert_eq!(*flushed.borrow_and_update(), 0);
+
+    world.pass(3);
+    writer.remote.set_fault(None);
+    let cache = writer.cache.clone();
+    tokio::spawn(async move { cache.run().await });
+    flushed.changed().await.unwrap();
+    assert_eq!(*flushed.borrow_and_update(), world.clock.unix_ms());
+    until(|| writer.cache.pending() == 0).await;
+    assert_eq!(writer.cache.metrics().flushes.get(), 1);
+    world.pass(10);
+    // What is loaded from now on is shared again, and nothing older is believed by anybody.
+    let stored = writer.cache.metrics().stored.get();
+    assert_eq!(get(&writer.cache, 1).await, Ok(1));
+    until(|| writer.cache.metrics().stored.get() > stored).await;
+    let (value, trace) = read(&other.cache, 1).await;
+    assert_eq!((value, trace.remote.hits, trace.source.loads), (Ok(1), 1, 0));
+}
+
 #[tokio::test]
 async fn a_source_that_lags_is_asked_again_when_it_has_settled() {
-    let policy = Policy { settle: Duration::from_secs(2), attention: Duration::from_hours(1), ..exact() };
+    let policy = exact().settle(Duration::from_secs(2)).heartbeat_timeout(Duration::from_hours(1));
     let world = World::with(policy);
     let (one, other) = (world.process(), world.process());
-    one.cache.attend(Duration::ZERO);
-    other.cache.attend(Duration::ZERO);
+    one.cache.record_heartbeat(Duration::ZERO);
+    other.cache.record_heartbeat(Duration::ZERO);
     // Told before the source shows the new value.
     one.cache.invalidate(&[Id(1)]).await.unwrap();
     assert_eq!((get(&one.cache, 1).await, get(&other.cache, 1).await), (Ok(0), Ok(0)));
@@ -215,12 +280,12 @@ async fn a_source_that_lags_is_asked_again_when_it_has_settled() {
     world.source.write(1);
     world.pass(1);
     assert_eq!(
-        (at_hand(&one.cache, 1), at_hand(&other.cache, 1)),
+        (get_if_present(&one.cache, 1), get_if_present(&other.cache, 1)),
         (Some(0), Some(0)),
         "kept for the time it takes"
     );
     world.pass(1);
-    assert_eq!((at_hand(&one.cache, 1), at_hand(&other.cache, 1)), (None, None));
+    assert_eq!((get_if_present(&one.cache, 1), get_if_present(&other.cache, 1)), (None, None));
     assert_eq!((get(&one.cache, 1).await, get(&other.cache, 1).await), (Ok(1), Ok(1)));
     until(|| one.cache.metrics().stored.get() == 1).await;
     assert_eq!(world.source.loads(), 3);
@@ -252,7 +317,7 @@ async fn a_batch_of_many_keys_is_invalidated_whole() {
     }
     one.cache.invalidate(&keys).await.unwrap();
     let cache = Arc::new(listener.cache);
-    until(|| keys.iter().all(|key| at_hand(&cache, key.0).is_none())).await;
+    until(|| keys.iter().all(|key| get_if_present(&cache, key.0).is_none())).await;
     for key in [0, 1_499, 2_999] {
         assert_eq!(get(&one.cache, key).await, Ok(1));
     }
@@ -268,48 +333,52 @@ async fn when_changes_were_missed_nothing_older_is_trusted_anywhere() {
     world.source.write(1);
     world.pass(1);
     let now = world.clock.unix_ms();
-    leader.cache.doubt(now);
-    leader.cache.beat(Duration::ZERO).await.unwrap();
-    until(|| at_hand(&listener.cache, 1).is_none()).await;
+    leader.cache.invalidate_older_than(now);
+    leader.cache.send_heartbeat(Duration::ZERO).await.unwrap();
+    until(|| get_if_present(&listener.cache, 1).is_none()).await;
     world.pass(3);
     assert_eq!((get(&leader.cache, 1).await, get(&listener.cache, 1).await), (Ok(1), Ok(1)));
     assert_eq!(
-        listener.cache.metrics().rejects(Reject::Doubted) + leader.cache.metrics().rejects(Reject::Doubted),
+        listener.cache.metrics().rejects(Reject::Outdated) + leader.cache.metrics().rejects(Reject::Outdated),
         1
     );
 }
 
 #[tokio::test]
-async fn a_beat_speaks_for_the_time_that_it_names() {
+async fn a_heartbeat_speaks_for_the_time_that_it_names() {
     let world = World::new();
     let (leader, listener) = (world.process(), world.listener().await);
-    leader.cache.beat(Duration::from_secs(4)).await.unwrap();
+    leader.cache.send_heartbeat(Duration::from_secs(4)).await.unwrap();
     leader.cache.invalidate(&[Id(90)]).await.unwrap();
     let heard = || listener.cache.metrics().invalidated(Source::Bus);
     until(|| heard() == 1).await;
-    assert!(!listener.cache.is_attended(), "it was held up for too long");
-    leader.cache.beat(Duration::from_secs(1)).await.unwrap();
-    until(|| listener.cache.is_attended()).await;
+    assert!(!listener.cache.is_trusted(), "it was held up for too long");
+    leader.cache.send_heartbeat(Duration::from_secs(1)).await.unwrap();
+    until(|| listener.cache.is_trusted()).await;
     world.pass(2);
-    assert!(!listener.cache.is_attended());
+    assert!(!listener.cache.is_trusted());
 }
 
 #[tokio::test]
 async fn a_sender_whose_first_words_were_missed_makes_memory_untrusted() {
     let world = World::new();
     let listener = world.listener().await;
-    let beat = |number| format!("00000000000000aa {number} beat {} 0", world.clock.unix_ms());
-    listener.remote.publish(beat(7).into()).await.unwrap();
-    until(|| listener.cache.is_attended()).await;
-    let before = listener.cache.metrics().distrusts.get();
+    let heartbeat = |number| format!("00000000000000aa {number} beat {} 0", world.clock.unix_ms());
+    listener.remote.publish(heartbeat(7).into()).await.unwrap();
+    until(|| listener.cache.is_trusted()).await;
+    let before = listener.cache.metrics().memory_invalidations.get();
     assert_eq!(before, 1, "only for the subscription: it may have spoken before");
     world.pass(4);
-    listener.remote.publish(beat(9).replace("aa", "bb").into()).await.unwrap();
-    until(|| listener.cache.metrics().distrusts.get() == before + 1).await;
-    listener.remote.publish(beat(1).replace("aa", "cc").into()).await.unwrap();
+    listener.remote.publish(heartbeat(9).replace("aa", "bb").into()).await.unwrap();
+    until(|| listener.cache.metrics().memory_invalidations.get() == before + 1).await;
+    listener.remote.publish(heartbeat(1).replace("aa", "cc").into()).await.unwrap();
     listener.remote.publish("00000000000000cc 2 gone\ntest:{g9}:90".into()).await.unwrap();
     until(|| listener.cache.metrics().invalidated(Source::Bus) == 1).await;
-    assert_eq!(listener.cache.metrics().distrusts.get(), before + 1, "a new process begins with 1");
+    assert_eq!(
+        listener.cache.metrics().memory_invalidations.get(),
+        before + 1,
+        "a new process begins with 1"
+    );
 }
 
 #[tokio::test]
@@ -323,7 +392,7 @@ async fn memory_is_not_overwritten_with_something_older() {
     world.pass(5);
     other.remote.set_fault(Fault::Fail(RemoteError::Unavailable("away".into())));
     assert_eq!(get(&other.cache, 1).await, Ok(1));
-    other.remote.clear_faults();
+    other.remote.set_fault(None);
     world.pass(10);
     assert_eq!(get(&other.cache, 1).await, Ok(1), "what the remote tier has is older");
 }

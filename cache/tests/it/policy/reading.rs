@@ -6,20 +6,20 @@ use std::time::{Duration, Instant};
 use cellar_cache::metrics::{Outcome, Tier};
 use cellar_cache::{Cache, CacheError, Policy, Trace};
 
-use super::world::{Down, Id, Load, Trouble, World, at_hand, exact, get, in_time, read, until};
+use super::world::{Down, Id, Load, Trouble, World, exact, get, get_if_present, in_time, read, until};
 
 #[tokio::test]
-async fn what_was_loaded_is_at_hand() {
+async fn what_was_loaded_is_present() {
     let world = World::new();
     let cache = world.alone();
     world.source.write(1);
-    assert_eq!(at_hand(&cache, 1), None);
+    assert_eq!(get_if_present(&cache, 1), None);
     let (value, trace) = read(&cache, 1).await;
     assert_eq!((value, trace.memory.misses, trace.source.loads), (Ok(1), 1, 1));
     let (value, trace) = read(&cache, 1).await;
     assert_eq!((value, trace.memory.hits, trace.source.loads), (Ok(1), 1, 0));
     assert_eq!(trace.memory.ttl_ms, Some(300_000));
-    assert_eq!((at_hand(&cache, 1), world.source.loads()), (Some(1), 1));
+    assert_eq!((get_if_present(&cache, 1), world.source.loads()), (Some(1), 1));
     assert_eq!(cache.metrics().lookups(Tier::Memory, Outcome::Hit), 2);
 }
 
@@ -35,7 +35,7 @@ async fn a_batch_brings_all_and_what_came_along() {
     found.sort_unstable();
     assert_eq!(found, [1, 5, 6, 7]);
     assert_eq!((fetched.cost, trace.memory.hits, trace.memory.misses), (2, 1, 2));
-    assert_eq!(at_hand(&cache, 6), Some(0), "what came along is kept");
+    assert_eq!(get_if_present(&cache, 6), Some(0), "what came along is kept");
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_thousand_that_miss_make_one_load() {
         })
         .collect();
     world.source.read.notified().await;
-    // One flight, however many come.
+    // One load in flight, however many come.
     until(|| cache.metrics().lookups(Tier::Memory, Outcome::Miss) == 1_000).await;
     world.source.open();
     let mut led = 0;
@@ -105,7 +105,7 @@ async fn a_deadline_is_kept_and_the_load_goes_on() {
     let value = cache.get_or_load(&Id(1), late, &mut Trace::default()).await;
     assert_eq!(value, Err(CacheError::Deadline));
     world.source.open();
-    until(|| at_hand(&cache, 1).is_some()).await;
+    until(|| get_if_present(&cache, 1).is_some()).await;
     assert_eq!(world.source.loads(), 1);
 }
 
@@ -121,20 +121,20 @@ async fn a_load_has_a_limit() {
 }
 
 /// A cache that hears of all changes, so that only age counts.
-fn attended(world: &World) -> super::world::TestCache {
+fn trusted(world: &World) -> super::world::TestCache {
     let cache = world.alone();
-    cache.attend(Duration::ZERO);
+    cache.record_heartbeat(Duration::ZERO);
     cache
 }
 
 fn ageing() -> Policy {
-    Policy { attention: Duration::from_hours(10), ..exact() }
+    exact().heartbeat_timeout(Duration::from_hours(10))
 }
 
 #[tokio::test]
 async fn a_value_past_its_fresh_time_is_served_and_refreshed_once() {
     let world = World::with(ageing());
-    let cache = attended(&world);
+    let cache = trusted(&world);
     world.source.write(1);
     get(&cache, 1).await.unwrap();
     world.source.write(1);
@@ -148,14 +148,14 @@ async fn a_value_past_its_fresh_time_is_served_and_refreshed_once() {
         assert_eq!((value, trace.memory.stale, trace.memory.ttl_ms), (Ok(1), 1, Some(-1_000)));
     }
     world.source.open();
-    until(|| at_hand(&cache, 1) == Some(2)).await;
+    until(|| get_if_present(&cache, 1) == Some(2)).await;
     assert_eq!((world.source.loads(), cache.metrics().refreshes.get()), (2, 1));
 }
 
 #[tokio::test]
 async fn when_loading_fails_an_old_value_stands_in_for_an_hour() {
     let world = World::with(ageing());
-    let cache = attended(&world);
+    let cache = trusted(&world);
     world.source.write(1);
     get(&cache, 1).await.unwrap();
     world.source.set_trouble(Some(Trouble::Fails));
@@ -174,7 +174,7 @@ async fn when_loading_fails_an_old_value_stands_in_for_an_hour() {
 #[tokio::test(start_paused = true)]
 async fn with_an_old_value_nobody_waits_longer_than_the_soft_limit() {
     let world = World::with(ageing());
-    let cache = attended(&world);
+    let cache = trusted(&world);
     get(&cache, 1).await.unwrap();
     world.source.write(1);
     world.pass(300 + 61);
@@ -184,13 +184,13 @@ async fn with_an_old_value_nobody_waits_longer_than_the_soft_limit() {
     let limit = world.policy.soft_limit;
     assert!((limit..limit * 2).contains(&asked.elapsed()), "{:?}", asked.elapsed());
     world.source.open();
-    until(|| at_hand(&cache, 1) == Some(1)).await;
+    until(|| get_if_present(&cache, 1) == Some(1)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_for_the_soft_limit_only_once() {
     let world = World::with(ageing());
-    let cache = attended(&world);
+    let cache = trusted(&world);
     let keys: Vec<_> = (0..7).map(|i| Id(i * 10)).collect();
     cache.get_many_or_load(&keys, in_time(), &mut Trace::default()).await.unwrap();
     world.pass(300 + 61);
@@ -224,35 +224,35 @@ async fn a_copy_that_may_have_been_invalidated_stands_in_only_for_a_failure() {
 #[tokio::test]
 async fn time_that_was_slept_through_counts() {
     let world = World::with(ageing());
-    let cache = attended(&world);
+    let cache = trusted(&world);
     get(&cache, 1).await.unwrap();
     // The monotonic clock has stood still meanwhile.
     world.clock.jump(11 * 3_600_000);
     world.clock.advance(Duration::from_millis(100));
-    assert!(!cache.is_attended());
-    assert_eq!(at_hand(&cache, 1), None);
+    assert!(!cache.is_trusted());
+    assert_eq!(get_if_present(&cache, 1), None);
     get(&cache, 1).await.unwrap();
     world.clock.jump(-11 * 3_600_000);
-    assert_eq!(at_hand(&cache, 1), Some(0), "a jump back changes nothing");
+    assert_eq!(get_if_present(&cache, 1), Some(0), "a jump back changes nothing");
 }
 
 #[tokio::test]
 async fn that_there_is_nothing_is_remembered_for_a_shorter_time() {
-    let world = World::with(Policy { stale_while_revalidate: Duration::ZERO, ..ageing() });
-    let cache = attended(&world);
+    let world = World::with(ageing().stale_while_revalidate(Duration::ZERO));
+    let cache = trusted(&world);
     world.source.write(2);
     get(&cache, 1).await.unwrap();
     get(&cache, 2).await.unwrap();
     world.pass(59);
-    assert_eq!((at_hand(&cache, 1), at_hand(&cache, 2)), (Some(0), Some(1)));
+    assert_eq!((get_if_present(&cache, 1), get_if_present(&cache, 2)), (Some(0), Some(1)));
     world.pass(2);
-    assert_eq!((at_hand(&cache, 1), at_hand(&cache, 2)), (None, Some(1)));
+    assert_eq!((get_if_present(&cache, 1), get_if_present(&cache, 2)), (None, Some(1)));
 }
 
 #[tokio::test]
 async fn values_loaded_together_do_not_end_together() {
-    let world = World::with(Policy { jitter: 0.1, ..ageing() });
-    let cache = attended(&world);
+    let world = World::with(ageing().jitter(0.1));
+    let cache = trusted(&world);
     let keys: Vec<_> = (0..200).map(|i| Id(i * 10)).collect();
     for key in &keys {
         world.source.write(key.0);
@@ -269,29 +269,29 @@ async fn values_loaded_together_do_not_end_together() {
 
 fn fresh(cache: &super::world::TestCache, key: &Id) -> bool {
     let mut trace = Trace::default();
-    cache.at_hand(key, &mut trace);
+    cache.get_if_present(key, &mut trace);
     trace.memory.hits == 1
 }
 
 #[tokio::test]
 async fn memory_can_be_switched_off() {
-    let world = World::with(Policy { memory_bytes: 0, ..exact() });
+    let world = World::with(exact().memory_bytes(0));
     let cache = world.alone();
     for loads in 1..3 {
         assert_eq!(get(&cache, 1).await, Ok(0));
-        assert_eq!((at_hand(&cache, 1), world.source.loads()), (None, loads));
+        assert_eq!((get_if_present(&cache, 1), world.source.loads()), (None, loads));
     }
 }
 
 #[tokio::test]
 async fn memory_keeps_to_its_bytes() {
-    let world = World::with(Policy { memory_bytes: 1 << 20, ..exact() });
+    let world = World::with(exact().memory_bytes(1 << 20));
     world.source.bytes.store(10_000, std::sync::atomic::Ordering::SeqCst);
     let cache = world.alone();
     for key in 0..1_000 {
         get(&cache, key * 10).await.unwrap();
     }
-    cache.settle_memory();
+    cache.run_pending_tasks();
     let (entries, bytes) = cache.memory_size();
     assert!((80..=103).contains(&entries) && bytes <= 1 << 20, "{entries} entries, {bytes} bytes");
 }
@@ -299,8 +299,9 @@ async fn memory_keeps_to_its_bytes() {
 #[tokio::test]
 async fn a_clock_that_stands_still_is_no_harm() {
     let world = World::new();
-    let cache = Cache::new(exact(), Load(Arc::clone(&world.source)), None, world.clock.clone());
+    let cache =
+        Cache::builder(Load(Arc::clone(&world.source))).policy(exact()).clock(world.clock.clone()).build();
     get(&cache, 1).await.unwrap();
     world.clock.jump(-1_000_000_000);
-    assert_eq!(at_hand(&cache, 1), Some(0), "the wall clock says nothing about memory");
+    assert_eq!(get_if_present(&cache, 1), Some(0), "the wall clock says nothing about memory");
 }

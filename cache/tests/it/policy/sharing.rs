@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use cellar_cache::metrics::{Outcome, Reject, Tier};
 use cellar_cache::remote::fake::Operation;
-use cellar_cache::{Policy, RemotePolicy, Trace};
+use cellar_cache::{RemotePolicy, Trace};
 
-use super::world::{Id, Trouble, World, at_hand, exact, get, in_time, read, until};
+use super::world::{Id, Trouble, World, exact, get, get_if_present, in_time, read, until};
 
 #[tokio::test]
 async fn what_one_process_loads_another_finds() {
@@ -19,7 +19,7 @@ async fn what_one_process_loads_another_finds() {
     let (value, trace) = read(&other.cache, 1).await;
     assert_eq!((value, trace.remote.hits, trace.remote.trips, trace.source.loads), (Ok(1), 1, 1, 0));
     assert_eq!(trace.remote.ttl_ms, Some(200_000), "its age travels with it");
-    assert_eq!(at_hand(&other.cache, 1), Some(1));
+    assert_eq!(get_if_present(&other.cache, 1), Some(1));
     assert_eq!(world.source.loads(), 1);
 }
 
@@ -50,10 +50,7 @@ async fn what_came_along_is_shared_too() {
 
 #[tokio::test]
 async fn two_processes_that_miss_at_once_load_once() {
-    let world = World::with(Policy {
-        remote: RemotePolicy { lease_wait: Duration::from_secs(20), ..RemotePolicy::default() },
-        ..exact()
-    });
+    let world = World::with(exact().remote(RemotePolicy::default().lease_wait(Duration::from_secs(20))));
     let processes = [world.process(), world.process()];
     world.source.close();
     let mut reads = Vec::new();
@@ -96,6 +93,33 @@ async fn a_process_that_holds_a_lease_and_dies_delays_others_a_little() {
     assert_eq!(world.source.loads(), 2);
 }
 
+/// One of two keys of a group is given up by the process that loads it, while the other goes on being loaded.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_comes_free_is_taken_up_at_once() {
+    let world = World::new();
+    let (one, other) = (world.process(), world.process());
+    world.source.close();
+    world.source.set_trouble(Some(Trouble::Fails));
+    for key in [1, 2] {
+        let cache = one.cache.clone();
+        tokio::spawn(async move { get(&cache, key).await });
+        world.source.read.notified().await;
+    }
+    let asked = tokio::time::Instant::now();
+    let cache = other.cache.clone();
+    let reads = tokio::spawn(async move {
+        cache.get_many_or_load(&[Id(1), Id(2)], in_time(), &mut Trace::default()).await.map(|_| ())
+    });
+    until(|| other.remote.calls(Operation::Begin) > 1).await;
+    // The load of one of them fails, which gives its lease back. Those that begin later do not.
+    world.source.set_trouble(None);
+    world.source.gate.add_permits(1);
+    world.source.read.notified().await;
+    assert!(asked.elapsed() < world.policy.remote.lease_wait / 2, "{:?}", asked.elapsed());
+    world.source.open();
+    reads.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn a_load_that_fails_gives_its_lease_back() {
     let world = World::new();
@@ -119,7 +143,7 @@ async fn a_stale_value_of_the_remote_tier_is_served_and_refreshed() {
     world.pass(330);
     let (value, trace) = read(&other.cache, 1).await;
     assert_eq!((value, trace.remote.stale, trace.remote.ttl_ms), (Ok(1), 1, Some(-30_000)));
-    until(|| at_hand(&other.cache, 1) == Some(2)).await;
+    until(|| get_if_present(&other.cache, 1) == Some(2)).await;
     assert_eq!(world.source.loads(), 2);
     until(|| other.cache.metrics().stored.get() == 1).await;
     // The other process finds the refreshed one instead of loading itself.
@@ -166,14 +190,14 @@ async fn a_wall_clock_that_jumps_ahead_only_costs_loads() {
 
 #[tokio::test]
 async fn what_is_too_large_stays_in_the_process() {
-    let remote = RemotePolicy { max_value_bytes: 1_000, ..RemotePolicy::default() };
-    let world = World::with(Policy { remote, ..exact() });
+    let remote = RemotePolicy::default().max_value_bytes(1_000);
+    let world = World::with(exact().remote(remote));
     world.source.bytes.store(2_000, std::sync::atomic::Ordering::SeqCst);
     let (one, other) = (world.process(), world.process());
     get(&one.cache, 1).await.unwrap();
     until(|| one.remote.calls(Operation::Finish) == 1).await;
     assert_eq!(one.cache.metrics().rejects(Reject::TooLarge), 1);
-    assert_eq!(at_hand(&one.cache, 1), Some(0));
+    assert_eq!(get_if_present(&one.cache, 1), Some(0));
     assert_eq!(get(&other.cache, 1).await, Ok(0));
     assert_eq!(other.cache.metrics().lookups(Tier::Remote, Outcome::Miss), 1);
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use cellar_cache::clock::ManualClock;
 use cellar_cache::model::{Key, Loaded, Loader, Value};
 use cellar_cache::remote::fake::FakeRemote;
-use cellar_cache::{Cache, CacheError, Policy, Trace};
+use cellar_cache::{Cache, CacheBuilder, CacheError, Policy, Trace};
 use tokio::sync::{Notify, Semaphore};
 
 /// A key; ten of them share a group.
@@ -162,7 +162,7 @@ pub(super) struct World {
 
 /// Without jitter and early refreshes, so that times are exact.
 pub(super) fn exact() -> Policy {
-    Policy { jitter: 0.0, early_refresh: 0.0, ..Policy::default() }
+    Policy::default().jitter(0.0).early_refresh(0.0)
 }
 
 impl World {
@@ -175,20 +175,19 @@ impl World {
         Self { source: Source::new(), remote: FakeRemote::new(clock.clone()), clock, policy }
     }
 
+    fn builder(&self) -> CacheBuilder<Id, Version, Load> {
+        Cache::builder(Load(self.source.clone())).policy(self.policy.clone()).clock(self.clock.clone())
+    }
+
     /// A cache without a remote tier.
     pub(super) fn alone(&self) -> TestCache {
-        Cache::new(self.policy.clone(), Load(self.source.clone()), None, self.clock.clone())
+        self.builder().build()
     }
 
     /// A process that shares the remote tier with the others. It listens to nothing.
     pub(super) fn process(&self) -> Process {
         let remote = Arc::new(self.remote.peer());
-        let cache = Cache::new(
-            self.policy.clone(),
-            Load(self.source.clone()),
-            Some(remote.clone()),
-            self.clock.clone(),
-        );
+        let cache = self.builder().remote(remote.clone()).build();
         Process { cache, remote }
     }
 
@@ -197,7 +196,7 @@ impl World {
         let process = self.process();
         let cache = process.cache.clone();
         tokio::spawn(async move { cache.run().await });
-        until(|| process.cache.metrics().distrusts.get() > 0).await;
+        until(|| process.cache.metrics().memory_invalidations.get() > 0).await;
         process
     }
 
@@ -222,8 +221,8 @@ pub(super) async fn read(cache: &TestCache, key: u32) -> (Result<u64, CacheError
 }
 
 /// What memory has.
-pub(super) fn at_hand(cache: &TestCache, key: u32) -> Option<u64> {
-    cache.at_hand(&Id(key), &mut Trace::default()).map(|version| version.0)
+pub(super) fn get_if_present(cache: &TestCache, key: u32) -> Option<u64> {
+    cache.get_if_present(&Id(key), &mut Trace::default()).map(|version| version.0)
 }
 
 /// Lets other tasks go on until something holds.

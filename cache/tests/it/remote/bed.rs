@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cellar_cache::clock::ManualClock;
 use cellar_cache::remote::fake::FakeRemote;
 use cellar_cache::remote::redis::{RedisConfig, RedisRemote};
-use cellar_cache::remote::{Ask, Board, Claim, Entry, Finished, Remote, Ticket};
+use cellar_cache::remote::{Ask, Claim, Entry, Finished, Remote, Ticket};
 
 use crate::support::redis::RedisServer;
 use crate::support::tls::Certificates;
@@ -17,14 +17,10 @@ pub(crate) const NAMESPACE: &str = "test:";
 /// Long enough for what is not to end within a test.
 pub(crate) const LONG: Duration = Duration::from_secs(100);
 
-/// Both sides of a remote tier.
-pub(crate) trait Tier: Remote + Board {}
-impl<T: Remote + Board> Tier for T {}
-
 /// Two clients of the same tier, and the means to disturb it.
 pub(crate) struct Bed {
-    pub(crate) first: Arc<dyn Tier>,
-    pub(crate) second: Arc<dyn Tier>,
+    pub(crate) first: Arc<dyn Remote>,
+    pub(crate) second: Arc<dyn Remote>,
     ground: Ground,
 }
 
@@ -122,7 +118,7 @@ pub(crate) fn config(url: &str) -> RedisConfig {
 }
 
 /// Begins to load one key that was absent.
-pub(crate) async fn begin(tier: &dyn Tier, group: &str, key: &str) -> (Ticket, Claim) {
+pub(crate) async fn begin(tier: &dyn Remote, group: &str, key: &str) -> (Ticket, Claim) {
     let (ticket, mut claims) = tier.begin(group, &[ask(key)], LONG).await.expect("begun");
     assert_eq!(claims.len(), 1);
     (ticket, claims.remove(0))

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use cellar_cache::remote::redis::{RedisConfig, RedisRemote};
+use cellar_cache::remote::redis::RedisRemote;
 use cellar_cache::remote::{Remote, RemoteError};
 
 use super::bed::{begin, config, entry};
@@ -187,9 +187,10 @@ async fn a_password_that_is_mended_lets_us_in() {
 async fn tls_trusts_the_authority_that_it_is_told_to() {
     let files = Certificates::generate();
     let server = RedisServer::start_tls(&files.ca, &files.certificate, &files.key);
-    let at = |host: &str, port: u16, ca: Option<&Certificates>| RedisConfig {
-        ca_file: ca.map(|ca| ca.ca.clone()),
-        ..config(&format!("rediss://{host}:{port}"))
+    let at = |host: &str, port: u16, ca: Option<&Certificates>| {
+        let mut config = config(&format!("rediss://{host}:{port}"));
+        config.ca_file = ca.map(|ca| ca.ca.clone());
+        config
     };
     let port = server.tls_port();
     let trusted = RedisRemote::new(at("127.0.0.1", port, Some(&files))).expect("a client");
@@ -214,7 +215,8 @@ async fn tls_trusts_the_authority_that_it_is_told_to() {
 fn a_ca_file_must_be_there_and_make_sense() {
     let files = Certificates::generate();
     let with = |url: &str, ca: &std::path::Path| {
-        let config = RedisConfig { ca_file: Some(ca.to_owned()), ..config(url) };
+        let mut config = config(url);
+        config.ca_file = Some(ca.to_owned());
         RedisRemote::new(config).err().map(|error| error.to_string())
     };
     assert_eq!(with("rediss://h", &files.ca), None);
@@ -226,9 +228,10 @@ fn a_ca_file_must_be_there_and_make_sense() {
 
 /// A client that soon loses patience.
 fn impatient(url: &str) -> RedisRemote {
-    let limit = Duration::from_millis(200);
-    RedisRemote::new(RedisConfig { connect_limit: limit, response_limit: limit, ..config(url) })
-        .expect("a client")
+    let mut config = config(url);
+    config.connect_limit = Duration::from_millis(200);
+    config.response_limit = config.connect_limit;
+    RedisRemote::new(config).expect("a client")
 }
 
 /// Something that is no Redis: says the same to everything, or nothing.

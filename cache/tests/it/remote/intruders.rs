@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cellar_cache::remote::redis::RedisRemote;
-use cellar_cache::remote::{Board, Claim, Finished, Remote, RemoteError, TOMBSTONE_MAGIC};
+use cellar_cache::remote::{Claim, Finished, Remote, RemoteError, TOMBSTONE_MAGIC};
 
 use super::bed::{LONG, ask, begin, config, entry};
 use crate::support::redis::RedisServer;
@@ -40,29 +40,6 @@ async fn a_foreign_type_under_a_fence_is_mended_by_an_invalidation() {
     remote.invalidate("g", &keys, Some((tombstone.clone(), LONG))).await.expect("invalidated");
     assert_eq!(remote.get(&keys).await, Ok(vec![Some(tombstone)]));
     remote.begin("g", &[ask("{g}k")], LONG).await.expect("begun");
-}
-
-#[tokio::test]
-async fn foreign_types_on_the_board_are_refused() {
-    let server = RedisServer::start(&[]);
-    let remote = client(&server);
-    server.command(&["RPUSH", "test:board:x", "y"]);
-    let results = [
-        remote.hold("x", "me", LONG).await.map(|_| ()),
-        remote.release("x", "me").await,
-        remote.read("x").await.map(|_| ()),
-        remote.write("x", &[("f".to_owned(), "v".to_owned())]).await,
-        remote.remove("x", &["f".to_owned()]).await,
-        remote.add_scores("x", &[("f".to_owned(), 1)], 3, LONG).await,
-        remote.top("x", 3).await.map(|_| ()),
-    ];
-    for (at, result) in results.into_iter().enumerate() {
-        assert!(matches!(result, Err(RemoteError::Refused(_))), "{at}: {result:?}");
-    }
-    // A map that holds no texts is not what it was, but the connection is as good as before.
-    server.command(&["DEL", "test:board:x"]);
-    server.command(&["EVAL", r"redis.call('HSET', 'test:board:x', 'f', '\255')", "0"]);
-    assert!(matches!(remote.read("x").await, Err(RemoteError::Refused(_))));
 }
 
 #[tokio::test]
@@ -132,18 +109,9 @@ async fn what_we_leave_ends_by_itself() {
     let remote = client(&server);
     let (ticket, _) = begin(&remote, "g", "{g}k").await;
     remote.finish(&ticket, &[entry("{g}other", "v")], &[]).await.expect("stored");
-    remote.hold("role", "me", LONG).await.expect("held");
-    remote.add_scores("table", &[("a".to_owned(), 1)], 3, LONG).await.expect("added");
     let tombstone = Bytes::from_static(&TOMBSTONE_MAGIC);
     remote.invalidate("h", &["{h}k".to_owned()], Some((tombstone, LONG))).await.expect("invalidated");
-    let keys = [
-        "test:fence:{g}",
-        "test:{g}k:lease",
-        "test:{g}other",
-        "test:board:role",
-        "test:board:table",
-        "test:{h}k",
-    ];
+    let keys = ["test:fence:{g}", "test:{g}k:lease", "test:{g}other", "test:{h}k"];
     for key in keys {
         let left = server.command(&["PTTL", key]);
         let left_ms: i64 = left.trim().trim_start_matches(':').parse().expect("a number");

@@ -2,7 +2,6 @@
 //! clients of a server that fails.
 
 mod bed;
-mod board;
 mod bus;
 mod faults;
 mod intruders;

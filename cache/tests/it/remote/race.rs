@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::bed::{Bed, Tier, begin, entry};
+use cellar_cache::remote::Remote;
+
+use super::bed::{Bed, begin, entry};
 
 super::on_every_bed!(nothing_old_survives);
 
@@ -11,7 +13,7 @@ const LOADERS: usize = 4;
 const ROUNDS: u64 = 100;
 
 /// Loads a number as often as it changes: begins, reads, stores.
-async fn keep_loading(tier: Arc<dyn Tier>, source: Arc<AtomicU64>) {
+async fn keep_loading(tier: Arc<dyn Remote>, source: Arc<AtomicU64>) {
     while source.load(Ordering::SeqCst) < ROUNDS {
         let (ticket, _) = begin(&*tier, "g", "{g}k").await;
         let value = source.load(Ordering::SeqCst).to_string();

@@ -1,4 +1,6 @@
-//! From a stream of places to a map.
+//! From a stream of places to a density map.
+
+use std::num::NonZeroUsize;
 
 use rustc_hash::FxHashSet;
 
@@ -6,7 +8,7 @@ use super::DensityMap;
 use super::bins::{Bin, Bins, Rim};
 use crate::cell::{Cell, Grid};
 use crate::distance::distance;
-use crate::edge::ladder::{PRECISIONS, SNAP_PLACES, SnapCell};
+use crate::edge::ladder::{ANSWER_MAX, CacheCell, PRECISIONS};
 use crate::grid::{GridCell, geohash::GeohashCell};
 use crate::point::Position;
 
@@ -18,24 +20,24 @@ const RADIUS_M: f64 = 10_000.0;
 /// Users tried in each geohash-3 cell, spread over its places.
 const SAMPLES: u64 = 40;
 
-/// What a map is made for.
+/// What a density map is made for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MapRules {
-    /// Share of the users of a geohash-3 cell whom the first answer should serve, from 0 to 1. Less makes for coarser
-    /// cells, which are more often at the edge already.
+    /// The share of users in a geohash-3 cell, from 0 to 1, whom the first answer should be certified for. A smaller share
+    /// makes for coarser cells, which are in the cache more often.
     pub certified: f64,
-    /// Places in an answer: [`SNAP_PLACES`], but for planning.
-    pub listed: usize,
+    /// Most places in an answer: [`ANSWER_MAX`], unless other lengths are being tried.
+    pub listed: NonZeroUsize,
 }
 
 impl Default for MapRules {
-    /// 19 of 20 users.
+    /// 19 of 20 users, and answers of [`ANSWER_MAX`] places.
     fn default() -> Self {
-        Self { certified: 0.95, listed: SNAP_PLACES }
+        Self { certified: 0.95, listed: ANSWER_MAX }
     }
 }
 
-/// Radii at which the distance of the twentieth place is looked for, in metres.
+/// Radii at which the twentieth place is looked for, in metres.
 const RUNGS_M: [f64; 7] = [300.0, 600.0, 1_200.0, 2_500.0, 4_000.0, 6_000.0, 8_000.0];
 
 /// Counts the places of a collection where they are, and makes a [`DensityMap`] of the counts.
@@ -64,12 +66,12 @@ impl Default for DensityCounts {
 }
 
 impl DensityCounts {
-    /// Counts a place.
+    /// Counts the place at a position.
     pub fn add(&mut self, position: Position) {
         self.bins.add(position);
     }
 
-    /// Occupied cells so far.
+    /// How many cells of geohash precision 7 hold places so far.
     pub fn occupied(&self) -> usize {
         self.bins.occupied()
     }
@@ -87,7 +89,7 @@ impl DensityCounts {
             fine: self.bins.coarser(7),
             middle: self.bins.coarser(6),
             coarse: self.bins.coarser(5),
-            listed: rules.listed as u64,
+            listed: rules.listed.get() as u64,
             misses: ((1.0 - rules.certified) * SAMPLES as f64 + 1e-6).max(0.0) as u64,
         };
         let groups = self.bins.by_coarse_cell();
@@ -139,7 +141,7 @@ impl Levels {
 
     /// Whether the answer at a precision would be certified for a user.
     fn serves(&self, precision: u8, user: Position, need_m: f64) -> bool {
-        let cell = SnapCell::at(Grid::Geohash, user, precision).expect("the precision is on the ladder");
+        let cell = CacheCell::at(Grid::Geohash, user, precision).expect("the precision is on the ladder");
         self.is_certified(cell.cell(), distance(cell.centre(), user).get() + need_m)
     }
 

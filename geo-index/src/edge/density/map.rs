@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::edge::ladder::PRECISIONS;
 use crate::grid::{GridCell, geohash::GeohashCell};
-use crate::key::Collection;
 use crate::point::Position;
 
 /// Digits under one key: the children of a geohash cell.
@@ -13,7 +12,11 @@ const DIGITS: usize = 32;
 /// What is written where nothing is known.
 const UNKNOWN: u8 = b'0';
 
-/// The coarsest precision that certifies, for each geohash-3 cell of a collection where that is known.
+/// A map of the coarsest geohash precision whose answers are certified, for each geohash-3 cell where that is known.
+///
+/// It is a hint for [`Planner`](crate::edge::Planner), which picks a precision by it: a wrong one costs tries or cache hits,
+/// never results. Its text form has one digit for each cell, 32 of them under the geohash-2 cell that they lie in, so that a
+/// row fits where values are small (CloudFront's `KeyValueStore` takes 1,024 characters).
 ///
 /// ```
 /// use geo_index::edge::DensityMap;
@@ -32,8 +35,8 @@ pub struct DensityMap {
 }
 
 impl DensityMap {
-    /// Notes the precision of a geohash-3 cell. One that is not on the ladder, or a cell of another level, is not
-    /// noted.
+    /// Notes the precision of a geohash-3 cell. A precision that is not in [`PRECISIONS`], or one for a cell of another
+    /// level, is ignored.
     pub fn set(&mut self, cell: GeohashCell, precision: u8) {
         let Some((key, index)) = place_of(cell).filter(|_| PRECISIONS.contains(&precision)) else { return };
         self.digits.entry(key).or_insert([UNKNOWN; DIGITS])[index] = b'0' + precision;
@@ -46,12 +49,12 @@ impl DensityMap {
         (digit != UNKNOWN).then(|| digit - b'0')
     }
 
-    /// The precision noted for where a position is.
+    /// The precision noted for the geohash-3 cell that contains a position.
     pub fn precision_at(&self, position: Position) -> Option<u8> {
         self.precision(GeohashCell::at(position, *PRECISIONS.start()).ok()?)
     }
 
-    /// The geohash-3 cells of which something is known, each with its precision.
+    /// The geohash-3 cells that a precision is noted for, each with its precision.
     pub fn cells(&self) -> impl Iterator<Item = (GeohashCell, u8)> {
         let known = |(cell, &digit): (GeohashCell, &u8)| (digit != UNKNOWN).then(|| (cell, digit - b'0'));
         self.digits
@@ -59,18 +62,19 @@ impl DensityMap {
             .flat_map(move |(key, digits)| key.children().into_iter().zip(digits).filter_map(known))
     }
 
-    /// Whether nothing is known of any cell.
+    /// Whether no precision is noted for any cell.
     pub fn is_empty(&self) -> bool {
         self.cells().next().is_none()
     }
 
-    /// Geohash-2 texts and their digits, in base-32 order of the children: `0` where nothing is known.
+    /// The rows of the map: the text of a geohash-2 cell and 32 digits, one for each of its children in order, `0` where
+    /// nothing is known.
     pub fn entries(&self) -> impl Iterator<Item = (String, String)> {
         self.digits.iter().map(|(key, digits)| (key.to_string(), digits.map(char::from).iter().collect()))
     }
 
-    /// Reads entries back. One that is not a geohash-2 text with 32 digits of `0` and `3` to `7` is left out, as
-    /// the edge function does.
+    /// A map of rows as [`entries`](Self::entries) gives them. A row that is not a geohash-2 text with 32 digits of `0` and
+    /// `3` to `7` is ignored.
     pub fn from_entries<K: AsRef<str>, V: AsRef<str>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
         let read = |(key, digits): (K, V)| {
             let key: GeohashCell = key.as_ref().parse().ok()?;
@@ -79,18 +83,6 @@ impl DensityMap {
             (key.level() == 2 && digits.iter().all(known)).then_some((key, digits))
         };
         Self { digits: entries.into_iter().filter_map(read).collect() }
-    }
-
-    /// Key of an entry in CloudFront's `KeyValueStore`, which holds the maps of all collections.
-    ///
-    /// ```
-    /// use geo_index::edge::DensityMap;
-    ///
-    /// assert_eq!(DensityMap::store_key(&"wineries".parse()?, "u0"), "wineries:u0");
-    /// # Ok::<(), geo_index::KeyError>(())
-    /// ```
-    pub fn store_key(collection: &Collection, geohash: &str) -> String {
-        format!("{collection}:{geohash}")
     }
 }
 

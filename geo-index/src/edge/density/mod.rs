@@ -1,7 +1,7 @@
-//! How coarse a cell may be, place by place: a hint for the edge and for clients.
+//! How coarse a cell may be in which part of the world: a hint for caches and clients.
 //!
-//! Correctness never rests on it. With a wrong or empty map answers are asked for at another precision than would be
-//! best: more tries, or fewer hits at the edge.
+//! Correctness never rests on it. With a wrong or empty map, answers are asked for at another precision than would be
+//! best: that means more tries, or fewer hits.
 
 mod bins;
 mod counts;

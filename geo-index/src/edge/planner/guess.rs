@@ -3,7 +3,7 @@
 use super::{Wanted, cell_at};
 use crate::distance::distance;
 use crate::edge::certificate::{CellAnswer, SLACK_M};
-use crate::edge::ladder::{PRECISIONS, SNAP_PLACES, SnapCell};
+use crate::edge::ladder::{ANSWER_MAX, CacheCell, PRECISIONS};
 use crate::edge::refine::{Hit, NotCertified, Reason};
 
 /// The precision to ask for after an answer that was not certified; `None` if none promises more.
@@ -22,7 +22,7 @@ pub(super) fn after<T>(answer: &CellAnswer<T>, wanted: &Wanted, why: NotCertifie
 /// them end √(M / limit) times as far away as `limit` of them do.
 fn finer<T>(answer: &CellAnswer<T>, wanted: &Wanted, why: NotCertified, need_m: f64, from: u8) -> Option<u8> {
     let certified_m = answer.certified_radius.get();
-    let stretch = (SNAP_PLACES as f64 / wanted.limit as f64).sqrt();
+    let stretch = (ANSWER_MAX.get() as f64 / wanted.limit.get() as f64).sqrt();
     let (reach_m, need_m) = match why.last {
         Some(last) if why.reach_m > 0.0 => (certified_m.min(last.get() * stretch), need_m),
         // The list ends before the user: it tells how dense it is elsewhere, and it is hardly denser here.
@@ -53,7 +53,7 @@ fn coarser(wanted: &Wanted, need_m: f64, reach_m: f64, below: u8) -> Option<u8> 
 /// A coarser cell with centre c′ lists M places too. Fewer than M are closer to c than D (or all are listed), so
 /// fewer than M are closer to c′ than D − d(c, c′): its own certificate is at least that, up to its horizon.
 pub(super) fn coarsest_as_good<T>(answer: &CellAnswer<T>, wanted: &Wanted, hits: &[Hit<'_, T>]) -> u8 {
-    let last = hits.last().filter(|_| hits.len() == wanted.limit);
+    let last = hits.last().filter(|_| hits.len() == wanted.limit.get());
     let need_m = last.map_or(wanted.radius.get(), |hit| hit.distance.get());
     let level = answer.cell.level();
     let as_good = |precision: &u8| {
@@ -65,6 +65,6 @@ pub(super) fn coarsest_as_good<T>(answer: &CellAnswer<T>, wanted: &Wanted, hits:
     (*PRECISIONS.start()..level).find(as_good).unwrap_or(level)
 }
 
-fn to_centre_m(cell: SnapCell, wanted: &Wanted) -> f64 {
+fn to_centre_m(cell: CacheCell, wanted: &Wanted) -> f64 {
     distance(cell.centre(), wanted.position).get()
 }

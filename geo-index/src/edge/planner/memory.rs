@@ -1,7 +1,7 @@
-//! What worked in a neighbourhood.
+//! Which precisions worked in a neighbourhood.
 
 use std::collections::VecDeque;
-use std::hash::{Hash as _, Hasher as _};
+use std::hash::{Hash, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHasher};
@@ -12,10 +12,33 @@ use crate::grid::{GridCell, geohash::GeohashCell};
 /// Neighbourhoods are geohash cells of this precision: 5 km wide.
 const NEIGHBOURHOOD: u8 = 5;
 
-/// The precisions that were certified, by neighbourhood and kind of request; of bounded size, the oldest entry goes
-/// first. Plans of many threads share one: a lock is held for a look-up at a time.
+/// The precisions that were certified, by scope, neighbourhood and kind of request; of bounded size, the oldest entry
+/// goes first. Plans of many threads share one: a lock is held for one look-up at a time.
+///
+/// A *scope* is whatever decides which places are searched: the name of a data set and a category, say. Requests of
+/// different scopes learn nothing from each other.
 ///
 /// It is a hint, so a collision of hashes or a stale entry costs a try.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use geo_index::edge::{CellAnswer, Planner, PlannerMemory, Wanted};
+/// use geo_index::{Meters, Position};
+///
+/// let memory = PlannerMemory::new(1_000);
+/// let wanted = Wanted {
+///     position: Position::new(48.8566, 2.3522)?,
+///     radius: Meters::new(10_000.0).unwrap(),
+///     limit: NonZeroUsize::new(20).unwrap(),
+/// };
+/// assert_eq!(memory.recall(&wanted, &"wineries"), None);
+/// let (mut planner, cell) = Planner::new(wanted, &"wineries", Some(6), &memory);
+/// planner.answered(&CellAnswer::<()> { cell, certified_radius: cell.horizon(), places: vec![] });
+/// // The answer for the cell of precision 6 proved that one of precision 5 would have done.
+/// assert_eq!(memory.recall(&wanted, &"wineries"), Some(5));
+/// assert_eq!(memory.recall(&wanted, &"bars"), None);
+/// # Ok::<(), geo_index::PositionError>(())
+/// ```
 #[derive(Debug)]
 pub struct PlannerMemory {
     entries: Mutex<Entries>,
@@ -29,22 +52,25 @@ struct Entries {
 }
 
 impl PlannerMemory {
-    /// A memory of at most `capacity` entries; 0 remembers nothing.
+    /// A memory of at most `capacity` entries; one of 0 remembers nothing.
     pub fn new(capacity: usize) -> Self {
         Self { entries: Mutex::default(), capacity }
     }
 
-    /// The precision that was certified last for requests like this one.
-    pub fn recall(&self, wanted: &Wanted) -> Option<u8> {
-        self.lock().precisions.get(&key(wanted)).copied()
+    /// The precision that was certified last for requests like this one in the same scope.
+    pub fn recall(&self, wanted: &Wanted, scope: &impl Hash) -> Option<u8> {
+        self.recall_key(key(wanted, scope))
     }
 
-    /// Remembers a precision for requests like this one.
-    pub fn learn(&self, wanted: &Wanted, precision: u8) {
+    pub(super) fn recall_key(&self, key: u64) -> Option<u8> {
+        self.lock().precisions.get(&key).copied()
+    }
+
+    /// Remembers a precision for requests of a [`key`].
+    pub(super) fn learn(&self, key: u64, precision: u8) {
         if self.capacity == 0 {
             return;
         }
-        let key = key(wanted);
         let mut entries = self.lock();
         if entries.precisions.insert(key, precision).is_some() {
             return;
@@ -56,7 +82,7 @@ impl PlannerMemory {
         }
     }
 
-    /// Entries held.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.lock().precisions.len()
     }
@@ -79,55 +105,58 @@ impl Default for PlannerMemory {
     }
 }
 
-/// Collection, category, neighbourhood, and the radius and the limit to within a factor of two.
-fn key(wanted: &Wanted) -> u64 {
+/// What like requests share: scope, neighbourhood, and the radius and the limit to within a factor of two.
+pub(super) fn key(wanted: &Wanted, scope: &impl Hash) -> u64 {
     let mut hash = FxHasher::default();
-    wanted.collection.hash(&mut hash);
-    wanted.category.hash(&mut hash);
+    scope.hash(&mut hash);
     GeohashCell::at(wanted.position, NEIGHBOURHOOD).ok().hash(&mut hash);
     (wanted.radius.get().max(1.0).log2() as u8).hash(&mut hash);
-    wanted.limit.max(1).ilog2().hash(&mut hash);
+    wanted.limit.ilog2().hash(&mut hash);
     hash.finish()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
     use crate::{Meters, Position};
 
     fn wanted(lat: f64, radius_m: f64) -> Wanted {
         Wanted {
-            collection: "bars".parse().unwrap(),
-            category: None,
             position: Position::new(lat, 2.0).unwrap(),
             radius: Meters::new(radius_m).unwrap(),
-            limit: 20,
+            limit: NonZeroUsize::new(20).unwrap(),
         }
+    }
+
+    fn learn(memory: &PlannerMemory, wanted: &Wanted, precision: u8) {
+        memory.learn(key(wanted, &"bars"), precision);
     }
 
     #[test]
     fn neighbours_with_like_requests_share_what_worked() {
         let memory = PlannerMemory::default();
-        memory.learn(&wanted(48.0, 10_000.0), 5);
-        assert_eq!(memory.recall(&wanted(48.001, 12_000.0)), Some(5));
-        assert_eq!(memory.recall(&wanted(48.0, 30_000.0)), None);
-        assert_eq!(memory.recall(&wanted(49.0, 10_000.0)), None);
-        assert_eq!(memory.recall(&Wanted { category: Some("x".into()), ..wanted(48.0, 10_000.0) }), None);
-        memory.learn(&wanted(48.0, 10_000.0), 6);
-        assert_eq!((memory.recall(&wanted(48.0, 10_000.0)), memory.len()), (Some(6), 1));
+        learn(&memory, &wanted(48.0, 10_000.0), 5);
+        assert_eq!(memory.recall(&wanted(48.001, 12_000.0), &"bars"), Some(5));
+        assert_eq!(memory.recall(&wanted(48.0, 30_000.0), &"bars"), None);
+        assert_eq!(memory.recall(&wanted(49.0, 10_000.0), &"bars"), None);
+        assert_eq!(memory.recall(&wanted(48.0, 10_000.0), &("bars", "x")), None);
+        learn(&memory, &wanted(48.0, 10_000.0), 6);
+        assert_eq!((memory.recall(&wanted(48.0, 10_000.0), &"bars"), memory.len()), (Some(6), 1));
     }
 
     #[test]
     fn memory_is_bounded() {
         let memory = PlannerMemory::new(10);
         for i in 0..100 {
-            memory.learn(&wanted(f64::from(i) * 0.5, 10_000.0), 4);
+            learn(&memory, &wanted(f64::from(i) * 0.5, 10_000.0), 4);
         }
         assert_eq!(memory.len(), 10);
-        assert_eq!(memory.recall(&wanted(0.0, 10_000.0)), None);
-        assert_eq!(memory.recall(&wanted(49.5, 10_000.0)), Some(4));
+        assert_eq!(memory.recall(&wanted(0.0, 10_000.0), &"bars"), None);
+        assert_eq!(memory.recall(&wanted(49.5, 10_000.0), &"bars"), Some(4));
         let none = PlannerMemory::new(0);
-        none.learn(&wanted(0.0, 1.0), 4);
+        learn(&none, &wanted(0.0, 1.0), 4);
         assert!(none.is_empty());
     }
 }

@@ -1,9 +1,4 @@
-//! Which cell to ask for next: the protocol of a client, without HTTP.
-//!
-//! The first cell is the one that is likely to be certified and coarse, hence probably at the edge already: what
-//! worked in the neighbourhood, else what the density map says, else a default. If it is not certified the answer
-//! tells why: too dense, and a finer cell is asked for, or out of its horizon, and a coarser one is. After a
-//! bounded number of tries, or as soon as no cell promises more, the exact endpoint is asked.
+//! Which cell to ask for next: the protocol of a client, without I/O.
 //!
 //! Invariant: results are those of [`refine`], so they are exact whatever was guessed; a plan ends after at most
 //! [`Planner::MAX_TRIES`] cells.
@@ -13,89 +8,105 @@ mod memory;
 
 pub use memory::PlannerMemory;
 
-use super::canonical::CellUrl;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+
 use super::certificate::CellAnswer;
-use super::ladder::{DEFAULT_PRECISION, PRECISIONS, SnapCell};
+use super::ladder::{CacheCell, DEFAULT_PRECISION, PRECISIONS};
 use super::refine::{Hit, Refined, refine};
 use crate::cell::Grid;
-use crate::key::Collection;
 use crate::point::Position;
 use crate::units::Meters;
 
-/// What a user wants.
-#[derive(Clone, Debug, PartialEq)]
+/// What a user wants: the places nearest to a position.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wanted {
-    /// Collection of the places.
-    pub collection: Collection,
-    /// Only places of this category.
-    pub category: Option<String>,
-    /// Where the user is.
+    /// The user's position.
     pub position: Position,
     /// Places farther than this are left out.
     pub radius: Meters,
     /// At most this many places.
-    pub limit: usize,
+    pub limit: NonZeroUsize,
 }
 
-/// What to do next.
+/// What a [`Planner`] wants to be done next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step<'a, T> {
     /// Ask for the answer of this cell.
-    Ask(SnapCell),
-    /// These are the results.
+    Ask(CacheCell),
+    /// Nothing: these are the results.
     Done(Vec<Hit<'a, T>>),
-    /// Ask the exact endpoint.
+    /// Ask for an exact search from the user's own position: no cell promises more.
     AskExact,
 }
 
-/// The plan for one request.
+/// The plan for one request: which cells' answers to ask for, without knowing how they are asked for.
+///
+/// The first cell is one that is likely to be certified and yet coarse, hence probably in the cache already: of the
+/// precision that worked in the neighbourhood, else of the one that a density map notes, else of
+/// [`DEFAULT_PRECISION`]. An answer that is not certified tells why. If its list was cut, a finer cell is asked for; if its
+/// horizon is too near, a coarser one. After at most [`MAX_TRIES`](Self::MAX_TRIES) cells, or as soon as no cell promises
+/// more, an exact search is asked for.
+///
+/// Results are those of [`refine`], so they are exact whatever was guessed.
 ///
 /// ```
+/// use std::num::NonZeroUsize;
 /// use geo_index::edge::{CellAnswer, Planner, PlannerMemory, Step, Wanted};
 /// use geo_index::{Meters, Position};
 ///
 /// let memory = PlannerMemory::default();
 /// let wanted = Wanted {
-///     collection: "wineries".parse()?,
-///     category: None,
 ///     position: Position::new(48.8566, 2.3522)?,
 ///     radius: Meters::new(10_000.0).unwrap(),
-///     limit: 20,
+///     limit: NonZeroUsize::new(20).unwrap(),
 /// };
-/// let (mut planner, cell) = Planner::new(wanted, None, &memory);
-/// assert_eq!(planner.url(cell).to_string(), "/v1/collections/wineries/cells/gh:u09t/nearby");
+/// let (mut planner, cell) = Planner::new(wanted, &"wineries", None, &memory);
+/// assert_eq!(cell.to_string(), "gh:u09t");
 /// // Nothing within 100 km of the cell's centre: certainly nothing within 10 km of the user.
 /// let answer = CellAnswer::<()> { cell, certified_radius: cell.horizon(), places: vec![] };
 /// assert_eq!(planner.answered(&answer), Step::Done(vec![]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), geo_index::PositionError>(())
 /// ```
 #[derive(Debug)]
 pub struct Planner<'m> {
     wanted: Wanted,
     memory: &'m PlannerMemory,
-    tried: Vec<SnapCell>,
+    /// What the memory knows such requests by.
+    key: u64,
+    tried: Vec<CacheCell>,
 }
 
 impl<'m> Planner<'m> {
-    /// Cells asked for, at most.
+    /// Most cells that one plan asks for.
     pub const MAX_TRIES: usize = 3;
 
-    /// A plan and the cell to ask for first. `hint` is what the collection's density map says of the position.
-    pub fn new(wanted: Wanted, hint: Option<u8>, memory: &'m PlannerMemory) -> (Self, SnapCell) {
-        let hint = memory.recall(&wanted).or(hint).filter(|hint| PRECISIONS.contains(hint));
+    /// A plan and the cell to ask for first.
+    ///
+    /// `scope` names what is searched (see [`PlannerMemory`]); `hint` is the precision that a
+    /// [`DensityMap`](super::DensityMap) of it notes for the position, if there is one.
+    pub fn new(
+        wanted: Wanted,
+        scope: &impl Hash,
+        hint: Option<u8>,
+        memory: &'m PlannerMemory,
+    ) -> (Self, CacheCell) {
+        let key = memory::key(&wanted, scope);
+        let hint = memory.recall_key(key).or(hint).filter(|hint| PRECISIONS.contains(hint));
         let cell = cell_at(wanted.position, hint.unwrap_or(DEFAULT_PRECISION));
-        (Self { wanted, memory, tried: vec![cell] }, cell)
+        (Self { wanted, memory, key, tried: vec![cell] }, cell)
     }
 
-    /// Takes the answer for the cell that was asked for last. One for another cell counts as a failure.
+    /// Takes the answer for the cell that was asked for last. One for another cell leads to [`Step::AskExact`]; if there is
+    /// no answer at all, ask for an exact search likewise.
     pub fn answered<'a, T>(&mut self, answer: &'a CellAnswer<T>) -> Step<'a, T> {
         if self.tried.last() != Some(&answer.cell) {
-            return self.failed();
+            return Step::AskExact;
         }
         let wanted = &self.wanted;
         let why = match refine(answer, wanted.position, wanted.radius, wanted.limit) {
             Refined::Exact(hits) => {
-                self.memory.learn(wanted, guess::coarsest_as_good(answer, wanted, &hits));
+                self.memory.learn(self.key, guess::coarsest_as_good(answer, wanted, &hits));
                 return Step::Done(hits);
             }
             Refined::NotCertified(why) => why,
@@ -110,30 +121,13 @@ impl<'m> Planner<'m> {
         }
     }
 
-    /// Notes that the cell that was asked for last has no answer: whatever ails it, the exact endpoint is the one
-    /// that does not depend on cells.
-    pub fn failed<'a, T>(&mut self) -> Step<'a, T> {
-        Step::AskExact
-    }
-
-    /// The URL of a cell's answer.
-    pub fn url(&self, cell: SnapCell) -> CellUrl {
-        let Wanted { collection, category, .. } = &self.wanted;
-        CellUrl { collection: collection.clone(), cell, category: category.clone() }
-    }
-
-    /// Cells asked for so far.
+    /// How many cells were asked for so far.
     pub fn tries(&self) -> usize {
         self.tried.len()
-    }
-
-    /// What is wanted.
-    pub const fn wanted(&self) -> &Wanted {
-        &self.wanted
     }
 }
 
 /// The geohash cell of a position; the precision is on the ladder.
-fn cell_at(position: Position, precision: u8) -> SnapCell {
-    SnapCell::at(Grid::Geohash, position, precision).expect("the precision is on the ladder")
+fn cell_at(position: Position, precision: u8) -> CacheCell {
+    CacheCell::at(Grid::Geohash, position, precision).expect("the precision is on the ladder")
 }

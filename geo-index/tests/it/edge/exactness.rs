@@ -1,15 +1,15 @@
 //! What is called exact equals brute force: set, order and distances, on data of every kind.
 
 use geo_index::edge::{
-    DensityCounts, DensityMap, MapRules, PlannerMemory, Reason, Refined, SnapCell, Wanted, refine,
+    CacheCell, DensityCounts, DensityMap, MapRules, PlannerMemory, Reason, Refined, Wanted, refine,
 };
 use geo_index::tree::NearbyQuery;
-use geo_index::{Grid, GridCell as _, Meters, Position};
+use geo_index::{GeohashCell, Grid, GridCell as _, Meters, Position};
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
 
 use super::world::{cell_answer, follow, follow_hint};
-use crate::support::{Point, anywhere, brute_force, offset, rng};
+use crate::support::{Point, anywhere, at_most, brute_force, destination, rng};
 
 /// Places around a position, spread in one of the ways that data is spread.
 fn places(around: Position, seed: u64) -> Vec<Point> {
@@ -17,13 +17,13 @@ fn places(around: Position, seed: u64) -> Vec<Point> {
     let count = rng.random_range(0..600);
     let spread_m = 10f64.powf(rng.random_range(1.0..5.5));
     let kind = rng.random_range(0..5);
-    let crowd = near(around, spread_m, &mut rng);
+    let centre = near(around, spread_m, &mut rng);
     (0..count)
         .map(|i| {
             let position = match kind {
                 // Everything on one point, or most of it.
-                0 => crowd,
-                1 if i % 10 != 0 => crowd,
+                0 => centre,
+                1 if i % 10 != 0 => centre,
                 // A lattice, where distances tie.
                 2 => lattice(around, spread_m, i),
                 // Dense in the middle, thin outside.
@@ -40,7 +40,7 @@ fn places(around: Position, seed: u64) -> Vec<Point> {
 }
 
 fn near(around: Position, spread_m: f64, rng: &mut impl Rng) -> Position {
-    offset(around, spread_m * rng.random::<f64>().sqrt(), rng.random_range(0.0..std::f64::consts::TAU))
+    destination(around, spread_m * rng.random::<f64>().sqrt(), rng.random_range(0.0..std::f64::consts::TAU))
 }
 
 /// Points mirrored about a centre, so that many lie at one distance from it.
@@ -61,7 +61,13 @@ fn origin() -> impl Strategy<Value = Position> {
 
 fn query(user: Position, radius_m: f64, limit: usize, category: Option<&str>) -> NearbyQuery {
     let radius = Meters::new(radius_m).unwrap();
-    NearbyQuery { origin: user, radius, limit, category: category.map(Into::into), after: None }
+    NearbyQuery {
+        origin: user,
+        radius,
+        limit: at_most(limit),
+        category: category.map(Into::into),
+        after: None,
+    }
 }
 
 fn category() -> impl Strategy<Value = Option<&'static str>> {
@@ -81,9 +87,9 @@ proptest! {
         let points = places(around, seed);
         let mut rng = rng(seed ^ 1);
         let cell = if h3 {
-            SnapCell::at(Grid::H3, around, 3 + level)
+            CacheCell::at(Grid::H3, around, 3 + level)
         } else {
-            SnapCell::at(Grid::Geohash, around, 3 + level)
+            CacheCell::at(Grid::Geohash, around, 3 + level)
         }
         .unwrap();
         let user = near(around, 10f64.powf(away), &mut rng);
@@ -94,7 +100,7 @@ proptest! {
             })
         });
         let query = query(user, 10f64.powf(radius), limit, category);
-        if let Refined::Exact(hits) = refine(&answer, user, query.radius, limit) {
+        if let Refined::Exact(hits) = refine(&answer, user, query.radius, query.limit) {
             let hits: Vec<_> = hits.iter().map(|hit| (hit.place.id.clone(), hit.distance.get())).collect();
             prop_assert_eq!(hits, brute_force(&points, &query));
         }
@@ -114,16 +120,10 @@ proptest! {
         let map = DensityMap::from_entries(rows_at(user, entries));
         let hint = if by_map { map.precision_at(user) } else { hint };
         let memory = PlannerMemory::default();
-        let wanted = Wanted {
-            collection: "bars".parse().unwrap(),
-            category: category.map(Into::into),
-            position: user,
-            radius: query.radius,
-            limit,
-        };
+        let wanted = Wanted { position: user, radius: query.radius, limit: query.limit };
         for turn in 0..2 {
             let server = |cell| cell_answer(&points, cell, category);
-            let outcome = follow_hint(wanted.clone(), hint, &memory, server);
+            let outcome = follow_hint(wanted, hint, &memory, server);
             if let Some(results) = outcome.results {
                 prop_assert_eq!(results, truth.clone());
                 prop_assert!(turn == 0 || outcome.tries == 1, "what worked was forgotten");
@@ -140,8 +140,7 @@ fn entries() -> impl Strategy<Value = Vec<String>> {
 
 /// The rows under the user's own key, under one beside it, and under what is no key.
 fn rows_at(user: Position, rows: Vec<String>) -> impl Iterator<Item = (String, String)> {
-    let coarse = SnapCell::at(Grid::Geohash, user, 3).unwrap().geohash().unwrap();
-    let own = coarse.parent().unwrap().to_string();
+    let own = GeohashCell::at(user, 2).unwrap().to_string();
     rows.into_iter().zip([own, "s0".into(), "\u{0}é".into()]).map(|(row, key)| (key, row))
 }
 
@@ -151,13 +150,8 @@ fn thousands_on_one_point_are_never_guessed() {
     let mut rng = rng(5);
     for _ in 0..50 {
         let user = near(crowd[0].position, 3_000.0, &mut rng);
-        let wanted = Wanted {
-            collection: "bars".parse().unwrap(),
-            category: None,
-            position: user,
-            radius: Meters::new(10_000.0).unwrap(),
-            limit: 20,
-        };
+        let radius = Meters::new(10_000.0).unwrap();
+        let wanted = Wanted { position: user, radius, limit: at_most(20) };
         let memory = PlannerMemory::default();
         let outcome = follow(wanted, &DensityMap::default(), &memory, |cell| cell_answer(&crowd, cell, None));
         assert!(outcome.results.is_none() && memory.is_empty());
@@ -167,9 +161,14 @@ fn thousands_on_one_point_are_never_guessed() {
 #[test]
 fn refusals_say_why() {
     let here = Position::new(48.8566, 2.3522).unwrap();
-    let cell = SnapCell::at(Grid::Geohash, here, 5).unwrap();
+    let cell = CacheCell::at(Grid::Geohash, here, 5).unwrap();
     let radius = Meters::new(10_000.0).unwrap();
-    let why = |points: &[Point], radius| match refine(&cell_answer(points, cell, None), here, radius, 20) {
+    let why = |points: &[Point], radius| match refine(
+        &cell_answer(points, cell, None),
+        here,
+        radius,
+        at_most(20),
+    ) {
         Refined::NotCertified(why) => Some(why.reason),
         Refined::Exact(_) => None,
     };
@@ -195,13 +194,12 @@ fn counts_tell_dense_from_sparse() {
     (0..3_000).for_each(|_| counts.add(near(county, 40_000.0, &mut rng)));
     (0..100).for_each(|_| counts.add(anywhere(&mut rng)));
     let map = counts.map();
-    let digit = |at| map.precision(SnapCell::at(Grid::Geohash, at, 3).unwrap().geohash().unwrap());
+    let digit = |at| map.precision_at(at);
     assert!(digit(quarter) >= Some(6), "{:?}", digit(quarter));
     assert!((Some(4)..=Some(5)).contains(&digit(county)), "{:?}", digit(county));
     assert!(map.entries().count() <= counts.occupied());
     let by = |certified, listed| {
-        let map = counts.map_by(MapRules { certified, listed });
-        map.precision(SnapCell::at(Grid::Geohash, quarter, 3).unwrap().geohash().unwrap()).unwrap()
+        counts.map_by(MapRules { certified, listed: at_most(listed) }).precision_at(quarter).unwrap()
     };
     assert_eq!(Some(by(0.95, 128)), digit(quarter));
     assert!(by(0.0, 128) == 3 && by(0.5, 128) <= by(0.95, 128), "fewer to serve, coarser cells");

@@ -2,22 +2,22 @@
 
 use std::collections::HashMap;
 
-use geo_index::edge::crowd::{self, Home};
-use geo_index::edge::{CellAnswer, DensityCounts, DensityMap, PlannerMemory, SnapCell, Wanted};
+use geo_index::edge::synthetic::{self, PopulationCentre};
+use geo_index::edge::{CacheCell, CellAnswer, DensityCounts, DensityMap, PlannerMemory, Wanted};
 use geo_index::{Meters, Position};
 use rand::RngExt;
 
 use super::world::{follow, indexed_answer};
-use crate::support::{Index, Point, have_real_data, real_or_generated, rng};
+use crate::support::{Index, Point, at_most, have_real_data, real_or_generated, rng};
 
 const USERS: usize = 4_000;
 
 /// Users of the reference stream of the design.
 fn people(points: &[Point], count: usize) -> Vec<Position> {
     let mut rng = rng(11);
-    let home = |point: &Point| Home { position: point.position, population: point.weight };
-    let homes: Vec<Home> = points.iter().map(home).collect();
-    crowd::people(&homes, count, &mut || rng.random())
+    let centre = |point: &Point| PopulationCentre { position: point.position, population: point.weight };
+    let centres: Vec<PopulationCentre> = points.iter().map(centre).collect();
+    synthetic::users(&centres, count, &mut || rng.random())
 }
 
 /// The contiguous United States, roughly.
@@ -34,7 +34,7 @@ struct Share {
 
 fn share(
     index: &Index,
-    answers: &mut HashMap<SnapCell, CellAnswer<()>>,
+    answers: &mut HashMap<CacheCell, CellAnswer<()>>,
     users: &[Position],
     (radius_m, limit): (f64, usize),
     map: &DensityMap,
@@ -43,13 +43,7 @@ fn share(
     let mut share = Share { first: 0.0, second: 0.0, places: 0.0, cells: 0 };
     let mut cells = std::collections::HashSet::new();
     for &user in users {
-        let wanted = Wanted {
-            collection: "cities".parse().unwrap(),
-            category: None,
-            position: user,
-            radius: Meters::new(radius_m).unwrap(),
-            limit,
-        };
+        let wanted = Wanted { position: user, radius: Meters::new(radius_m).unwrap(), limit: at_most(limit) };
         let outcome = follow(wanted, map, memory, |cell| {
             cells.insert(cell);
             answers.entry(cell).or_insert_with(|| indexed_answer(index, cell)).clone()
@@ -77,7 +71,7 @@ fn restaurants(cities: &[Point]) -> Vec<Point> {
     let mut metros: Vec<&Point> = cities.iter().collect();
     metros.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let centres: Vec<Position> = metros.iter().take(20).map(|metro| metro.position).collect();
-    let places = crowd::places_around(&centres, 160_000, &mut || rng.random());
+    let places = synthetic::places_around(&centres, 160_000, &mut || rng.random());
     let point = |(i, at): (usize, &Position)| Point::new(format!("r{i}"), at.lat(), at.lon());
     places.iter().enumerate().map(point).collect()
 }

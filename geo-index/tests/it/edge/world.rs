@@ -1,20 +1,20 @@
 //! A server of cell answers over places in memory, and a client that follows a plan.
 
 use geo_index::edge::{
-    CellAnswer, DensityMap, Planner, PlannerMemory, SNAP_PLACES, SnapCell, SnapPlace, Step, Wanted,
+    ANSWER_MAX, CacheCell, CellAnswer, CellPlace, DensityMap, Planner, PlannerMemory, Step, Wanted,
     certified_radius,
 };
 use geo_index::tree::{NearbyQuery, SearchLimits};
 use geo_index::{Meters, Position, distance};
 
-use crate::support::{Index, Point, brute_force};
+use crate::support::{Index, Point, at_most, brute_force};
 
 /// The answer of a cell, by brute force.
-pub(super) fn cell_answer(points: &[Point], cell: SnapCell, category: Option<&str>) -> CellAnswer<()> {
-    let query = NearbyQuery { limit: SNAP_PLACES + 1, ..query_of(cell, category) };
+pub(super) fn cell_answer(points: &[Point], cell: CacheCell, category: Option<&str>) -> CellAnswer<()> {
+    let query = NearbyQuery { limit: at_most(ANSWER_MAX.get() + 1), ..query_of(cell, category) };
     let mut found = brute_force(points, &query);
-    let cut = found.len() > SNAP_PLACES;
-    found.truncate(SNAP_PLACES);
+    let cut = found.len() > ANSWER_MAX.get();
+    found.truncate(ANSWER_MAX.get());
     let last = found.last().and_then(|&(_, meters)| Meters::new(meters));
     let position = |id: &str| points.iter().find(|point| point.id == id).unwrap().position;
     let places = found.into_iter().map(|(id, _)| place(position(&id), id)).collect();
@@ -22,22 +22,22 @@ pub(super) fn cell_answer(points: &[Point], cell: SnapCell, category: Option<&st
 }
 
 /// The same by a search over pages, as the API makes it.
-pub(super) fn indexed_answer(index: &Index, cell: SnapCell) -> CellAnswer<()> {
+pub(super) fn indexed_answer(index: &Index, cell: CacheCell) -> CellAnswer<()> {
     let found = index.nearby(&query_of(cell, None), SearchLimits::default()).unwrap();
     let last = found.hits.last().and_then(geo_index::tree::Hit::distance);
     let places = found.hits.iter().map(|hit| place(hit.position(), hit.id().to_owned())).collect();
     CellAnswer { cell, certified_radius: certified_radius(cell, last, found.next.is_some()), places }
 }
 
-fn place(position: Position, id: String) -> SnapPlace<()> {
-    SnapPlace { id, position, payload: () }
+fn place(position: Position, id: String) -> CellPlace<()> {
+    CellPlace { id, position, payload: () }
 }
 
-fn query_of(cell: SnapCell, category: Option<&str>) -> NearbyQuery {
+fn query_of(cell: CacheCell, category: Option<&str>) -> NearbyQuery {
     NearbyQuery {
         origin: cell.centre(),
         radius: cell.horizon(),
-        limit: SNAP_PLACES,
+        limit: ANSWER_MAX,
         category: category.map(Into::into),
         after: None,
     }
@@ -57,7 +57,7 @@ pub(super) fn follow(
     wanted: Wanted,
     map: &DensityMap,
     memory: &PlannerMemory,
-    server: impl FnMut(SnapCell) -> CellAnswer<()>,
+    server: impl FnMut(CacheCell) -> CellAnswer<()>,
 ) -> Outcome {
     let hint = map.precision_at(wanted.position);
     follow_hint(wanted, hint, memory, server)
@@ -68,12 +68,12 @@ pub(super) fn follow_hint(
     wanted: Wanted,
     hint: Option<u8>,
     memory: &PlannerMemory,
-    mut server: impl FnMut(SnapCell) -> CellAnswer<()>,
+    mut server: impl FnMut(CacheCell) -> CellAnswer<()>,
 ) -> Outcome {
-    let (mut planner, mut cell) = Planner::new(wanted, hint, memory);
+    let (mut planner, mut cell) = Planner::new(wanted, &"places", hint, memory);
     loop {
         let answer = server(cell);
-        assert!(distance(cell.centre(), planner.wanted().position) <= cell.horizon());
+        assert!(distance(cell.centre(), wanted.position) <= cell.horizon());
         let (results, next) = match planner.answered(&answer) {
             Step::Ask(next) => (None, Some(next)),
             Step::Done(hits) => {

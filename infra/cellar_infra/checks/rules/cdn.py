@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 
-from cellar_infra.checks import source
+from cellar_infra.checks.contract import contract
 from cellar_infra.checks.model import Bundle, Finding, Json, as_list, dig, ref, rule, text_of
 from cellar_infra.render import REPOSITORY
 
@@ -52,9 +52,7 @@ def cache_policies_obey_the_origin(bundle: Bundle) -> Iterator[Finding]:
 
 @rule
 def tags(bundle: Bundle) -> Iterator[Finding]:
-    header = "cache-tag"
-    if not any(f'"{header}"' in text for text in source.rust().values()):
-        yield Finding("edge", "CacheTagConfig", f"the API sends no header {header}")
+    header = contract()["headers"]["cache_tag"]
     for template, name, config in configs(bundle):
         if str(dig(config, "CacheTagConfig", "HeaderName")).lower() != header:
             yield Finding(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cellar_infra.checks import source
+from cellar_infra.checks.contract import routes
 from cellar_infra.checks.model import Bundle, Finding, Json, as_list, dig, ref, rule
 from cellar_infra.checks.rules.cdn import configs
 
@@ -69,13 +69,10 @@ def behavior_faults(behavior: Json, route: str, methods: frozenset[str], groups:
 
 @rule
 def every_route_arrives(bundle: Bundle) -> Iterator[Finding]:
-    routes = source.routes()
-    if len(routes) < 10 or not any("PUT" in methods for _, methods in routes):
-        yield Finding("edge", "routes", "the router's paths could not be read from its source")
     for template, name, config in configs(bundle):
         groups = {group.get("Id") for group in as_list(dig(config, "OriginGroups", "Items"))}
         faults: dict[str, str] = {}
-        for route, methods in routes:
+        for route, methods in routes().items():
             for path in paths(route):
                 behavior = behavior_for(config, path)
                 for fault in behavior_faults(behavior, route, methods, groups):

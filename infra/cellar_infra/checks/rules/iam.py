@@ -134,7 +134,16 @@ def arns_are_whole(bundle: Bundle) -> Iterator[Finding]:
 
 
 # What the function does with the table (store/, changes/), by the SDK's names of operations.
-NEEDED = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Query"}
+NEEDED = {
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+}
+INDEXES = ("by_cell", "by_category", "by_category_2", "by_category_3", "by_category_4")
 
 
 @rule
@@ -148,5 +157,9 @@ def the_function_may_do_its_work(bundle: Bundle) -> Iterator[Finding]:
     for action in ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"):
         if allowed.get(action) != ref("StreamArn"):
             yield Finding("function", "Role", f"the stream cannot be read: {action}")
-    if not str(dig(allowed.get("dynamodb:Query"), "Fn::Sub")).endswith("/index/by_cell"):
-        yield Finding("function", "Role", "searches are Queries of the index by_cell, which the role does not allow")
+    queried = [str(dig(resource, "Fn::Sub")) for resource in as_list(allowed.get("dynamodb:Query"))]
+    for index in INDEXES:
+        if not any(resource.endswith(f"/index/{index}") for resource in queried):
+            yield Finding(
+                "function", "Role", f"searches are Queries of the index {index}, which the role does not allow"
+            )

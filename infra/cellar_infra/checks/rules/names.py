@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from cellar_infra.checks import source
+from cellar_infra.checks.contract import contract, routes
 from cellar_infra.checks.model import Bundle, Finding, Json, dig, ref, rule, text_of
 
 RECORD = "AWS::Route53::RecordSet"
@@ -75,8 +75,7 @@ def public_name(bundle: Bundle) -> Iterator[Finding]:
 
 @rule
 def health_checks(bundle: Bundle) -> Iterator[Finding]:
-    answers = "".join(text for path, text in source.rust().items() if path.startswith("api/src/routes/"))
-    paths = {path for path, _ in source.routes()}
+    answer, paths = contract()["health"], routes()
     for template, name, properties in bundle.properties("AWS::Route53::HealthCheck"):
         check = properties.get("HealthCheckConfig", {})
         if check.get("Type") != "HTTPS_STR_MATCH":
@@ -94,7 +93,7 @@ def health_checks(bundle: Bundle) -> Iterator[Finding]:
             yield Finding(template, name, f"Regions {sorted(regions)}; allowed: at least three of {sorted(CHECKERS)}")
         if check.get("ResourcePath") not in paths:
             yield Finding(template, name, f"the API has no {check.get('ResourcePath')}")
-        if check.get("SearchString") != '"status":"ok"' or 'status: "ok"' not in answers:
+        if check.get("SearchString") != '"status":"ok"' or '"status":"ok"' not in answer:
             yield Finding(template, name, f"a healthy answer does not hold {check.get('SearchString')!r}")
         if text_of(check.get("FullyQualifiedDomainName")) != "${AWS::Region}.${Domain}":
             yield Finding(template, name, "must ask this region by its own name; another name may lead elsewhere")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cellar_infra.checks import source
+from cellar_infra.checks.contract import contract
 from cellar_infra.checks.model import Bundle, Finding, Json, dig, ref, rule
 
 TABLE = "AWS::DynamoDB::GlobalTable"
@@ -14,38 +14,42 @@ def keys(schema: Json) -> list[tuple[str, str]]:
     return [(key.get("AttributeName"), key.get("KeyType")) for key in schema or []]
 
 
-def expected() -> tuple[str, list[tuple[str, str]], list[tuple[str, str]]]:
-    """Index name, keys of the table and of the index, from the source that creates tables."""
-    table = "api/src/store/table.rs"
-    key, root, leaf = (source.constant(table, name) for name in ("KEY", "ROOT", "LEAF"))
-    return source.constant(table, "INDEX"), [(key, "HASH")], [(root, "HASH"), (leaf, "RANGE")]
+def key_of(schema: Json) -> list[tuple[str, str]]:
+    """The key of a table or of an index in the contract."""
+    return [(part["name"], part["role"]) for part in schema["key"]]
 
 
 @rule
 def keys_are_those_of_the_api(bundle: Bundle) -> Iterator[Finding]:
-    index, table_keys, index_keys = expected()
+    schema = contract()["table"]
+    table_keys, attributes = key_of(schema), sorted((a["name"], a["type"]) for a in schema["attributes"])
+    indexes = {index["name"]: (key_of(index), index["projection"]) for index in schema["indexes"]}
     for template, name, table in bundle.properties(TABLE):
         if keys(table.get("KeySchema")) != table_keys:
             yield Finding(template, name, f"the key is not {table_keys}")
-        found = {i.get("IndexName"): i for i in table.get("GlobalSecondaryIndexes", [])}
-        if list(found) != [index] or keys(found[index].get("KeySchema")) != index_keys:
-            yield Finding(template, name, f"the index is not `{index}` with {index_keys}")
-        elif dig(found[index], "Projection", "ProjectionType") != "ALL":
-            yield Finding(template, name, f"`{index}` does not project all attributes")
+        found = {
+            index.get("IndexName"): (keys(index.get("KeySchema")), dig(index, "Projection", "ProjectionType"))
+            for index in table.get("GlobalSecondaryIndexes", [])
+        }
+        if found != indexes:
+            yield Finding(template, name, f"the indexes are {found}, not {indexes}")
         defined = sorted(
             (a.get("AttributeName"), a.get("AttributeType")) for a in table.get("AttributeDefinitions", [])
         )
-        if defined != sorted((attribute, "S") for attribute, _ in table_keys + index_keys):
-            yield Finding(template, name, "attribute definitions are not the key attributes, each a text")
+        if defined != attributes:
+            yield Finding(template, name, f"the attribute definitions are not those of the keys, {attributes}")
+        expires = dig(table, "TimeToLiveSpecification", "AttributeName")
+        if expires != schema["time_to_live"]:
+            yield Finding(template, name, f"items expire by {expires}, not by {schema['time_to_live']}")
 
 
 @rule
 def stream_and_billing(bundle: Bundle) -> Iterator[Finding]:
     for template, name, resource in bundle.of_type(TABLE):
         table = resource.get("Properties", {})
-        if dig(table, "StreamSpecification", "StreamViewType") != "NEW_AND_OLD_IMAGES":
+        if dig(table, "StreamSpecification", "StreamViewType") != contract()["table"]["stream"]:
             yield Finding(template, name, "caches are cleared by a stream with new and old images")
-        if table.get("BillingMode") != "PAY_PER_REQUEST":
+        if table.get("BillingMode") != contract()["table"]["billing"]:
             yield Finding(template, name, "is not billed by request")
         if resource.get("DeletionPolicy") != "RetainExceptOnCreate" or resource.get("UpdateReplacePolicy") != "Retain":
             yield Finding(template, name, "would be deleted with its stack")

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from cellar_infra.checks import source
+from cellar_infra.checks.contract import contract
 from cellar_infra.checks.model import Bundle, Finding, Json, dig, ref, rule, text_of
 
 ALARM = "AWS::CloudWatch::Alarm"
@@ -96,11 +96,11 @@ def metrics_exist(bundle: Bundle) -> Iterator[Finding]:
 
 @rule
 def own_metrics_are_written(bundle: Bundle) -> Iterator[Finding]:
-    """Metrics of our own namespace are texts in the source, outside of tests."""
-    code = "".join(text.split("#[cfg(test)]")[0] for text in source.rust().values())
+    """Metrics of our own namespace are those that the function writes."""
+    own = contract()["metrics"]
     for template, name, alarm in bundle.properties(ALARM):
         for namespace, metric, _ in metrics(alarm):
-            if namespace == "Cellar" and f'"{metric}"' not in code:
+            if namespace == own["namespace"] and metric not in own["names"]:
                 yield Finding(template, name, f"the function writes no metric {metric}")
 
 

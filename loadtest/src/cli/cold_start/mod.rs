@@ -1,9 +1,9 @@
-//! `loadtest cold-start`: what cold starts cost, with the real binary.
+//! `loadtest cold-start`: the cost of cold starts of real binaries.
 
 mod args;
 mod plan;
 
-use cellar_api::cli::CliError;
+use cellar_cli_kit::CliError;
 use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 
@@ -21,14 +21,14 @@ pub enum ColdStartError {
     /// A function that cannot be run.
     #[error(transparent)]
     Contender(#[from] ContenderError),
-    /// A name that stands for nothing.
+    /// A placeholder without a value.
     #[error("{0} needs a store; add --store HOST:PORT")]
     NoStore(&'static str),
-    /// A path that is none.
-    #[error("--get {0:?} is no path; allowed: a path with its query, such as /health")]
+    /// Not a path.
+    #[error("--get {0:?} is not a path; allowed: a path with its query, such as /health")]
     Path(String),
-    /// TLS could not be offered.
-    #[error("cannot offer TLS: {0}")]
+    /// The TLS proxy could not start.
+    #[error("cannot start the TLS proxy: {0}")]
     Tls(std::io::Error),
     /// A fleet could not start.
     #[error(transparent)]
@@ -59,7 +59,11 @@ pub fn execute(args: &ColdStartArgs) -> Result<u8, CliError> {
     Ok(code::OK)
 }
 
-/// Measures, with a progress bar on standard error, and tells the report as text: tables, or JSON.
+/// Measures, with a progress bar on standard error, and returns the report as text: tables, or JSON.
+///
+/// # Errors
+///
+/// The arguments are not valid, or a fleet cannot start.
 pub async fn run(args: &ColdStartArgs) -> Result<String, ColdStartError> {
     let front = match args.store {
         Some(store) => Some(TlsFront::open(store).await.map_err(ColdStartError::Tls)?),

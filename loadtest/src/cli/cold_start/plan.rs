@@ -1,4 +1,4 @@
-//! What is asked for, as a plan of the measurement.
+//! From arguments to a plan of the measurement.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn contender(
     Ok(contender)
 }
 
-/// With what {store}, {tls} and {ca} stand for.
+/// Substitutes {store}, {tls} and {ca}.
 fn filled(text: &str, store: Option<SocketAddr>, front: Option<&TlsFront>) -> Result<String, ColdStartError> {
     let values = [
         ("{store}", store.map(|store| format!("http://{store}"))),
@@ -163,7 +163,7 @@ mod tests {
             problem(&["--function", "x=/bin/sh,URL={tls}"]),
             "{tls} needs a store; add --store HOST:PORT"
         );
-        assert!(problem(&["--get", "no path"]).starts_with("--get \"no path\" is no path"));
+        assert!(problem(&["--get", "no path"]).starts_with("--get \"no path\" is not a path"));
         let parse = |more: &[&str]| {
             Cli::try_parse_from(["loadtest", "--function", "a=/bin/sh"].iter().chain(more)).err()
         };

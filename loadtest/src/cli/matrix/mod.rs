@@ -7,33 +7,38 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use cellar_api::cli::CliError;
+use cellar_cli_kit::{CliError, say};
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use self::args::MatrixArgs;
-use super::workload::{UsersArgs, say};
+use super::interrupt::interrupted;
+use super::workload::UsersArgs;
 use super::{code, file};
 use crate::matrix::combination::stacks;
 use crate::matrix::experiment::{Experiment, Plans};
 use crate::matrix::rates::Rates;
 use crate::matrix::table::{Places, Table};
-use crate::matrix::{Asking, Combination, MatrixReport, html, report};
+use crate::matrix::{Combination, MatrixReport, Scheme, html, report};
 use crate::plan::Plan;
 use crate::schedule::{Arrivals, MAX_LENGTH, Schedule, Stage};
 use crate::workload::Numbers;
 
-/// How far users look unless they are told: as far as a walk or a short ride.
+/// Default search radius, in metres: the distance of a short ride.
 const RADIUS_M: f64 = 10_000.0;
 
-/// How many times as long as a stack is asked the plan is that rates are counted over: those of rare answers are too high over a
-/// short one.
+/// Length of the plan that rates are counted over, relative to the measured one: over a short plan, the rates of rare answers are
+/// overestimated.
 const RATES_TIMES: u32 = 25;
 
-/// Runs the experiment, or reads what one has found, and tells of it.
+/// Runs the experiment, or reads a saved report, and presents it; returns the exit code.
+///
+/// # Errors
+///
+/// The arguments are not valid, a stack does not start, or a report cannot be written.
 pub fn run(args: &MatrixArgs) -> Result<u8, CliError> {
     [&args.out, &args.html].into_iter().flatten().try_for_each(|path| has_directory(path))?;
     if let Some(path) = &args.from {
-        // Its verdict was given when it was measured.
+        // The exit code of the measurement was that of the original run.
         return tell(args, &saved(path)?).map(|()| code::OK);
     }
     let cellar = cellar(args.cellar.as_deref())?;
@@ -44,7 +49,7 @@ pub fn run(args: &MatrixArgs) -> Result<u8, CliError> {
     Ok(exit_code(&report))
 }
 
-/// The experiment takes long: what cannot be written in the end is said at once.
+/// The experiment takes long, so an output directory that does not exist is reported at once.
 fn has_directory(path: &Path) -> Result<(), CliError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let there = directory.is_none_or(Path::is_dir);
@@ -83,7 +88,7 @@ fn exit_code(report: &MatrixReport) -> u8 {
     }
 }
 
-/// The program, which is beside this one where both were built or installed together.
+/// The program `cellar`, by default the one in the directory of this program.
 fn cellar(named: Option<&Path>) -> Result<PathBuf, CliError> {
     if let Some(path) = named {
         let there = path.is_file();
@@ -94,7 +99,7 @@ fn cellar(named: Option<&Path>) -> Result<PathBuf, CliError> {
     let beside = std::env::current_exe().ok().map(|own| own.with_file_name("cellar"));
     beside.filter(|path| path.is_file()).ok_or_else(|| {
         CliError::usage(
-            "there is no `cellar` beside this program: build it with `cargo build --release --bin cellar`, or name it with --cellar PATH",
+            "there is no `cellar` in the directory of this program: build it with `cargo build --release --bin cellar`, or give its path with --cellar",
         )
     })
 }
@@ -107,9 +112,9 @@ async fn measure(args: &MatrixArgs, cellar: PathBuf) -> Result<MatrixReport, Cli
     let rates = rates(args, &users)?;
     let places = match &args.places {
         Some(file) => Places::File(file.clone()),
-        None => Places::World(args.world as usize, args.users.seed),
+        None => Places::Demo(args.demo_places as usize, args.users.seed),
     };
-    let table = Table::fill(&cellar, &args.collection, &places).await?;
+    let table = Table::fill(&cellar, &args.collection, &places)?;
     let experiment = Experiment {
         cellar,
         data: table.data(),
@@ -139,7 +144,7 @@ async fn measure(args: &MatrixArgs, cellar: PathBuf) -> Result<MatrixReport, Cli
     })
 }
 
-/// All that is wanted, one after the other.
+/// All chosen combinations, one after the other.
 async fn all(
     args: &MatrixArgs,
     experiment: &Experiment,
@@ -147,8 +152,8 @@ async fn all(
     rates: &Rates,
 ) -> Result<Vec<crate::matrix::Row>, CliError> {
     let only = args.only.clone().unwrap_or_default();
-    // A stack that is wanted warm only is asked cold before.
-    let runs = |(asking, caching)| match Combination::of_stack(asking, caching).map(|one| only.wants(one)) {
+    // Measuring a stack warm requires running it cold before.
+    let runs = |(scheme, caching)| match Combination::of_stack(scheme, caching).map(|one| only.wants(one)) {
         [_, true] => 2,
         [true, false] => 1,
         [false, false] => 0,
@@ -167,16 +172,15 @@ async fn all(
     Ok(rows)
 }
 
-/// First pages only: the answer of a cell has those that follow, and so would not be asked for again.
+/// First pages only: a cell answer includes further pages, which are therefore not requested.
 fn users(args: &UsersArgs) -> UsersArgs {
     let radius = args.radius.clone().unwrap_or_else(|| Numbers::fixed(RADIUS_M));
     UsersArgs { paging: 0.0, radius: Some(radius), ..args.clone() }
 }
 
-/// What is asked within this time, and what somebody should know of it. Independent users come at random instants, as the formula takes
-/// them to.
+/// The plan of this length, and notes about it. Arrivals are a Poisson process, as the formula assumes.
 fn plan(args: &MatrixArgs, users: &UsersArgs, length: Duration) -> Result<(Plan, Vec<String>), CliError> {
-    let schedule = Schedule::new(Duration::ZERO, vec![Stage::steady(args.rps, length)]);
+    let schedule = Schedule::new(Duration::ZERO, vec![Stage::constant(args.rps, length)]);
     let schedule = schedule.map_err(|error| CliError::usage(error.to_string()))?;
     let instants = schedule.instants(Arrivals::Poisson, users.seed);
     let source = users.source(Some(&args.collection), instants, length)?;
@@ -184,16 +188,16 @@ fn plan(args: &MatrixArgs, users: &UsersArgs, length: Duration) -> Result<(Plan,
 }
 
 fn rates(args: &MatrixArgs, users: &UsersArgs) -> Result<Rates, CliError> {
-    // A file has its own instants, and no more of them than it has.
+    // The instants of a file are fixed, and so is their number.
     let files = users.replay.is_some() || users.stream.is_some();
     let asked = args.duration * 2;
     let length = if files { asked } else { (asked * RATES_TIMES).min(MAX_LENGTH) };
     let (plan, _) = plan(args, users, length)?;
-    let plan = plan.take_while(|planned| planned.at < length).filter(|planned| planned.ask.page == 0);
-    Ok(Rates::of(plan, length, &Asking::ALL))
+    let plan = plan.take_while(|planned| planned.at < length).filter(|planned| planned.search.page == 0);
+    Ok(Rates::of(plan, length, &Scheme::ALL))
 }
 
-/// As caches count it: in whole seconds.
+/// In whole seconds, as caches count it.
 fn lifetime(args: &MatrixArgs) -> Duration {
     let lifetime = args.lifetime.unwrap_or(args.duration);
     Duration::from_secs(lifetime.as_secs_f64().ceil() as u64)
@@ -201,8 +205,8 @@ fn lifetime(args: &MatrixArgs) -> Duration {
 
 fn in_words(args: &MatrixArgs, places: &Places) -> String {
     match places {
-        Places::World(count, seed) => format!("{count} generated places, seed {seed}"),
-        // Where it lies is nobody else's business.
+        Places::Demo(count, seed) => format!("{count} generated places, seed {seed}"),
+        // Its directory is private.
         Places::File(file) => {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             format!("{} of {name}", args.collection)
@@ -210,14 +214,13 @@ fn in_words(args: &MatrixArgs, places: &Places) -> String {
     }
 }
 
-/// Set by Ctrl-C from now on.
+/// A flag that a signal to stop sets.
 fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            set.store(true, Ordering::Relaxed);
-        }
+        interrupted().await;
+        set.store(true, Ordering::Relaxed);
     });
     stop
 }

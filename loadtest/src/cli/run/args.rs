@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cellar_model::Collection;
 use clap::Args;
-use geo_index::Collection;
 
 use crate::cli::workload::UsersArgs;
 use crate::http::Protocol;
@@ -13,12 +13,12 @@ use crate::run::Mode;
 use crate::schedule::{Arrivals, Stage, parse_stages};
 use crate::slo::FailIf;
 
-/// Shown behind the options.
+/// Shown after the options.
 pub const HELP: &str = "\
-Latencies count from the instant at which a request was planned, whether it could be sent then or not.
+Latencies are measured from the instant at which a request was due, whether it could be sent then or not.
 
-Exit codes: 0 passed; 1 could not be done; 2 the arguments make no sense; 97 answers differ from the exact endpoint's;
-98 the rate was not kept or nothing succeeded; 99 a condition of --fail-if holds; 130 stopped with Ctrl-C.
+Exit codes: 0 passed; 1 failed; 2 wrong usage; 97 answers differ from the exact endpoint's; 98 the rate was not kept, or
+nothing succeeded; 99 a --fail-if condition is true; 130 stopped with Ctrl-C.
 
 Examples:
   loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8080
@@ -28,55 +28,55 @@ Examples:
   loadtest --rps 300 --regions us-east-1=http://127.0.0.1:8080 --collection cities --html report.html
   loadtest compare a.json b.json";
 
-/// Where to, how many, what and how.
+/// Where requests go, how many, what they ask for and how.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Requests per second
     #[arg(long, value_name = "RATE", default_value_t = 100.0, allow_negative_numbers = true, conflicts_with_all = ["stages", "file"], value_parser = rate)]
     pub rps: f64,
-    /// Regions: NAME=URL,… with names of AWS regions, or NAME@LAT,LON=URL; a user asks the nearest
+    /// Regions as NAME=URL,… with the names of AWS regions, or NAME@LAT,LON=URL; each search goes to the nearest region
     #[arg(long, value_name = "REGIONS", required = true)]
     pub regions: Option<Regions>,
     /// How long to measure
     #[arg(long, value_name = "TIME", default_value = "30s", conflicts_with_all = ["stages", "file"], value_parser = time)]
     pub duration: Duration,
-    /// How long to send before measuring
+    /// How long to send requests before measuring
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
     pub warmup: Duration,
-    /// Rises from 0 to the rate within this time, which is measured, before --duration begins
+    /// Raise the rate from 0 to --rps over this time, before --duration; the ramp is measured, too
     #[arg(long, value_name = "TIME", conflicts_with_all = ["stages", "file"], value_parser = time)]
     pub ramp: Option<Duration>,
-    /// Stages in place of a rate and a duration: `30s:100` at a rate, `10s:0..100` from one to another
+    /// Stages instead of --rps and --duration: `30s:100` holds a rate, `10s:0..100` ramps from one to another; comma-separated
     #[arg(long, value_name = "STAGES", conflicts_with = "file", value_parser = stages)]
     pub stages: Option<Stages>,
-    /// How requests are spaced
+    /// How arrivals are spaced
     #[arg(long, value_enum, default_value_t = Arrivals::Poisson, conflicts_with = "file")]
     pub arrivals: Arrivals,
-    /// The collection to search [default: the only one of the first region]
+    /// Collection to search [default: the only one that the first region has]
     #[arg(long, value_name = "NAME")]
     pub collection: Option<Collection>,
-    /// How users ask: the exact endpoint, cells, or the exact endpoint without a mode
+    /// How users search
     #[arg(long, value_enum, default_value_t = Mode::Exact)]
     pub mode: Mode,
-    /// Share of the answers that are compared with the exact endpoint's, 0 to 1; needs --mode cell
+    /// Share of answers to compare with the exact endpoint's, 0 to 1; requires --mode cell
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true, value_parser = share)]
     pub verify: f64,
-    /// Fails the run (exit code 99) if it is true: `p99>50ms`, `hit.edge<0.9`, `us-east-1:errors>1%`; can be repeated
+    /// Fail the run (exit code 99) if this is true: `p99>50ms`, `hit.edge<0.9`, `us-east-1:errors>1%`; repeatable
     #[arg(long, value_name = "CONDITION")]
     pub fail_if: Vec<FailIf>,
-    /// Prints the whole report as JSON
+    /// Print the whole report as JSON
     #[arg(long)]
     pub json: bool,
-    /// Writes the whole report as JSON to a file
+    /// Write the whole report as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Writes the report with its charts to a file for a browser, which needs nothing else
+    /// Write the report with charts as a self-contained HTML file
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// I own the servers, or am allowed to load them; needed for those that are not on this machine
+    /// Confirm that you may load the servers; required unless all of them are on this machine
     #[arg(long)]
     pub i_own_this_target: bool,
-    /// The round trip between users and regions that is added: `none`, `distance`, or the same for all, as `20ms`
+    /// Round trip between user and region to add to latencies: `none`, by `distance`, or the same for everyone, such as `20ms`
     #[arg(long, value_name = "RTT", default_value = "none")]
     pub client_rtt: ClientRtt,
     #[command(flatten)]
@@ -91,32 +91,32 @@ pub struct RunArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sender")]
 pub struct SenderArgs {
-    /// The version of HTTP
+    /// HTTP version
     #[arg(long, value_enum, default_value_t = Protocol::Http1)]
     pub http: Protocol,
-    /// Most connections to a region
+    /// Most connections to each region
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub connections: u64,
-    /// Users give up so long after the planned instant
+    /// How long after its due instant a request is abandoned
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub time_limit: Duration,
-    /// What is sent later than this after its instant counts as late; a run with more than 1 % of that fails
+    /// Requests sent more than this after their due instant count as late; a run with more than 1 % late requests fails
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = time)]
     pub late_after: Duration,
-    /// Sends what is due within this time together, when the last of it is due: cheaper at high rates, but it adds to latency
-    /// [default: 0s up to 2,500 requests/s, above 1ms]
+    /// Send requests that are due within this time of each other together, when the last of them is due: cheaper at high rates,
+    /// but the wait counts as latency [default: 0s up to 2,500 requests/s, 1ms above]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub group_within: Option<Duration>,
-    /// Most requests under way; what comes on top is not sent
+    /// Most requests in flight; requests beyond that are not sent
     #[arg(long, value_name = "NUMBER", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub max_in_flight: u64,
     /// Sending threads
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub workers: u64,
-    /// Certificate authorities to trust instead of the system's, as PEM
+    /// PEM file of certificate authorities to trust instead of the system's
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// Codings that users accept
+    /// Content codings that users accept
     #[arg(long, value_enum, default_value_t = Coding::Br)]
     pub accept_encoding: Coding,
 }

@@ -1,21 +1,21 @@
-//! The collection of a run that names none: the only one that the first region has.
+//! The default collection of a run: the only one of the first region.
 //!
-//! Invariant: whatever the server does, this ends within its time limit, in bounded memory, with a collection or one line.
+//! Invariant: whatever the server does, this ends within its time limit, in bounded memory, with a collection or a one-line error.
 
 use std::time::{Duration, Instant};
 
-use cellar_api::cli::CliError;
-use geo_index::Collection;
+use cellar_cli_kit::CliError;
+use cellar_model::Collection;
 use serde::Deserialize;
 
-use crate::http::{Keep, Missed, Pool, Settings};
+use crate::http::{Keep, Pool, RequestError, Settings};
 use crate::record::Failure;
 use crate::run::Region;
 
 /// Where a server lists its collections.
 const PATH: &str = "/v1/collections";
-/// Collections that are told when one has to be chosen.
-const TOLD: usize = 10;
+/// Most collections that an error message names.
+const MAX_NAMES: usize = 10;
 
 #[derive(Deserialize)]
 struct List {
@@ -27,7 +27,7 @@ struct Listed {
     id: String,
 }
 
-/// Asks the region for its collections; with more than one, or none, somebody has to choose.
+/// Asks the region for its collections; unless there is exactly one, the user has to choose.
 pub(super) async fn only_one(
     region: &Region,
     http: &Settings,
@@ -35,7 +35,7 @@ pub(super) async fn only_one(
 ) -> Result<Collection, CliError> {
     let found = listed(region, http, limit).await.map_err(|why| {
         CliError::failure(format!(
-            "cannot ask {}{PATH} for its collections: {why}; mend that, or add --collection NAME",
+            "cannot ask {}{PATH} for its collections: {why}; fix that, or add --collection NAME",
             region.target.url
         ))
     })?;
@@ -57,24 +57,24 @@ pub(super) async fn only_one(
 }
 
 async fn listed(region: &Region, http: &Settings, limit: Duration) -> Result<Vec<Collection>, String> {
-    // As it is: a list of names is short.
+    // Without a content coding: the list is short.
     let http = Settings { accept_encoding: "identity", ..http.clone() };
     let pool = Pool::new(region.target.clone(), http);
-    let answer = pool.get(PATH, Keep::All, Instant::now() + limit).await.map_err(|missed| match missed {
-        Missed::Unsent => Failure::TimeLimit.words().to_owned(),
-        Missed::Broken(broken) => broken.failure.words().to_owned(),
+    let answer = pool.get(PATH, Keep::All, Instant::now() + limit).await.map_err(|error| match error {
+        RequestError::Unsent => Failure::TimeLimit.words().to_owned(),
+        RequestError::Failed(failed) => failed.failure.words().to_owned(),
     })?;
     if answer.status != 200 {
         return Err(format!("status {}", answer.status));
     }
-    let foreign = || "the answer is no list of collections".to_owned();
+    let foreign = || "the answer is not a list of collections".to_owned();
     let list: List = serde_json::from_slice(&answer.body).map_err(|_| foreign())?;
     list.collections.into_iter().map(|listed| listed.id.parse().map_err(|_| foreign())).collect()
 }
 
 fn names(collections: &[Collection]) -> String {
-    let told: Vec<String> = collections.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
-    let more = collections.len().saturating_sub(TOLD);
+    let told: Vec<String> = collections.iter().take(MAX_NAMES).map(|name| format!("`{name}`")).collect();
+    let more = collections.len().saturating_sub(MAX_NAMES);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     told.join(", ") + &rest
 }

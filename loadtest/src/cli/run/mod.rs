@@ -1,4 +1,4 @@
-//! The default: a run.
+//! The default command: a run.
 
 mod args;
 mod collection;
@@ -7,23 +7,26 @@ mod setup;
 
 use std::time::SystemTime;
 
-use cellar_api::cli::CliError;
+use cellar_cli_kit::{CliError, say};
 
 pub use self::args::{HELP, RunArgs};
 pub(super) use self::setup::in_words;
-use super::workload::say;
 use super::{code, file};
 use crate::report::{self, Facts, Report};
 use crate::run::{Finished, start};
 
-/// Runs, and reports.
+/// Runs and reports; returns the exit code.
+///
+/// # Errors
+///
+/// The arguments are not valid, the sender fails, or a report cannot be written.
 pub fn run(args: &RunArgs) -> Result<u8, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CliError::failure(format!("cannot start: {error}")))?;
     let prepared = runtime.block_on(setup::prepare(args))?;
     let started = SystemTime::now();
     let facts = Facts { started, settings: prepared.described, regions: prepared.settings.regions.clone() };
-    let finished = runtime.block_on(measure(prepared.settings, prepared.plan, prepared.placement))?;
+    let finished = runtime.block_on(measure(prepared.settings, prepared.plan, prepared.routing))?;
     let mut report = report::build(facts, &finished);
     report.outcome.conditions = args.fail_if.iter().map(|condition| condition.of(&report)).collect();
     report.outcome.passed &= !report.outcome.conditions.iter().any(|condition| condition.fails);
@@ -34,17 +37,17 @@ pub fn run(args: &RunArgs) -> Result<u8, CliError> {
 async fn measure(
     settings: crate::run::RunSettings,
     plan: crate::plan::Plan,
-    placement: Box<dyn crate::run::Placement>,
+    routing: Box<dyn crate::run::Routing>,
 ) -> Result<Finished, CliError> {
     let length = settings.warmup + settings.measured;
-    let running = start(settings, plan, placement);
+    let running = start(settings, plan, routing);
     let running = running.map_err(|error| CliError::failure(format!("cannot start a thread: {error}")))?;
     live::watch(&running, length).await;
     running.finish().map_err(|error| CliError::failure(error.to_string()))
 }
 
-/// The report: on standard output as JSON or as text, and in files. The text is printed first, and each file is tried, so that nothing is
-/// lost when one cannot be written.
+/// Prints the report as text or JSON, and writes it to files. The text comes first, and every file is tried, so that nothing is lost when
+/// one cannot be written.
 fn print(args: &RunArgs, report: &Report) -> Result<(), CliError> {
     let json = || serde_json::to_string_pretty(report).unwrap_or_default();
     let text = report::text(report);
@@ -59,7 +62,7 @@ fn print(args: &RunArgs, report: &Report) -> Result<(), CliError> {
     file::write_all([out, html])
 }
 
-/// Differences first: they are what must not be. Then what was asked for, then whether it was a measurement at all.
+/// Differences from the exact endpoint take precedence, then conditions, then the validity of the measurement.
 fn exit_code(report: &Report) -> u8 {
     let outcome = &report.outcome;
     if report.verified.as_ref().is_some_and(|verified| verified.differ > 0) {

@@ -1,12 +1,12 @@
-//! From arguments to a run: everything that can be wrong is found before a search is sent.
+//! From arguments to a run: every error is found before a search is sent.
 //!
-//! Invariant: nothing at all is sent unless every host is this machine, or somebody says that they may load it.
+//! Invariant: nothing is sent unless every host is this machine, or the user confirms that they may load it.
 
 use std::path::Path;
 use std::time::Duration;
 
-use cellar_api::cli::CliError;
-use geo_index::Collection;
+use cellar_cli_kit::CliError;
+use cellar_model::Collection;
 
 use crate::cli::code;
 use crate::cli::workload::{Source, UsersArgs};
@@ -15,25 +15,25 @@ use crate::http::{self, BaseUrl, Target};
 use crate::plan::Plan;
 use crate::regions::{ClientRtt, Regions};
 use crate::report::model;
-use crate::run::{Mode, Placed, Placement, Region, RunSettings};
+use crate::run::{Mode, Region, Route, Routing, RunSettings};
 use crate::schedule::{Schedule, Stage};
 
 use super::args::RunArgs;
 use super::collection::only_one;
 
-/// How long a server may take to list its collections; one that starts cold is in no hurry.
+/// How long a server may take to list its collections; a cold start takes time.
 const LISTING: Duration = Duration::from_secs(10);
 
-/// Highest rate, in requests per second, at which each request is sent by itself unless something else is asked for.
+/// Highest rate, in requests per second, at which requests are sent individually by default.
 const SINGLE_RATE: f64 = 2_500.0;
-/// How far apart requests are sent together above that.
+/// Default of `--group-within` above that rate.
 const GROUPED: Duration = Duration::from_millis(1);
 
-/// A run that can begin.
+/// A run that is ready to start.
 pub(super) struct Prepared {
     pub(super) settings: RunSettings,
     pub(super) plan: Plan,
-    pub(super) placement: Box<dyn Placement>,
+    pub(super) routing: Box<dyn Routing>,
     /// The settings for the report.
     pub(super) described: model::Settings,
 }
@@ -41,16 +41,16 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     let missing = |what: &str| CliError::usage(format!("{what} is missing"));
     let regions = args.regions.clone().ok_or_else(|| missing("--regions"))?;
-    // Which searches of a log count is for whoever replays it to say.
+    // A log may hold searches of many collections.
     if args.users.replay.is_some() && args.collection.is_none() {
-        return Err(CliError::usage("--collection is missing: the searches of one collection are replayed"));
+        return Err(CliError::usage("--collection is missing: a log is replayed for one collection"));
     }
     for condition in &args.fail_if {
         let names = regions.all().iter().map(|region| region.name.as_str());
         condition.check(names).map_err(|error| CliError::usage(error.to_string()))?;
     }
     if args.verify > 0.0 && args.mode != Mode::Cell {
-        return Err(CliError::usage("--verify compares answers of cells with exact ones: add --mode cell"));
+        return Err(CliError::usage("--verify compares results from cells with exact ones: add --mode cell"));
     }
     if args.sender.time_limit.is_zero() || args.sender.time_limit > crate::schedule::MAX_LENGTH {
         return Err(CliError::usage("--time-limit must be more than 0 s and at most 24 h"));
@@ -68,26 +68,26 @@ pub(super) async fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     };
     let settings = settings(args, collection, targets, http, &timing);
     let described = describe(args, &settings, &timing);
-    let placement = placement(regions, args.client_rtt);
-    Ok(Prepared { settings, plan: source.plan, placement, described })
+    let routing = routing(regions, args.client_rtt);
+    Ok(Prepared { settings, plan: source.plan, routing, described })
 }
 
 fn stages(args: &RunArgs) -> Vec<Stage> {
     if let Some(stages) = &args.stages {
         return stages.0.clone();
     }
-    let ramp = args.ramp.map(|lasts| Stage { lasts, from: 0.0, to: args.rps });
-    ramp.into_iter().chain([Stage::steady(args.rps, args.duration)]).collect()
+    let ramp = args.ramp.map(|duration| Stage { duration, from: 0.0, to: args.rps });
+    ramp.into_iter().chain([Stage::constant(args.rps, args.duration)]).collect()
 }
 
-/// How long a run takes, and its stages, unless instants are those of a file.
+/// The durations of a run, and its stages unless the instants come from a file.
 struct Timing {
     warmup: Duration,
     measured: Duration,
     stages: Vec<Stage>,
 }
 
-/// What is asked, and when.
+/// The timing of the run and the source of its searches.
 fn workload(args: &RunArgs) -> Result<(Timing, Source), CliError> {
     let users = &args.users;
     let schedule =
@@ -99,21 +99,21 @@ fn workload(args: &RunArgs) -> Result<(Timing, Source), CliError> {
             Timing { warmup: schedule.warmup(), measured: schedule.measured(), stages: stages(args) };
         return Ok((timing, source));
     }
-    // Up to the last ask, which is part of it.
+    // Up to and including the last search.
     let length = source.duration + Duration::from_nanos(1);
     let measured = length.checked_sub(args.warmup).filter(|measured| !measured.is_zero());
-    let measured = measured.ok_or_else(|| CliError::usage("--warmup takes longer than the file"))?;
+    let measured = measured.ok_or_else(|| CliError::usage("--warmup is longer than the file"))?;
     Ok((Timing { warmup: args.warmup, measured, stages: Vec::new() }, source))
 }
 
-fn placement(regions: Regions, rtt: ClientRtt) -> Box<dyn Placement> {
+fn routing(regions: Regions, rtt: ClientRtt) -> Box<dyn Routing> {
     Box::new(move |position| {
         let (region, round_trip) = regions.route(position, rtt);
-        Placed { region, round_trip }
+        Route { region, round_trip }
     })
 }
 
-/// Looks all hosts up, and refuses those that somebody else may own.
+/// Resolves all hosts, and refuses those that someone else may own.
 async fn resolve(regions: &Regions, owned: bool) -> Result<Vec<Region>, CliError> {
     let mut resolved = Vec::new();
     for region in regions.all() {
@@ -165,14 +165,14 @@ fn settings(
         group_within: sender.group_within.unwrap_or_else(|| grouped(timing).min(sender.late_after)),
         max_in_flight: sender.max_in_flight as usize,
         workers: sender.workers as usize,
-        snap: None,
+        cell_level: None,
         verify: args.verify,
         pages: true,
     }
 }
 
-/// How far apart requests are sent together unless it is said: at rates at which the sender's waking up for each would take much of the
-/// processors that the server may be on, too.
+/// The default of `--group-within`: at high rates, waking up for each request would take much of the processors that the server may
+/// share.
 fn grouped(timing: &Timing) -> Duration {
     let rates = timing.stages.iter().flat_map(|stage| [stage.from, stage.to]);
     if rates.fold(0.0, f64::max) > SINGLE_RATE { GROUPED } else { Duration::ZERO }
@@ -180,7 +180,7 @@ fn grouped(timing: &Timing) -> Duration {
 
 fn describe(args: &RunArgs, settings: &RunSettings, timing: &Timing) -> model::Settings {
     let stage = |stage: Stage| model::Stage {
-        lasts_s: stage.lasts.as_secs_f64(),
+        lasts_s: stage.duration.as_secs_f64(),
         from_rps: stage.from,
         to_rps: stage.to,
     };
@@ -209,7 +209,7 @@ fn describe(args: &RunArgs, settings: &RunSettings, timing: &Timing) -> model::S
     }
 }
 
-/// Who asks for what.
+/// A description of the users and of what they search for.
 pub(in crate::cli) fn in_words(users: &UsersArgs) -> String {
     let from = |what: &str, file: &Path| format!("{what} `{}`", file.display());
     if let Some(file) = &users.replay {
@@ -239,8 +239,8 @@ mod tests {
         };
         let second = Duration::from_secs(1);
         assert_eq!(of(&[]), Duration::ZERO);
-        assert_eq!(of(&[Stage::steady(2_500.0, second)]), Duration::ZERO);
-        assert_eq!(of(&[Stage { lasts: second, from: 3_000.0, to: 0.0 }]), GROUPED);
-        assert_eq!(of(&[Stage::steady(1.0, second), Stage::steady(2_501.0, second)]), GROUPED);
+        assert_eq!(of(&[Stage::constant(2_500.0, second)]), Duration::ZERO);
+        assert_eq!(of(&[Stage { duration: second, from: 3_000.0, to: 0.0 }]), GROUPED);
+        assert_eq!(of(&[Stage::constant(1.0, second), Stage::constant(2_501.0, second)]), GROUPED);
     }
 }

@@ -10,15 +10,16 @@ pub use source::Source;
 pub use users::UsersArgs;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellar_api::cli::{CliError, code};
+use cellar_cli_kit::{CliError, code, say};
+use cellar_model::Collection;
 use clap::{Args, ValueEnum};
-use geo_index::Collection;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::cli::values::{duration, within};
 use crate::plan::{Plan, Planned};
 use crate::schedule::{Arrivals, Instants};
 use crate::workload::{Format, Summary, export};
@@ -32,14 +33,14 @@ Examples:
   loadtest workload --replay access.log --speed 10 --collection cities
   loadtest workload --positions cities.csv --export - --format jsonl | head
 
-One seed and one set of flags give the same stream on every machine.
+The same seed and flags give the same stream on every machine.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
-/// Asks of one stream, at most: a day at 10,000 requests per second.
-const MAX_ASKS: f64 = 864_000_000.0;
+/// Most searches of one stream: a day at 10,000 requests per second.
+const MAX_SEARCHES: f64 = 864_000_000.0;
 
-/// Shows what users would ask, or writes it down
+/// Show what users would search for, or write it to a file
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct WorkloadArgs {
@@ -47,63 +48,63 @@ pub struct WorkloadArgs {
     #[expect(missing_docs, reason = "its documentation would be that of the command")]
     pub users: UsersArgs,
 
-    /// Requests per second of made-up users
-    #[arg(long, default_value = "300", value_parser = |text: &str| super::cost::within(text, 1e-3, 1e6), env = "LOADTEST_RPS")]
+    /// Requests per second of synthetic users
+    #[arg(long, default_value = "300", value_parser = |text: &str| within(text, 1e-3, 1e6))]
     pub rps: f64,
 
-    /// How long made-up users ask, 1s to 365d
-    #[arg(long, default_value = "10m", value_parser = duration, env = "LOADTEST_DURATION")]
+    /// How long synthetic users search, 1s to 365d
+    #[arg(long, default_value = "10m", value_parser = duration)]
     pub duration: Duration,
 
-    /// How requests of made-up users are spaced; a run has `poisson` unless it is told
-    #[arg(long, value_enum, default_value_t = Arrivals::Constant, env = "LOADTEST_ARRIVALS")]
+    /// How arrivals of synthetic users are spaced; the default of a run is `poisson`
+    #[arg(long, value_enum, default_value_t = Arrivals::Constant)]
     pub arrivals: Arrivals,
 
-    /// Only searches of this collection count in an access log
-    #[arg(long, short, value_name = "NAME", env = "LOADTEST_COLLECTION")]
+    /// Only take searches of this collection from an access log
+    #[arg(long, short, value_name = "NAME")]
     pub collection: Option<Collection>,
 
-    /// Lifetimes of a cache, in seconds, for the summary
+    /// Cache lifetimes for the summary, in seconds
     #[arg(long, value_name = "SECONDS", value_delimiter = ',', default_value = "60,300,3600",
-          value_parser = |text: &str| super::cost::within(text, 0.001, 1e9), env = "LOADTEST_TTL")]
+          value_parser = |text: &str| within(text, 0.001, 1e9))]
     pub ttl: Vec<f64>,
 
-    /// Writes the stream to a file instead of a summary; `-` is standard output
-    #[arg(long, value_name = "FILE", conflicts_with = "json", env = "LOADTEST_EXPORT")]
+    /// Write the stream to a file instead of printing a summary; `-` is standard output
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub export: Option<PathBuf>,
 
-    /// Form of the file
-    #[arg(long, value_enum, default_value_t = FileFormat::Csv, env = "LOADTEST_FORMAT")]
+    /// Format of the file
+    #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
     pub format: FileFormat,
 
-    /// Prints the summary as JSON
+    /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Form of a file
+/// Format of a file
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FileFormat {
-    /// A header and a line for each ask
+    /// A header and a line for each search
     Csv,
     /// A JSON object in each line
     Jsonl,
 }
 
-/// Makes the stream, and prints or writes what was asked for. Notes go to standard error.
+/// Generates the stream, and summarizes or writes it. Notes go to standard error.
 pub fn run(args: &WorkloadArgs) -> Result<u8, CliError> {
     let count = (args.rps * args.duration.as_secs_f64()).round();
-    if count > MAX_ASKS {
+    if count > MAX_SEARCHES {
         return Err(CliError::usage(format!(
-            "--rps for --duration are {count:.0} asks; at most {MAX_ASKS:.0} are possible"
+            "--rps over --duration makes {count:.0} searches; the most is {MAX_SEARCHES:.0}"
         )));
     }
-    let instants = Instants::steady(args.rps, args.duration, args.arrivals, args.users.seed);
+    let instants = Instants::constant(args.rps, args.duration, args.arrivals, args.users.seed);
     let source = args.users.source(args.collection.as_ref(), instants, args.duration)?;
     for note in &source.notes {
         eprintln!("{note}");
     }
-    let bar = ProgressBar::new(source.asks.unwrap_or(count as u64)).with_style(style());
+    let bar = ProgressBar::new(source.searches.unwrap_or(count as u64)).with_style(style());
     let plan = shown(source.plan, &bar);
     let done = match &args.export {
         Some(path) => write(plan, args.format, path),
@@ -141,7 +142,7 @@ fn write(plan: impl Iterator<Item = Planned>, format: FileFormat, path: &Path) -
     }
 }
 
-/// The plan, counted by a bar every now and then.
+/// The plan, with a progress bar.
 fn shown(plan: Plan, bar: &ProgressBar) -> impl Iterator<Item = Planned> {
     const STEP: u64 = 1_000;
     let bar = bar.clone();
@@ -154,25 +155,6 @@ fn shown(plan: Plan, bar: &ProgressBar) -> impl Iterator<Item = Planned> {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:40} {pos}/{len} asks [{elapsed}, {eta} left]")
+    ProgressStyle::with_template("{bar:40} {pos}/{len} searches [{elapsed}, {eta} left]")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// Prints a result. A reader that has seen enough and closed the pipe is no failure.
-pub(super) fn say(text: &str) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CliError::failure(format!("cannot write the result: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A time from a second to a year.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let year = Duration::from_hours(365 * 24);
-    let time = humantime::parse_duration(text).ok();
-    time.filter(|time| (Duration::from_secs(1)..=year).contains(time))
-        .ok_or_else(|| "a time from 1s to 365d is expected".to_owned())
 }

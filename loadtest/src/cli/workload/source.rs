@@ -1,34 +1,37 @@
-//! Where asks come from: made-up users, or a file.
+//! Where searches come from: synthetic users, or a file.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 use std::time::Duration;
 
-use cellar_api::cli::CliError;
-use flate2::bufread::MultiGzDecoder;
-use geo_index::Collection;
+use cellar_cli_kit::CliError;
+use cellar_input::{Input, open_text};
+use cellar_model::Collection;
 
 use super::UsersArgs;
-use crate::lines::Broken;
+use crate::lines::BadLines;
 use crate::plan::{Plan, Planned, scheduled};
 use crate::replay;
-use crate::workload::{Areas, Crowd, Imported, read_points};
+use crate::workload::{Areas, Imported, SyntheticUsers, read_points};
 
-/// A plan, and what is known of it.
+/// A plan and its properties.
 pub struct Source {
     /// The plan.
     pub plan: Plan,
-    /// How long it takes: until its last ask if it comes from a file.
+    /// Its duration: until the last search if it comes from a file.
     pub duration: Duration,
-    /// How many asks there are, where a file says so.
-    pub asks: Option<u64>,
-    /// What somebody should know: lines that could not be read, say.
+    /// Number of searches, if it comes from a file.
+    pub searches: Option<u64>,
+    /// Notes for the user, such as lines that could not be read.
     pub notes: Vec<String>,
 }
 
 impl UsersArgs {
-    /// The plan of these flags: of made-up users at the instants of a schedule, or of a file at its own.
+    /// The plan of these flags: synthetic users at the instants of a schedule, or a file with instants of its own.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or has no searches.
     pub fn source(
         &self,
         collection: Option<&Collection>,
@@ -45,67 +48,72 @@ impl UsersArgs {
             Some(path) => self.positioned(path)?,
             None => (self.metropolitan(), Vec::new()),
         };
-        let plan = scheduled(instants, Crowd::new(self.spec(), areas));
-        Ok(Source { plan, duration, asks: None, notes })
+        let plan = scheduled(instants, SyntheticUsers::new(self.spec(), areas));
+        Ok(Source { plan, duration, searches: None, notes })
     }
 
     fn positioned(&self, path: &Path) -> Result<(Areas, Vec<String>), CliError> {
-        let points = read_points(open(path)?).map_err(|why| unreadable(path, &why))?;
+        let points = read_points(Input::File(path.to_owned())).map_err(|why| unreadable(path, &why))?;
         let areas = Areas::points(&points, self.seed);
         if areas.is_empty() {
-            return Err(unreadable(path, &format!("it has no position of any weight, {}", points.broken)));
+            return Err(unreadable(
+                path,
+                &format!("it has no position with a weight above 0; {}", points.bad_lines),
+            ));
         }
-        Ok((areas, notes(path, &points.broken)))
+        Ok((areas, notes(path, &points.bad_lines)))
     }
 
     fn replayed(&self, path: &Path, collection: Option<&Collection>) -> Result<Source, CliError> {
         let log = replay::read(open(path)?, collection, self.speed)
             .map_err(|e| unreadable(path, &e.to_string()))?;
-        let Some(last) = log.asks.last() else {
-            let why = format!("it has no search to replay, {} other requests and {}", log.other, log.broken);
+        let Some(last) = log.searches.last() else {
+            let why = format!("it has no search to replay; {} other requests, {}", log.other, log.bad_lines);
             return Err(unreadable(path, &why));
         };
-        let mut notes = notes(path, &log.broken);
+        let mut notes = notes(path, &log.bad_lines);
+        if log.nameless > 0 {
+            notes.push(format!(
+                "{}: {} searches have no client address, and count as those of one user",
+                path.display(),
+                log.nameless
+            ));
+        }
         if log.left_out > 0 {
             notes.push(format!("{}: {} searches left out", path.display(), log.left_out));
         }
         Ok(Source {
             duration: last.at,
-            asks: Some(log.asks.len() as u64),
-            plan: Box::new(log.asks.into_iter()),
+            searches: Some(log.searches.len() as u64),
+            plan: Box::new(log.searches.into_iter()),
             notes,
         })
     }
 }
 
-/// A stream is read twice: to see whether it can be read and how long it takes, and then bit by bit.
+/// A stream is read twice: first to check it and find its duration, then incrementally.
 fn streamed(path: &Path) -> Result<Source, CliError> {
     let imported = || Imported::new(open(path)?).map_err(|error| unreadable(path, &error.to_string()));
-    let (mut broken, mut asks, mut duration) = (Broken::default(), 0, Duration::ZERO);
+    let (mut bad_lines, mut searches, mut duration) = (BadLines::default(), 0, Duration::ZERO);
     for line in imported()? {
         match line {
-            Ok(Planned { at, .. }) => (asks, duration) = (asks + 1, at),
-            Err((number, why)) => broken.add(number, why),
+            Ok(Planned { at, .. }) => (searches, duration) = (searches + 1, at),
+            Err((number, why)) => bad_lines.add(number, why),
         }
     }
-    if asks == 0 {
-        return Err(unreadable(path, &format!("it has no asks, {broken}")));
+    if searches == 0 {
+        return Err(unreadable(path, &format!("it has no searches; {bad_lines}")));
     }
     let plan = Box::new(imported()?.filter_map(Result::ok));
-    Ok(Source { plan, duration, asks: Some(asks), notes: notes(path, &broken) })
+    Ok(Source { plan, duration, searches: Some(searches), notes: notes(path, &bad_lines) })
 }
 
-fn notes(path: &Path, broken: &Broken) -> Vec<String> {
-    if broken.count == 0 { Vec::new() } else { vec![format!("{}: {broken}", path.display())] }
+fn notes(path: &Path, bad_lines: &BadLines) -> Vec<String> {
+    if bad_lines.count == 0 { Vec::new() } else { vec![format!("{}: {bad_lines}", path.display())] }
 }
 
 fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CliError> {
-    let opened = || -> io::Result<Box<dyn BufRead + Send>> {
-        let mut file = BufReader::new(File::open(path)?);
-        let compressed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        Ok(if compressed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
-    };
-    opened().map_err(|error| unreadable(path, &error.to_string()))
+    open_text(path).map_err(|error| unreadable(path, &error.to_string()))
 }
 
 fn unreadable(path: &Path, why: &str) -> CliError {

@@ -1,4 +1,4 @@
-//! The charts: schemes in rows, by what there is to answer from; cold above warm.
+//! The charts: a row for each scheme, grouped by caches; cold above warm.
 
 use maud::Markup;
 
@@ -11,34 +11,34 @@ use crate::matrix::{MatrixReport, Row};
 /// Kinds of lanes.
 const KINDS: [&str; 2] = ["cold", "warm"];
 
-/// What a row has to show, and in figures.
+/// The mark of a row, and its figure.
 type Shown = fn(&Row) -> Option<(Mark, String)>;
 
 /// A value of a row.
 type Value = fn(&Row) -> Option<f64>;
 
-/// What a chart shows of each row.
+/// What a chart shows.
 struct What {
     id: &'static str,
     title: &'static str,
-    /// In words, without the figures.
+    /// Description, without the figures.
     about: &'static str,
-    /// Why nothing is shown, if nothing is.
+    /// Why there is no data, if there is none.
     missing: &'static str,
     shown: Shown,
-    /// A value to compare with, and what that is.
+    /// A value to compare with, and its name.
     stroke: Option<(&'static str, Value)>,
     scale: fn(&[f64]) -> Axis,
 }
 
-/// What the table is asked for.
+/// What is read from the table.
 pub(super) fn read_units(report: &MatrixReport) -> Markup {
     chart(
         report,
         &What {
             id: "read-units",
             title: "Database read units per request",
-            about: "DynamoDB read request units per request, by what users ask for and what there is to answer from",
+            about: "DynamoDB read request units per request, by scheme and by caches",
             missing: "Not all answers declare their read units.",
             shown: |row| row.read_units.map(|units| (Mark::Bar(units), format!("{units:.3}"))),
             stroke: None,
@@ -47,15 +47,15 @@ pub(super) fn read_units(report: &MatrixReport) -> Markup {
     )
 }
 
-/// What users wait for.
+/// How long users wait.
 pub(super) fn latencies(report: &MatrixReport) -> Markup {
     chart(
         report,
         &What {
             id: "latency",
             title: "Latency from p50 to p99, ms",
-            about: "Median and 99th percentile of the latency in milliseconds, from planned instants, on a logarithmic scale",
-            missing: "No request came to an end.",
+            about: "Median and 99th percentile of the latency in milliseconds, from due instants, on a logarithmic scale",
+            missing: "No request ended.",
             shown: |row| {
                 let (p50, p99) = (row.p50_ms?, row.p99_ms?);
                 Some((Mark::Span(p50, p99), format!("{} – {}", short(p50), short(p99))))
@@ -66,14 +66,14 @@ pub(super) fn latencies(report: &MatrixReport) -> Markup {
     )
 }
 
-/// What that costs.
+/// What requests cost.
 pub(super) fn dollars(report: &MatrixReport) -> Markup {
     chart(
         report,
         &What {
             id: "dollars",
             title: "US dollars per million requests",
-            about: "A million requests in US dollars by the cost model, without what is there anyway and without free amounts",
+            about: "A million requests in US dollars by the cost model, without fixed costs and free amounts",
             missing: "Nothing was measured.",
             shown: |row| Some((Mark::Bar(row.million_usd), format!("{:.2}", row.million_usd))),
             stroke: None,
@@ -82,14 +82,14 @@ pub(super) fn dollars(report: &MatrixReport) -> Markup {
     )
 }
 
-/// What the edge has, and would have in the long run.
+/// The hit ratio of the edge, and its steady state.
 pub(super) fn edge(report: &MatrixReport) -> Markup {
     chart(
         report,
         &What {
             id: "edge",
             title: "Hit ratio of the edge, and the formula",
-            about: "Of all answers the share that the edge had; a stroke is Σ p·λT/(1+λT), what an edge would have that has run for ever",
+            about: "Share of all answers that came from the edge; a stroke marks Σ p·λT/(1+λT), the steady-state hit ratio",
             missing: "No combination with an edge was measured.",
             shown: |row| row.hits.edge.map(|hits| (Mark::Bar(hits), format!("{:.1} %", hits * 100.0))),
             stroke: Some(("Σ p·λT/(1+λT)", |row| row.formula)),
@@ -122,7 +122,7 @@ fn chart(report: &MatrixReport, what: &What) -> Markup {
     .figure()
 }
 
-/// Those in which anything is shown: stacks as groups, schemes as their rows, in the order of the report.
+/// Stacks with data as groups, schemes as their rows, in the order of the report.
 fn groups(report: &MatrixReport, what: &What) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for row in &report.rows {
@@ -133,9 +133,9 @@ fn groups(report: &MatrixReport, what: &What) -> Vec<Group> {
         });
         let lines = &mut groups[at].rows;
         let stroke = what.stroke.and_then(|(_, value)| value(row));
-        match lines.iter_mut().find(|line| line.name == row.asking) {
+        match lines.iter_mut().find(|line| line.name == row.scheme) {
             Some(line) => line.lanes.push(lane(row, what)),
-            None => lines.push(Line { name: row.asking.clone(), lanes: vec![lane(row, what)], stroke }),
+            None => lines.push(Line { name: row.scheme.clone(), lanes: vec![lane(row, what)], stroke }),
         }
     }
     let shows =
@@ -149,7 +149,7 @@ fn lane(row: &Row, what: &What) -> Lane {
     Lane { kind: usize::from(row.warm), mark, text: text.unwrap_or_else(|| "-".to_owned()) }
 }
 
-/// The least and the most, in words.
+/// The minimum and the maximum, in words.
 fn extremes(report: &MatrixReport, what: &What) -> String {
     let end = |(mark, _): &(Mark, String)| match *mark {
         Mark::Bar(value) | Mark::Span(_, value) => value,
@@ -158,7 +158,7 @@ fn extremes(report: &MatrixReport, what: &What) -> String {
     let mut shown: Vec<_> = shown.collect();
     shown.sort_by(|(_, a), (_, b)| end(a).total_cmp(&end(b)));
     let words = |(row, (_, text)): &(&Row, (Mark, String))| {
-        format!("{text} with {}, {}, {}", row.asking, row.caching, temperature(row))
+        format!("{text} with {}, {}, {}", row.scheme, row.caching, temperature(row))
     };
     match (shown.first(), shown.last()) {
         (Some(least), Some(most)) => format!("Least: {}; most: {}", words(least), words(most)),
@@ -170,7 +170,7 @@ fn amounts(values: &[f64]) -> Axis {
     Axis::amounts(values.iter().copied().fold(0.0, f64::max))
 }
 
-/// Three digits or so: there is little room.
+/// About three digits: there is little space.
 fn short(ms: f64) -> String {
     match ms {
         ms if ms < 10.0 => format!("{ms:.2}"),

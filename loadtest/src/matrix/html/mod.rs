@@ -1,12 +1,12 @@
-//! The experiment as one file for a browser.
+//! The report of the experiment as a self-contained HTML file.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `page` | its parts in order |
+//! | `page` | the sections in order |
 //! | `figures` | the charts |
-//! | `sentence` | what came of it, in a sentence |
+//! | `sentence` | the main finding, in a sentence |
 //!
-//! Invariant: what a chart shows is in the table too, and nothing is said that was not measured.
+//! Invariant: what a chart shows is also in the table, and nothing is stated that was not measured.
 
 mod figures;
 mod page;

@@ -1,4 +1,4 @@
-//! The parts of the report in order.
+//! The sections of the report in order.
 
 use maud::{Markup, html};
 
@@ -37,7 +37,7 @@ fn summary(report: &MatrixReport, title: &str) -> Markup {
     }
 }
 
-/// Whether it is a measurement.
+/// Whether the measurements are valid.
 fn verdict(report: &MatrixReport) -> String {
     let verified = || report.rows.iter().filter_map(|row| row.verified.as_ref());
     let compared: u64 = verified().map(|verified| verified.compared).sum();
@@ -50,9 +50,9 @@ fn verdict(report: &MatrixReport) -> String {
     let faults = report.rows.iter().filter(|row| !row.faults.is_empty()).count();
     match (report.rows.len(), faults) {
         (0, _) => format!("nothing was measured{stopped}"),
-        (rows, 0) => format!("{rows} combinations measured as they should{stopped}{answers}"),
+        (rows, 0) => format!("{rows} combinations measured{stopped}{answers}"),
         (rows, faults) => {
-            format!("{faults} of {rows} combinations NOT measured as they should{stopped}{answers}")
+            format!("{faults} of {rows} combinations NOT measured validly{stopped}{answers}")
         }
     }
 }
@@ -76,7 +76,7 @@ fn figures_of(report: &MatrixReport) -> Markup {
         footer {
             p {
                 "cellar loadtest matrix " (report.version) ", seed " (report.seed)
-                "; latencies count from the instant at which each request was due."
+                "; latencies are measured from the instant at which each request was due."
             }
         }
     }

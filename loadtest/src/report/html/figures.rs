@@ -1,4 +1,4 @@
-//! The charts of what happened over time, and of percentiles.
+//! The charts over time, and of percentiles.
 
 use maud::Markup;
 
@@ -8,7 +8,7 @@ use crate::record::Tier;
 use crate::report::model::{Part, Report, SlicePart};
 use crate::report::text::{number, percent};
 
-/// The value of a slice that a line goes through.
+/// A value of a slice.
 type Value = fn(&SlicePart) -> Option<f64>;
 
 /// Latencies of slices.
@@ -19,11 +19,11 @@ pub(super) fn latency(report: &Report) -> Markup {
     let slices = &report.over_time.slices;
     let all = || values.iter().flat_map(|(_, value)| slices.iter().filter_map(value));
     if all().next().is_none() {
-        return missing(id, title, "No request came to an end.");
+        return missing(id, title, "No request ended.");
     }
     let total = report.total.latency_ms.as_ref();
     let about = format!(
-        "Median, 99th percentile and longest latency, in milliseconds from the planned instant, on a logarithmic scale; {}. \
+        "Median, 99th percentile and longest latency, in milliseconds from the due instant, on a logarithmic scale; {}. \
          Over the whole run: p50 {}, p99 {}, longest {}.",
         slices_in_words(report),
         number(total.map(|spread| spread.p50)),
@@ -65,13 +65,13 @@ pub(super) fn rate(report: &Report) -> Markup {
     Chart { id, title, about, x: time(report), y: Axis::counts(most) }.lines(&lines)
 }
 
-/// Latency against the share of requests, into the tail.
+/// Latency by share of requests, into the tail.
 pub(super) fn curve(report: &Report) -> Markup {
     let (id, title) = ("curve", "Latency by percentile");
     let parts = parts(report);
     let all = || parts.iter().flat_map(|(_, part)| part.curve.iter().map(|(_, ms)| *ms));
     if all().next().is_none() {
-        return missing(id, title, "No request came to an end.");
+        return missing(id, title, "No request ended.");
     }
     let tail = |part: &Part| (part.done.max(1) as f64).log10();
     let line = |(name, part): &(String, &Part)| {
@@ -101,7 +101,7 @@ pub(super) fn hits(report: &Report) -> Markup {
     let asked = |index: usize| slices.iter().any(|slice| slice.hit_ratios[index].is_some());
     let caches: Vec<usize> = (0..Tier::CACHES.len()).filter(|index| asked(*index)).collect();
     if caches.is_empty() {
-        return missing(id, title, "No answer told of a cache that was asked.");
+        return missing(id, title, "No answer reported a cache lookup.");
     }
     let points = |index: usize| {
         let at = |(number, slice): (usize, &SlicePart)| (middle(report, number), slice.hit_ratios[index]);
@@ -113,7 +113,7 @@ pub(super) fn hits(report: &Report) -> Markup {
     let overall: Vec<String> =
         overall.map(|tier| format!("{} {}", tier.tier.name(), percent(tier.hit_ratio))).collect();
     let about = format!(
-        "Of the answers for which a cache was asked, the share for which it had everything; {}. Over the whole run: {}.",
+        "Of the answers for which a cache was looked up, the share for which it had everything; {}. Over the whole run: {}.",
         slices_in_words(report),
         overall.join(", ")
     );
@@ -124,7 +124,7 @@ pub(super) fn hits(report: &Report) -> Markup {
 pub(super) fn cold(report: &Report) -> Markup {
     let (id, title) = ("cold", "Cold starts over time");
     if report.total.cold == 0 {
-        return missing(id, title, "No answer told of a cold start.");
+        return missing(id, title, "No answer reported a cold start.");
     }
     let (slices, slice_s) = (&report.over_time.slices, report.over_time.slice_s);
     let bar = |(number, slice): (usize, &SlicePart)| -> Bar {
@@ -133,14 +133,14 @@ pub(super) fn cold(report: &Report) -> Markup {
     let bars: Vec<Bar> = slices.iter().enumerate().map(bar).collect();
     let most = bars.iter().map(|bar| bar.2).fold(0.0, f64::max);
     let about = format!(
-        "Answers of cold instances; {}. Over the whole run: {}, at most {most} in a slice.",
+        "Answers from cold instances; {}. Over the whole run: {}, at most {most} in a slice.",
         slices_in_words(report),
         report.total.cold
     );
     Chart { id, title, about, x: time(report), y: Axis::counts(most) }.bars(&bars)
 }
 
-/// All together, and if there are several regions as many of them as there are styles, those with most requests.
+/// All regions together, and, if there are several, those with the most requests, as many as there are line styles.
 fn parts(report: &Report) -> Vec<(String, &Part)> {
     let mut parts = vec![("all".to_owned(), &report.total)];
     if report.regions.len() > 1 {

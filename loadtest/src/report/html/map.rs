@@ -1,4 +1,4 @@
-//! Answers by where users asked, on a map without projection: a degree of longitude is as wide as it is in the map's middle.
+//! Answers by the position searched from, on an equirectangular map: a degree of longitude is as wide as it is in the middle.
 
 use maud::{Markup, html};
 
@@ -9,14 +9,14 @@ use crate::report::text::percent;
 
 /// Room around what is shown.
 const MARGIN: f64 = 14.0;
-/// Radius of the least and of the greatest circle.
+/// Radius of the smallest and of the largest circle.
 const RADII: (f64, f64) = (1.5, 9.0);
-/// Most lines of latitude, and about as many of longitude.
+/// Most lines of latitude; there are about as many of longitude.
 const LINES: f64 = 5.0;
-/// Shares from a cache that look the same: fifths.
+/// Number of colours for the share from a cache.
 const SHADES: f64 = 5.0;
 
-/// What of the Earth is shown, and where.
+/// The part of the Earth that is shown.
 struct View {
     /// Latitude and longitude of the middle, in degrees.
     middle: (f64, f64),
@@ -28,7 +28,7 @@ struct View {
 pub(super) fn map(report: &Report) -> Markup {
     let (id, title) = ("map", "Cells by hits");
     let Some(map) = report.map.as_ref().filter(|map| !map.squares.is_empty()) else {
-        return missing(id, title, "Nobody was answered.");
+        return missing(id, title, "No search was answered.");
     };
     let view = View::of(map);
     let most = map.squares.iter().map(|square| square.answers).max().unwrap_or(1);
@@ -42,7 +42,7 @@ pub(super) fn map(report: &Report) -> Markup {
 fn about(map: &MapPart) -> String {
     let first = map.squares.first().map_or_else(String::new, |square| format!(" Most: {}.", words(square)));
     format!(
-        "Answers by where users asked, in {} cells of {}°. The larger a circle, the more answers; its colour tells the share \
+        "Answers by the position searched from, in {} cells of {}°. The larger a circle, the more answers; its colour shows the share \
          that came from a cache.{first}",
         map.squares.len(),
         map.side_deg

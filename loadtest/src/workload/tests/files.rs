@@ -27,7 +27,7 @@ fn the_stream_of_a_seed_never_changes() {
         category: Mix::parse("any:2,cafe", |name| Ok((name != "any").then(|| name.to_owned()))).unwrap(),
         ..Spec::default()
     };
-    let text = String::from_utf8(written(asks(spec, 12, 2.0).into_iter(), Format::Csv)).unwrap();
+    let text = String::from_utf8(written(searches(spec, 12, 2.0).into_iter(), Format::Csv)).unwrap();
     assert_eq!(text, GOLDEN);
 }
 
@@ -60,7 +60,7 @@ prop_compose! {
         radius in prop::option::of(0.0..1e6_f64), limit in 1..1_000_usize,
         category in prop::option::of("[^\\x00]{1,12}"), page in 0..9_u32,
     ) -> Planned {
-        let ask = Ask {
+        let search = Search {
             user,
             position: Position::new(lat, lon).unwrap(),
             radius: radius.and_then(Meters::new),
@@ -68,7 +68,7 @@ prop_compose! {
             category,
             page,
         };
-        Planned { at: Duration::from_nanos(at_ns), ask }
+        Planned { at: Duration::from_nanos(at_ns), search }
     }
 }
 

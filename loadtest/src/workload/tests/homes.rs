@@ -1,9 +1,9 @@
 //! Where users live and go.
 
-use cellar_api::world::metros;
+use cellar_model::demo::metros;
 use geo_index::{Position, distance};
 
-use super::super::chance::{For, numbers};
+use super::super::chance::{Purpose, numbers};
 use super::super::mobility::{MAX_PLACES, Traveller, jump_m};
 use super::*;
 
@@ -72,7 +72,7 @@ fn homes_do_not_depend_on_who_was_asked_before() {
 
 #[test]
 fn jumps_are_distributed_as_measured() {
-    let mut rng = numbers(1, For::Asks, 0);
+    let mut rng = numbers(1, Purpose::Asks, 0);
     let jumps: Vec<f64> = (0..40_000).map(|_| jump_m(&mut rng)).collect();
     // The survival function of the truncated law by quadrature: ∫ (x + 1.5)^-1.75 · exp(−x / 400) dx, in km.
     let density = |km: f64| (km + 1.5).powf(-1.75) * (-km / 400.0).exp();
@@ -97,7 +97,7 @@ fn jumps_are_distributed_as_measured() {
 #[test]
 fn travellers_explore_less_the_more_they_know() {
     let home = Position::new(-17.0, 179.999).unwrap();
-    let mut rng = numbers(3, For::Asks, 0);
+    let mut rng = numbers(3, Purpose::Asks, 0);
     let (mut explored, mut expected, mut steps) = (0.0, 0.0, 0);
     for _ in 0..200 {
         let mut traveller = Traveller::at(home);
@@ -121,7 +121,7 @@ fn travellers_explore_less_the_more_they_know() {
 
 #[test]
 fn travellers_remember_a_bounded_number_of_places() {
-    let mut rng = numbers(4, For::Asks, 0);
+    let mut rng = numbers(4, Purpose::Asks, 0);
     let home = Position::new(90.0, 0.0).unwrap();
     let mut traveller = Traveller::at(home);
     for _ in 0..2_000 {

@@ -1,20 +1,23 @@
-//! Crowds on fixed seeds: what is checked by statistics is the same on every machine and in every run.
+//! Synthetic users on fixed seeds: what is checked by statistics is the same on every machine and in every run.
 
-mod crowd;
 mod files;
 mod homes;
+mod synthetic;
 
 use std::time::Duration;
 
 use super::*;
-use crate::plan::{Ask, Plan, Planned, scheduled};
+use crate::plan::{Plan, Planned, Search, scheduled};
 
 /// A plan of so many asks at a rate.
 fn plan(spec: Spec, areas: Areas, count: u64, rps: f64) -> Plan {
-    scheduled((0..count).map(move |i| Duration::from_secs_f64(i as f64 / rps)), Crowd::new(spec, areas))
+    scheduled(
+        (0..count).map(move |i| Duration::from_secs_f64(i as f64 / rps)),
+        SyntheticUsers::new(spec, areas),
+    )
 }
 
-fn asks(spec: Spec, count: u64, rps: f64) -> Vec<Planned> {
+fn searches(spec: Spec, count: u64, rps: f64) -> Vec<Planned> {
     let areas = Areas::metropolitan(1.0, spec.seed);
     plan(spec, areas, count, rps).collect()
 }

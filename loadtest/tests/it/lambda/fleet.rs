@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellar_cache::clock::ManualClock;
 use cellar_loadtest::lambda::{CpuShare, Fleet, InvokeError, Limits};
 use tokio::task::JoinSet;
 
-use super::support::{fleet, get_event, hello, patient, unruly, until};
+use super::support::{ManualClock, fleet, get_event, hello, patient, unruly, until};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_environments_are_ended_after_their_time_and_not_before() {
-    let clock = Arc::new(ManualClock::default());
+    let clock = ManualClock::default();
     let limits = Limits { idle: 5 * MINUTE, ..patient() };
-    let fleet = Fleet::with_clock(hello(), limits, clock.clone()).await.unwrap();
+    let fleet = Fleet::with_clock(hello(), limits, clock.now()).await.unwrap();
     assert!(fleet.invoke(get_event()).await.unwrap().is_cold());
     clock.advance(Duration::from_secs(299));
     assert!(!fleet.invoke(get_event()).await.unwrap().is_cold(), "an event starts the time anew");
@@ -36,7 +35,8 @@ async fn who_comes_while_all_are_busy_starts_another_or_is_throttled() {
         let fleet = fleet.clone();
         turns.spawn(async move { fleet.invoke("{}".into()).await });
     }
-    until("both are busy", || fleet.usage().busy_peak == 2).await;
+    until("both have an environment", || fleet.environments().len() == 2).await;
+    assert_eq!(fleet.usage().busy_peak, 2);
     assert_eq!(fleet.invoke("{}".into()).await.unwrap_err(), InvokeError::Throttled);
     assert_eq!(fleet.environments().len(), 2);
 }
@@ -64,9 +64,9 @@ async fn a_hundred_at_once_all_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn provisioned_environments_are_there_first_and_stay() {
-    let clock = Arc::new(ManualClock::default());
+    let clock = ManualClock::default();
     let limits = Limits { provisioned: 2, idle: MINUTE, ..patient() };
-    let fleet = Fleet::with_clock(hello(), limits, clock.clone()).await.unwrap();
+    let fleet = Fleet::with_clock(hello(), limits, clock.now()).await.unwrap();
     assert_eq!((fleet.live_count(), fleet.idle_count()), (2, 2));
     assert!(!fleet.invoke(get_event()).await.unwrap().is_cold());
     clock.advance(10 * MINUTE);

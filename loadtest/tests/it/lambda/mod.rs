@@ -1,6 +1,6 @@
 //! The emulator of Lambda around real processes.
 
-mod door;
 mod fleet;
+mod gateway;
 mod runtime_api;
 mod support;

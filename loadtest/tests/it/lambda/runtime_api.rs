@@ -1,8 +1,7 @@
 //! What a function sees of the Runtime API, and what comes of it if it breaks the rules.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cellar_cache::clock::{Clock, SystemClock};
 use cellar_loadtest::lambda::{Fleet, InvokeError, Limits, MAX_EVENT_BYTES, MAX_RESPONSE_BYTES};
 
 use super::support::{fleet, get_event, hello, invoke_unruly, lines, patient, text, unruly, until};
@@ -44,11 +43,16 @@ async fn the_environment_has_lambdas_variables_and_no_others() {
     assert!(!names.contains(&"CARGO_MANIFEST_DIR") && !names.contains(&"HOME"), "{names:?}");
 }
 
+/// Milliseconds since 1970.
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_comes_with_its_headers_and_a_real_deadline() {
-    let before = SystemClock.unix_ms();
+    let before = unix_ms();
     let head = text(&invoke_unruly("headers", "{}").await.unwrap().payload);
-    let after = SystemClock.unix_ms();
+    let after = unix_ms();
     let header = |name: &str| {
         let value = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         value.unwrap_or_else(|| panic!("{name} in {head}")).to_owned()

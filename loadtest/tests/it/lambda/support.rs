@@ -1,21 +1,47 @@
 //! Functions and fleets for the tests.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cellar_loadtest::lambda::{Fleet, Function, Invocation, InvokeError, Limits};
+use parking_lot::Mutex;
+
+use crate::built;
 
 /// How long to wait for what must happen: far longer than it takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A clock that stands still until it is moved.
+#[derive(Clone)]
+pub(crate) struct ManualClock(Arc<Mutex<Instant>>);
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+}
+
+impl ManualClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.0.lock() += by;
+    }
+
+    /// What tells its time.
+    pub(crate) fn now(&self) -> impl Fn() -> Instant + Send + Sync + 'static {
+        let clock = self.clone();
+        move || *clock.0.lock()
+    }
+}
+
 /// The bare function on `lambda_http`.
 pub(crate) fn hello() -> Function {
-    Function::new("hello", env!("CARGO_BIN_EXE_hello-function"))
+    Function::new("hello", built::example("hello-function"))
 }
 
 /// A function that misbehaves in this way.
 pub(crate) fn unruly(how: &str) -> Function {
-    let mut function = Function::new("unruly", env!("CARGO_BIN_EXE_unruly-function")).with("UNRULY", how);
+    let mut function = Function::new("unruly", built::example("unruly-function")).with("UNRULY", how);
     function.timeout = PATIENCE;
     function
 }

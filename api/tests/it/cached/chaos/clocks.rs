@@ -33,7 +33,7 @@ async fn jumping() {
         assert_eq!(failed, 0);
         // What was copied is not trusted any more; what is shared is true.
         for clock in &clocks {
-            clock.advance(policy().unattended);
+            clock.advance(policy().untrusted_ttl);
         }
         for process in 0..2 {
             assert_eq!(town.differs(process).await, None, "after {by_ms} ms");

@@ -3,8 +3,6 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 
-use cellar_cache::Policy;
-use cellar_cache::RemotePolicy;
 use cellar_cache::metrics::Reject;
 
 use super::super::bed::url;
@@ -49,7 +47,7 @@ async fn a_wrong_password() {
     stage.town.settles(0).await;
 }
 
-/// Replaces the values of all keys, but for those of the board.
+/// Replaces the values of all keys, but for those of the coordination store.
 fn vandalise(server: &RedisServer, replace: impl Fn(&str)) -> usize {
     let keys = server.command(&["KEYS", "*"]);
     let ours = |line: &&str| line.contains('{') && !line.starts_with(['$', '*']);
@@ -60,7 +58,7 @@ fn vandalise(server: &RedisServer, replace: impl Fn(&str)) -> usize {
 async fn foreign_values_under_our_keys() {
     let server = RedisServer::start(&[]);
     let at = url(&server);
-    let mut stage = Stage::new(Policy { memory_bytes: 0, ..policy() }, &at).await;
+    let mut stage = Stage::new(policy().memory_bytes(0), &at).await;
     stage.recovers().await;
     stage.phase("before").await;
     let strings = vandalise(&server, |key| drop(server.command(&["SET", key, "not a page"])));
@@ -86,8 +84,8 @@ async fn foreign_values_under_our_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_over_the_size_limit() {
     let server = RedisServer::start(&[]);
-    let remote = RemotePolicy { max_value_bytes: 400, ..policy().remote };
-    let mut stage = Stage::new(Policy { remote, ..policy() }, &url(&server)).await;
+    let remote = policy().remote.max_value_bytes(400);
+    let mut stage = Stage::new(policy().remote(remote), &url(&server)).await;
     stage.recovers().await;
     stage.phase("too large").await;
     let metrics = stage.process().cache().metrics().clone();

@@ -1,7 +1,7 @@
 //! One test per fault. A process serves a town over a real Redis that breaks; no request may fail while the store works, no
 //! answer may be older than what the process has acknowledged, and none may take much longer than the limits allow.
 //!
-//! Each prints what it saw: `cargo test -p cellar-api --test it chaos -- --nocapture`.
+//! Each prints what it saw: `cargo test -p cellar --test it chaos -- --nocapture`.
 
 mod clocks;
 mod intruders;
@@ -12,11 +12,11 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellar_api::pages::PageId;
 use cellar_cache::metrics::{Outcome, Tier};
 use cellar_cache::{BreakerState, Policy, RemotePolicy};
+use cellar_model::{Collection, PageKey};
+use cellar_search::pages::PageId;
 use fastrand::Rng;
-use geo_index::PageKey;
 
 use super::bed::{client, until};
 use super::process::Process;
@@ -30,11 +30,11 @@ const STEPS: usize = 15;
 
 /// Defaults, but the breaker tries again soon, and no slow load makes an answer stale.
 pub(super) fn policy() -> Policy {
-    let remote = RemotePolicy { breaker_pause: Duration::from_millis(100), ..RemotePolicy::default() };
-    Policy { soft_limit: Duration::from_secs(30), remote, ..Policy::default() }
+    let remote = RemotePolicy::default().breaker_pause(Duration::from_millis(100));
+    Policy::default().soft_limit(Duration::from_secs(30)).remote(remote)
 }
 
-/// A town with one attended process, and what happens to it.
+/// A town with one process that has a feed, and what happens to it.
 pub(super) struct Stage {
     pub(super) town: Arc<Town>,
     /// A page to ask Redis for.
@@ -46,9 +46,9 @@ impl Stage {
     /// Over whatever is at this URL.
     pub(super) async fn new(policy: Policy, url: &str) -> Self {
         let store = town::store().await;
-        let process = Process::attended(&store, policy, Some(client(url)));
+        let process = Process::with_feed(&store, policy, Some(client(url)));
         let cell = "831fb4fffffffff".parse().unwrap();
-        let page = PageId(PageKey::new("town".parse().unwrap(), cell).unwrap());
+        let page = PageId(PageKey::new("town".parse::<Collection>().unwrap(), cell).unwrap());
         Self { town: Town::new(store, vec![process]), page, random: Rng::with_seed(5) }
     }
 
@@ -81,9 +81,9 @@ impl Stage {
         until("Redis is used again", async || {
             self.town.differs(0).await;
             // Some request has to try; when memory has everything, none does.
-            cache.look_around(std::slice::from_ref(&self.page)).await;
+            cache.prefetch(std::slice::from_ref(&self.page)).await;
             let well = cache.breaker() == Some(BreakerState::Closed) && cache.pending() == 0;
-            (well && cache.is_attended()).then_some(())
+            (well && cache.is_trusted()).then_some(())
         })
         .await;
     }
@@ -93,7 +93,7 @@ impl Stage {
         // While there are writes in a collection, loads are kept in memory and not in Redis. Now there are none, and
         // nothing is told any more: what is loaded anew gets there.
         self.process().catches_up().await;
-        self.process().cache().distrust();
+        self.process().cache().invalidate_memory();
         self.town.settles(0).await;
         self.process().cache().drain().await;
         self.town.joined_by(client(url)).await;

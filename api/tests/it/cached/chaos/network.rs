@@ -88,7 +88,7 @@ async fn losing_connections() {
     let mut stage = Stage::new(policy(), &proxy.url()).await;
     stage.recovers().await;
     stage.phase("before").await;
-    let distrusts = stage.process().cache().metrics().distrusts.get();
+    let invalidations = stage.process().cache().metrics().memory_invalidations.get();
     let cut = proxy.cut.clone();
     let cutting = tokio::spawn(async move {
         loop {
@@ -101,7 +101,7 @@ async fn losing_connections() {
     cutting.abort();
     stage.recovers().await;
     assert!(
-        stage.process().cache().metrics().distrusts.get() > distrusts,
+        stage.process().cache().metrics().memory_invalidations.get() > invalidations,
         "the bus was lost, and memory was trusted"
     );
     stage.phase("after").await;

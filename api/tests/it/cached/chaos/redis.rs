@@ -3,7 +3,6 @@
 use super::super::bed::url;
 use super::{Stage, policy};
 use crate::redis::{RedisServer, free_port};
-use cellar_cache::Policy;
 use cellar_cache::metrics::{Outcome, Tier};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +39,7 @@ async fn restarted_empty() {
     let mut server = RedisServer::start(&[]);
     let at = url(&server);
     // Without memory, so that what Redis has lost is missed.
-    let mut stage = Stage::new(Policy { memory_bytes: 0, ..policy() }, &at).await;
+    let mut stage = Stage::new(policy().memory_bytes(0), &at).await;
     stage.recovers().await;
     let before = stage.phase("before").await;
     server.restart();
@@ -100,7 +99,7 @@ async fn out_of_memory() {
 async fn evicting() {
     let server = RedisServer::start(&[]);
     let at = url(&server);
-    let mut stage = Stage::new(Policy { memory_bytes: 0, ..policy() }, &at).await;
+    let mut stage = Stage::new(policy().memory_bytes(0), &at).await;
     stage.recovers().await;
     stage.phase("before").await;
     let used = server.command(&["INFO", "memory"]);

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cellar_api::client::{
+use cellar_client::Wanted;
+use cellar_client::{
     By, ClientError, Fault, HttpTransport, NearbyClient, Outcome, Response, Transport, TransportError,
 };
-use cellar_api::config::EdgeConfig;
-use geo_index::edge::{SnapCell, Wanted};
+use cellar_search::cells::EdgeConfig;
+use geo_index::edge::CacheCell;
 use geo_index::{Grid, Meters};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -35,7 +36,7 @@ fn client(origin: &Origin, trick: Trick, exact_too: bool) -> (NearbyClient<Arc<S
 fn users(seed: u64) -> Wanted {
     let mut rng = rng(seed);
     let position = near(at(48.8566, 2.3522), 40_000.0, &mut rng);
-    let category = rng.random_bool(0.5).then(|| SOME.to_owned());
+    let category = rng.random_bool(0.5).then(|| SOME.into());
     let radius = Meters::new(10f64.powf(rng.random_range(3.0..4.7))).unwrap();
     Wanted { category, radius, limit: rng.random_range(2..40), ..usual("town", position) }
 }
@@ -208,10 +209,10 @@ async fn any_h3_or_other_cell_in_place_of_the_one_asked_for_is_refused() {
     let wanted = usual("town", at(48.8566, 2.3522));
     let truth = sites[0].brute_force(&wanted);
     for cell in [
-        SnapCell::at(Grid::H3, wanted.position, 6),
-        SnapCell::at(Grid::Geohash, wanted.position, 5),
-        SnapCell::at(Grid::Geohash, wanted.position, 3),
-        SnapCell::at(Grid::Geohash, at(0.0, 0.0), 4),
+        CacheCell::at(Grid::H3, wanted.position, 6),
+        CacheCell::at(Grid::Geohash, wanted.position, 5),
+        CacheCell::at(Grid::Geohash, wanted.position, 3),
+        CacheCell::at(Grid::Geohash, at(0.0, 0.0), 4),
     ] {
         let stuck = format!("/v1/collections/town/cells/{}/nearby", cell.unwrap());
         let client = NearbyClient::new(Stuck(transport(&origin.url), stuck));

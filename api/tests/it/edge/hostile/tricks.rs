@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use axum::http::StatusCode;
-use cellar_api::client::{HttpTransport, Response, Transport, TransportError};
+use cellar_client::{HttpTransport, Response, Transport, TransportError};
 use serde_json::Value;
 
 /// What is done to answers.

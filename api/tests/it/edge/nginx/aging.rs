@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use cellar_api::client::{By, ClientError, NearbyClient};
-use cellar_api::config::EdgeConfig;
+use cellar_client::{By, ClientError, NearbyClient};
+use cellar_search::cells::EdgeConfig;
 
 use super::bed::{Edge, Got, lifetimes};
 use crate::edge::origin::{Gate, Origin, PATIENCE, until};
 use crate::edge::sites::{Site, at, results, transport, usual};
-use crate::support::place;
+use cellar_test_kit::place;
 
 const CELL: &str = "/v1/collections/town/cells/gh:u09t/nearby";
 /// Never asked for before the origin is in trouble.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
-use cellar_api::config::EdgeConfig;
+use cellar_search::cells::EdgeConfig;
 use tempfile::TempDir;
 
 /// nginx with njs, stopped when this goes.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use cellar_api::client::{By, NearbyClient};
+use cellar_client::{By, NearbyClient};
 use futures::future::join_all;
 use geo_index::Position;
-use geo_index::edge::SnapCell;
+use geo_index::edge::CacheCell;
 
 use super::bed::{Edge, lifetimes};
 use crate::edge::origin::{Gate, Origin, until};
@@ -23,7 +23,7 @@ async fn town() -> (Site, Origin, Edge) {
 
 /// Users in the cell, which is 0.35° wide and 0.18° high.
 fn users(count: usize) -> Vec<Position> {
-    let (mut rng, cell) = (rng(1), "gh:u09t".parse::<SnapCell>().unwrap());
+    let (mut rng, cell) = (rng(1), "gh:u09t".parse::<CacheCell>().unwrap());
     (0..count).map(|_| near(cell.centre(), 9_000.0, &mut rng)).collect()
 }
 

@@ -1,0 +1,12 @@
+export { NearbyClient } from './client.js';
+export type { CallOptions, ClientOptions, Found, Request } from './client.js';
+export { NearbyError } from './errors.js';
+export type { Problem, Reason } from './errors.js';
+export type { AnswerStorage } from './kept.js';
+export type { ServerLimits } from './limits.js';
+export type { Hit, Place } from './refine.js';
+export { distance } from './sphere.js';
+export type { Position } from './sphere.js';
+export type { Fetch } from './transport.js';
+export { MAX_LIMIT } from './wanted.js';
+export type { Wanted } from './wanted.js';

@@ -1,0 +1,4 @@
+declare module 'basemap' {
+  const text: string;
+  export default text;
+}

@@ -1,0 +1,158 @@
+//! Limits of the API.
+
+use std::time::Duration;
+
+use cellar_config::{ConfigError, Env, flag, number, text_or};
+use geo_index::{HALF_CIRCUMFERENCE, Meters};
+
+use super::cors::CorsConfig;
+
+/// What one request may ask for and cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiConfig {
+    /// Longest `radius` of a search.
+    pub max_radius: Meters,
+    /// How far a search without a `radius` looks.
+    pub horizon: Meters,
+    /// Longest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Most features in one batch.
+    pub max_batch_features: usize,
+    /// Time for a request that reads.
+    pub read_time_limit: Duration,
+    /// Time for a request that writes.
+    pub write_time_limit: Duration,
+    /// Requests that read, worked on at a time; more are turned away.
+    pub max_in_flight: usize,
+    /// Whether fewer are let in while they take long.
+    pub adaptive_limit: bool,
+    /// Requests that write, worked on at a time, their bodies' way here included; more are turned away.
+    pub max_writes_in_flight: usize,
+    /// Connections at a time; more wait to be accepted.
+    pub max_connections: usize,
+    /// What web pages may do.
+    pub cors: CorsConfig,
+    /// Name of the region that answers.
+    pub region: String,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        let default_radius = Meters::new(200_000.0).unwrap_or(HALF_CIRCUMFERENCE);
+        Self {
+            max_radius: default_radius,
+            horizon: default_radius,
+            max_body_bytes: 4 << 20,
+            max_batch_features: 1_000,
+            read_time_limit: Duration::from_secs(2),
+            write_time_limit: Duration::from_secs(10),
+            max_in_flight: 512,
+            adaptive_limit: true,
+            max_writes_in_flight: 128,
+            max_connections: 8_192,
+            cors: CorsConfig::default(),
+            region: "local".into(),
+        }
+    }
+}
+
+impl ApiConfig {
+    /// Reads `CELLAR_MAX_RADIUS_M`, `CELLAR_HORIZON_M`, `CELLAR_MAX_BODY_BYTES`, `CELLAR_MAX_BATCH_FEATURES`,
+    /// `CELLAR_READ_TIME_LIMIT_MS`, `CELLAR_WRITE_TIME_LIMIT_MS`, `CELLAR_MAX_IN_FLIGHT`,
+    /// `CELLAR_ADAPTIVE_LIMIT`,    /// `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS` and `AWS_REGION`, and what
+    /// [`CorsConfig`] reads.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use cellar_http::config::ApiConfig;
+    ///
+    /// let env = HashMap::from([("CELLAR_MAX_RADIUS_M", "-5")]);
+    /// let error = ApiConfig::from_env(&env).unwrap_err();
+    /// assert_eq!(error.to_string(), "CELLAR_MAX_RADIUS_M is -5; allowed: 1 to 20015115");
+    /// ```
+    pub fn from_env(env: &dyn Env) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        Ok(Self {
+            max_radius: radius(env, "CELLAR_MAX_RADIUS_M", default.max_radius)?,
+            horizon: radius(env, "CELLAR_HORIZON_M", default.horizon)?,
+            max_body_bytes: number(
+                env,
+                "CELLAR_MAX_BODY_BYTES",
+                default.max_body_bytes,
+                (64 << 10)..=(64 << 20),
+            )?,
+            max_batch_features: number(
+                env,
+                "CELLAR_MAX_BATCH_FEATURES",
+                default.max_batch_features,
+                1..=10_000,
+            )?,
+            read_time_limit: millis(env, "CELLAR_READ_TIME_LIMIT_MS", default.read_time_limit)?,
+            write_time_limit: millis(env, "CELLAR_WRITE_TIME_LIMIT_MS", default.write_time_limit)?,
+            max_in_flight: number(env, "CELLAR_MAX_IN_FLIGHT", default.max_in_flight, 1..=65_536)?,
+            adaptive_limit: flag(env, "CELLAR_ADAPTIVE_LIMIT", default.adaptive_limit)?,
+            max_writes_in_flight: number(
+                env,
+                "CELLAR_MAX_WRITES_IN_FLIGHT",
+                default.max_writes_in_flight,
+                1..=65_536,
+            )?,
+            max_connections: number(env, "CELLAR_MAX_CONNECTIONS", default.max_connections, 16..=1_000_000)?,
+            cors: CorsConfig::from_env(env)?,
+            region: text_or(env, "AWS_REGION", &default.region, "the name of an AWS region"),
+        })
+    }
+}
+
+fn radius(env: &dyn Env, variable: &'static str, default: Meters) -> Result<Meters, ConfigError> {
+    let longest = HALF_CIRCUMFERENCE.get().ceil();
+    let meters = number(env, variable, default.get(), 1.0..=longest)?;
+    Ok(Meters::new(meters).unwrap_or(default))
+}
+
+fn millis(env: &dyn Env, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
+    let default_ms = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
+    number(env, variable, default_ms, 10..=60_000).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_or_empty_has_a_default() {
+        let env = HashMap::from([("CELLAR_MAX_IN_FLIGHT", "")]);
+        assert_eq!(ApiConfig::from_env(&env).unwrap(), ApiConfig::default());
+    }
+
+    #[test]
+    fn what_is_set_counts() {
+        let env = HashMap::from([
+            ("CELLAR_MAX_RADIUS_M", "50000"),
+            ("CELLAR_READ_TIME_LIMIT_MS", "750"),
+            ("AWS_REGION", "eu-west-1"),
+        ]);
+        let config = ApiConfig::from_env(&env).unwrap();
+        assert_eq!(config.max_radius, Meters::new(50_000.0).unwrap());
+        assert_eq!(config.read_time_limit, Duration::from_millis(750));
+        assert_eq!(config.region, "eu-west-1");
+    }
+
+    #[test]
+    fn errors_name_the_variable_and_the_range() {
+        for (variable, value, expected) in [
+            (
+                "CELLAR_READ_TIME_LIMIT_MS",
+                "2s",
+                r#"CELLAR_READ_TIME_LIMIT_MS is "2s", which is not such a number; allowed: 10 to 60000"#,
+            ),
+            ("CELLAR_MAX_IN_FLIGHT", "0", "CELLAR_MAX_IN_FLIGHT is 0; allowed: 1 to 65536"),
+            ("CELLAR_HORIZON_M", "NaN", "CELLAR_HORIZON_M is NaN; allowed: 1 to 20015115"),
+        ] {
+            let env = HashMap::from([(variable, value)]);
+            assert_eq!(ApiConfig::from_env(&env).unwrap_err().to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the API is told: limits, health checks, who may write; and what the Lambda function is told, which is all of it.
+
+mod api;
+mod cors;
+mod health;
+mod lambda;
+mod write;
+
+pub use self::api::ApiConfig;
+pub use self::cors::{CorsConfig, Origins};
+pub use self::health::HealthConfig;
+pub use self::lambda::LambdaConfig;
+pub use self::write::{WriteConfig, WriteToken};

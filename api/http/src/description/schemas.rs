@@ -1,0 +1,272 @@
+//! Shapes of what is written by splicing bytes or read without a struct: they are only described here.
+#![expect(dead_code, reason = "only the schemas are used")]
+
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayItems, Type};
+use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder};
+
+/// A link to something related.
+#[derive(ToSchema)]
+pub struct Link {
+    /// Where it leads, relative to this document.
+    href: String,
+    /// What it leads to.
+    #[schema(examples("next"))]
+    rel: String,
+    /// Media type of what is there.
+    r#type: String,
+}
+
+/// A point, `[longitude, latitude]` in degrees.
+#[derive(ToSchema)]
+pub struct Point {
+    r#type: PointType,
+    #[schema(schema_with = coordinates)]
+    coordinates: Vec<f64>,
+}
+
+fn coordinates() -> Array {
+    let degrees = |bound: f64| {
+        ObjectBuilder::new().schema_type(Type::Number).minimum(Some(-bound)).maximum(Some(bound)).build()
+    };
+    ArrayBuilder::new()
+        .description(Some("Longitude, latitude, and an altitude that is accepted but not kept"))
+        .prefix_items([degrees(180.0), degrees(90.0), ObjectBuilder::new().schema_type(Type::Number).build()])
+        .items(ArrayItems::False)
+        .min_items(Some(2))
+        .build()
+}
+
+#[derive(ToSchema)]
+enum PointType {
+    Point,
+}
+
+#[derive(ToSchema)]
+enum FeatureType {
+    Feature,
+}
+
+#[derive(ToSchema)]
+enum CollectionType {
+    FeatureCollection,
+}
+
+/// A place.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "type": "Feature",
+    "id": "w-1",
+    "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
+    "properties": { "name": "Le Cellier", "category": "winery" },
+})))]
+pub struct Feature {
+    r#type: FeatureType,
+    /// Id within the collection.
+    #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
+    id: String,
+    geometry: Point,
+    /// Anything; `category` can be searched for: a string, a number, a boolean, or up to four of these in an array, each of at most 200 bytes without control characters.
+    #[schema(value_type = Object)]
+    properties: (),
+}
+
+/// A place to be written under the id of the path.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "type": "Feature",
+    "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
+    "properties": { "name": "Le Cellier", "category": "winery" },
+})))]
+pub struct FeatureInput {
+    r#type: FeatureType,
+    /// If it is there, it must be the id of the path.
+    #[schema(required = false, min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
+    id: String,
+    geometry: Point,
+    /// Anything; `category` can be searched for: a string, a number, a boolean, or up to four of these in an array, each of at most 200 bytes without control characters.
+    #[schema(value_type = Option<Object>, required = false)]
+    properties: (),
+}
+
+/// Places to be written, each with its own id.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "type": "FeatureCollection",
+    "features": [
+        { "type": "Feature", "id": "w-1", "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
+          "properties": { "name": "Le Cellier", "category": "winery" } },
+        { "type": "Feature", "id": "w-2", "geometry": { "type": "Point", "coordinates": [2.2945, 48.8584] },
+          "properties": { "name": "La Cave", "category": "wine bar" } },
+    ],
+})))]
+pub struct FeatureBatch {
+    r#type: CollectionType,
+    /// At most 1,000, of at most 64 KiB each.
+    #[schema(max_items = 1000)]
+    features: Vec<Feature>,
+}
+
+/// A page of places.
+#[derive(ToSchema)]
+pub struct FeatureCollection {
+    r#type: CollectionType,
+    /// How many there are on this page.
+    #[schema(rename = "numberReturned", minimum = 0, maximum = 100)]
+    number_returned: u32,
+    /// `self`, and `next` unless this is the last page.
+    links: Vec<Link>,
+    features: Vec<Feature>,
+}
+
+/// A place, and how far away it is.
+#[derive(ToSchema)]
+pub struct NearbyFeature {
+    r#type: FeatureType,
+    /// Great-circle distance in metres.
+    #[schema(minimum = 0)]
+    distance_m: f64,
+    /// Id within the collection.
+    #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
+    id: String,
+    geometry: Point,
+    /// As they were stored.
+    #[schema(value_type = Object)]
+    properties: (),
+}
+
+/// A page of places, nearest first.
+#[derive(ToSchema)]
+pub struct NearbyCollection {
+    r#type: CollectionType,
+    /// How many there are on this page.
+    #[schema(rename = "numberReturned", minimum = 0, maximum = 100)]
+    number_returned: u32,
+    /// `self`, and `next` unless this is the last page.
+    links: Vec<Link>,
+    features: Vec<NearbyFeature>,
+}
+
+/// The places nearest to a cell's centre, nearest first.
+#[derive(ToSchema)]
+pub struct CellCollection {
+    r#type: CollectionType,
+    /// The cell.
+    #[schema(examples("gh:u09t"))]
+    cell: String,
+    /// Whole metres: every place that is closer to the cell's centre is listed.
+    #[schema(minimum = 0, maximum = 200_000)]
+    certified_radius_m: u32,
+    /// How many there are.
+    #[schema(rename = "numberReturned", minimum = 0, maximum = 128)]
+    number_returned: u32,
+    /// `self`: the canonical URL.
+    links: Vec<Link>,
+    features: Vec<Feature>,
+}
+
+/// How `/nearby` answers.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Mode {
+    /// For this very position.
+    Exact,
+    /// For all positions of a cell around it; the client puts the places in order.
+    Cell,
+}
+
+/// How deep a health check probes.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Depth {
+    /// The process answers.
+    Shallow,
+    /// The table answers, too.
+    Deep,
+}
+
+/// A collection.
+#[derive(ToSchema)]
+pub struct CollectionDocument {
+    /// Its name.
+    #[schema(examples("wineries"))]
+    id: String,
+    /// A title for people.
+    #[schema(required = false)]
+    title: String,
+    /// `active`, or `deleting`.
+    status: Status,
+    /// While it is being deleted: how many places, and notes about it, are gone already.
+    #[schema(required = false)]
+    deleted: u64,
+    links: Vec<Link>,
+}
+
+/// Whether a collection can be used.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Status {
+    /// It can.
+    Active,
+    /// It is being deleted.
+    Deleting,
+}
+
+/// The collections.
+#[derive(ToSchema)]
+pub struct CollectionList {
+    collections: Vec<CollectionDocument>,
+    links: Vec<Link>,
+}
+
+/// What there is.
+#[derive(ToSchema)]
+pub struct Landing {
+    title: String,
+    description: String,
+    links: Vec<Link>,
+}
+
+/// An error (RFC 9457).
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "type": "/problems/parameter-out-of-range",
+    "title": "Parameter out of range",
+    "status": 400,
+    "detail": "`lat` is 91; it must be -90 to 90",
+    "instance": "6ad2ec26bbc4e6d0c1b0ee5a4c5ad6a3",
+    "parameter": "lat",
+    "allowed": "-90 to 90",
+})))]
+pub struct Problem {
+    /// The kind of problem, as a path that describes it.
+    r#type: String,
+    /// The same for every problem of the kind.
+    title: String,
+    /// Status of the response.
+    status: u16,
+    /// What is wrong this time.
+    detail: String,
+    /// Id of the request, as in the header `x-request-id`.
+    instance: String,
+    /// Name of the parameter at fault.
+    #[schema(required = false)]
+    parameter: String,
+    /// What would be allowed.
+    #[schema(required = false)]
+    allowed: String,
+    /// The features at fault, the first 20.
+    #[schema(required = false)]
+    errors: Vec<FeatureFault>,
+}
+
+/// A feature that cannot be stored.
+#[derive(ToSchema)]
+pub struct FeatureFault {
+    /// Index of the feature, from 0.
+    index: u32,
+    /// JSON pointer of the member at fault.
+    pointer: String,
+    /// What is wrong with it.
+    detail: String,
+}

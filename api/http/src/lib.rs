@@ -1,0 +1,22 @@
+//! The HTTP API: a request comes in through the [`router`] and its [`params`], is answered by one of the [`routes`],
+//! and whatever goes wrong becomes a [`problem`].
+
+pub mod config;
+pub mod description;
+pub mod emf;
+pub mod health;
+pub mod idempotency;
+pub mod in_flight;
+pub mod instance;
+pub mod known;
+pub mod middleware;
+pub mod params;
+pub mod paths;
+pub mod problem;
+pub mod repeats;
+pub mod request_stats;
+pub mod router;
+pub mod routes;
+pub mod serve;
+pub mod state;
+pub mod telemetry;

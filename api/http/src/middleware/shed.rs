@@ -1,0 +1,17 @@
+//! Turning requests away while the process works on as many as it can: a queue would only make all of them late.
+
+use axum::http::Method;
+
+use super::write_guard::is_write;
+use crate::in_flight::Permit;
+use crate::problem::{Kind, Problem};
+use crate::state::AppState;
+
+/// A permit to work on a request, if there is room for it. Reads and writes have room of their own: bodies that come slowly
+/// keep no reader waiting.
+pub fn permit<'a>(state: &'a AppState, method: &Method) -> Result<Permit<'a>, Problem> {
+    let in_flight = if is_write(method) { &state.writes_in_flight } else { &state.in_flight };
+    in_flight.enter().ok_or_else(|| {
+        Problem::new(Kind::Overloaded, "too many requests at a time; try again shortly").retry_after_s(1)
+    })
+}

@@ -1,0 +1,103 @@
+//! Parameters of `/nearby`.
+
+use cellar_model::Collection;
+use cellar_model::cursor::{Cursor, Fingerprint};
+use geo_index::tree::{NearbyKey, NearbyQuery};
+use geo_index::{Meters, Position};
+
+use super::query::QueryText;
+use super::values;
+use crate::config::ApiConfig;
+use crate::problem::{Kind, Problem};
+
+const KNOWN: [&str; 7] = ["lat", "lon", "radius", "limit", "category", "cursor", "mode"];
+const MODES: &str = "exact, cell";
+
+/// A search, and the query string that asked for it.
+#[derive(Clone, Debug)]
+pub struct NearbyParams<'a> {
+    /// The search.
+    pub query: NearbyQuery,
+    /// Its fingerprint, which cursors carry.
+    pub fingerprint: Fingerprint,
+    /// The query string.
+    pub text: QueryText<'a>,
+}
+
+/// Reads the query string of `/nearby`.
+pub fn parse_nearby<'a>(
+    raw: Option<&'a str>,
+    collection: &Collection,
+    config: &ApiConfig,
+) -> Result<NearbyParams<'a>, Problem> {
+    let text = QueryText::parse(raw, &KNOWN)?;
+    mode(&text)?;
+    let (lat, lon) = (values::degrees(&text, "lat", 90.0)?, values::degrees(&text, "lon", 180.0)?);
+    let origin = Position::new(lat, lon)
+        .map_err(|error| Problem::new(Kind::ParameterOutOfRange, error.to_string()))?;
+    let mut query = NearbyQuery {
+        origin,
+        radius: radius(&text, config)?,
+        limit: values::limit(&text)?,
+        category: values::category(&text)?,
+        after: None,
+    };
+    let fingerprint = Fingerprint::of_nearby(collection, &query);
+    query.after =
+        values::cursor(&text)?.map(|cursor| NearbyKey::from_cursor(cursor, fingerprint)).transpose()?;
+    Ok(NearbyParams { query, fingerprint, text })
+}
+
+fn mode(query: &QueryText<'_>) -> Result<(), Problem> {
+    match query.optional("mode", MODES)? {
+        None | Some("exact") => Ok(()),
+        Some(other) => Err(values::invalid("mode", other, "which is not a mode", MODES)),
+    }
+}
+
+fn radius(query: &QueryText<'_>, config: &ApiConfig) -> Result<Meters, Problem> {
+    let most = config.max_radius.get();
+    let allowed = format_args!("metres, more than 0 and at most {most}");
+    let Some(text) = query.optional("radius", allowed)? else { return Ok(config.horizon) };
+    let meters = values::number("radius", text, allowed)?;
+    Meters::new(meters)
+        .filter(|&radius| radius > Meters::ZERO && radius <= config.max_radius)
+        .ok_or_else(|| values::out_of_range("radius", text, allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(raw: &str) -> Result<NearbyParams<'_>, Problem> {
+        parse_nearby(Some(raw), &"wineries".parse().unwrap(), &ApiConfig::default())
+    }
+
+    #[test]
+    fn radius_and_limit_have_defaults() {
+        let query = parse("lat=1&lon=2&mode=exact").unwrap().query;
+        assert_eq!((query.radius.get(), query.limit.get()), (200_000.0, 20));
+        assert!(query.category.is_none() && query.after.is_none());
+    }
+
+    #[test]
+    fn a_radius_is_positive_and_bounded() {
+        for good in ["0.001", "1e3", "200000"] {
+            assert!(parse(&format!("lat=1&lon=2&radius={good}")).is_ok(), "{good}");
+        }
+        for bad in ["0", "-0", "-5", "200000.1", "1e999"] {
+            let problem = parse(&format!("lat=1&lon=2&radius={bad}")).unwrap_err();
+            assert_eq!(problem.kind(), Kind::ParameterOutOfRange, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_its_query_but_not_to_its_limit() {
+        let first = parse("lat=1&lon=2&limit=5").unwrap();
+        let key = NearbyKey { distance: Meters::ZERO, id: "a".into() };
+        let cursor = key.to_cursor(first.fingerprint);
+        assert_eq!(parse(&format!("lat=1&lon=2&limit=7&cursor={cursor}")).unwrap().query.after, Some(key));
+        let problem = parse(&format!("lat=1&lon=3&cursor={cursor}")).unwrap_err();
+        assert_eq!(problem.kind(), Kind::CursorInvalid);
+    }
+}

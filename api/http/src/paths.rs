@@ -1,0 +1,62 @@
+//! Paths of the API, as templates with parameters in braces.
+//!
+//! The router serves them and metrics are counted by them, so they stand below both.
+
+/// All collections.
+pub const COLLECTIONS: &str = "/v1/collections";
+/// One collection.
+pub const COLLECTION: &str = "/v1/collections/{collection}";
+/// The categories of a collection.
+pub const CATEGORIES: &str = "/v1/collections/{collection}/categories";
+/// Exact nearby search.
+pub const NEARBY: &str = "/v1/collections/{collection}/nearby";
+/// Cell answers.
+pub const CELL_NEARBY: &str = "/v1/collections/{collection}/cells/{cell}/nearby";
+/// The density map of a collection.
+pub const EDGE_MAP: &str = "/v1/collections/{collection}/edge-map";
+/// The pages that an exact search looks at.
+pub const PAGES: &str = "/v1/collections/{collection}/pages";
+/// Places in a box; several places to write.
+pub const ITEMS: &str = "/v1/collections/{collection}/items";
+/// One place.
+pub const ITEM: &str = "/v1/collections/{collection}/items/{id}";
+/// Links to what there is.
+pub const LANDING: &str = "/";
+/// A page for people.
+pub const EXPLORER: &str = "/explorer";
+/// Liveness probe.
+pub const LIVE: &str = "/live";
+/// Readiness probe.
+pub const READY: &str = "/ready";
+/// Health check, shallow or deep.
+pub const HEALTH: &str = "/health";
+/// Metrics, as Prometheus reads them.
+pub const METRICS: &str = "/metrics";
+/// The OpenAPI document.
+pub const OPENAPI: &str = "/openapi.json";
+/// Types of problems.
+pub const PROBLEMS: &str = "/problems";
+/// One type of problem.
+pub const PROBLEM: &str = "/problems/{problem}";
+
+/// Every path, in the order of the router.
+pub const ALL: [&str; 18] = [
+    COLLECTIONS,
+    COLLECTION,
+    CATEGORIES,
+    NEARBY,
+    CELL_NEARBY,
+    EDGE_MAP,
+    PAGES,
+    ITEMS,
+    ITEM,
+    LANDING,
+    EXPLORER,
+    LIVE,
+    READY,
+    HEALTH,
+    METRICS,
+    OPENAPI,
+    PROBLEMS,
+    PROBLEM,
+];

@@ -1,0 +1,18 @@
+//! Answers as they are sent.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use cellar_model::features::{GEOJSON, Link, write_collection};
+use geo_index::tree::Hit;
+use serde::Serialize;
+
+/// A FeatureCollection of hits.
+pub(super) fn feature_collection(hits: &[Hit], links: &[Link]) -> Response {
+    ([(header::CONTENT_TYPE, GEOJSON)], write_collection(hits, links)).into_response()
+}
+
+/// A document as JSON.
+pub(super) fn json(document: &impl Serialize) -> Response {
+    let text = serde_json::to_vec(document).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

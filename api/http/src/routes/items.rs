@@ -1,0 +1,57 @@
+//! The places of a bounding box.
+
+use std::time::Instant;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use cellar_model::cursor::Cursor as _;
+use cellar_model::features::Link;
+use cellar_search::Items;
+
+use super::answer::feature_collection;
+use super::require_collection;
+use crate::description::{CollectionParameter, FeatureCollection, PageParameters, SearchProblems};
+use crate::middleware::deadline::Deadline;
+use crate::middleware::observe::SearchTiming;
+use crate::params::{CollectionPath, parse_items};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// The places in a bounding box, or all places
+///
+/// In an order that is stable but has no meaning. To go on, follow the link `next`, until there is none. An answer
+/// with such a link holds at least one place; it holds fewer than `limit` only where more could not be found in time.
+/// Each answer is of an instant of its own: a place that moves in between may be listed again, or be missed.
+#[utoipa::path(
+    get,
+    path = "/v1/collections/{collection}/items",
+    tag = "search",
+    operation_id = "items",
+    params(
+        CollectionParameter,
+        ("bbox" = Option<Vec<f64>>, Query, description = "west,south,east,north in degrees; west > east crosses the antimeridian. Without it, all places", style = Form, explode = false, min_items = 4, max_items = 4, example = json!([2.2, 48.8, 2.5, 48.9])),
+        PageParameters,
+    ),
+    responses(
+        (status = 200, description = "The places", body = FeatureCollection, content_type = "application/geo+json",
+            headers(("server-timing" = String, description = "Time and work of the search"))),
+        SearchProblems,
+    ),
+)]
+pub async fn items(
+    State(state): State<AppState>,
+    CollectionPath(collection): CollectionPath,
+    deadline: Deadline,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let params = parse_items(raw.as_deref(), &collection)?;
+    require_collection(&state, &collection, deadline).await?;
+    let started = Instant::now();
+    let Items { hits, next, work } = state.search.items(&collection, params.query, deadline.0).await?;
+    let timing = SearchTiming { work, elapsed: started.elapsed() };
+    let path = format!("/v1/collections/{collection}/items");
+    let next = next.map(|key| params.text.next_link(&path, &key.to_cursor(params.fingerprint)));
+    let links = Link::of_page(params.text.link(&path), next);
+    Ok((Extension(timing), feature_collection(&hits, &links)).into_response())
+}

@@ -1,0 +1,112 @@
+//! The OpenAPI document, generated from what stands beside the handlers.
+//!
+//! A test compares it with the router, and sends its examples to one.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use geo_index::Meters;
+use parking_lot::Mutex;
+use serde_json::Value;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{
+    batch, categories, cells, collections, edge_map, explorer, health, item, items, nearby, pages, ping,
+    problems as kinds,
+};
+use crate::config::ApiConfig;
+use crate::description;
+use crate::state::AppState;
+
+/// The document.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "Cellar",
+        description = "Exact nearby search over collections of places. Positions are WGS 84 degrees, distances are metres on a sphere of radius 6,371,008.8 m. Errors are problems (RFC 9457).",
+    ),
+    paths(
+        health::landing,
+        explorer::explorer,
+        health::live,
+        health::ready,
+        ping::health,
+        health::metrics,
+        kinds::list,
+        kinds::get,
+        openapi_json,
+        collections::list,
+        collections::get,
+        collections::put,
+        collections::delete,
+        categories::list,
+        nearby::nearby,
+        cells::nearby,
+        edge_map::get,
+        pages::pages,
+        items::items,
+        batch::post,
+        item::get,
+        item::put,
+        item::delete,
+    ),
+    components(schemas(description::Problem)),
+    modifiers(&WriteTokenScheme),
+    tags(
+        (name = "search", description = "Finding places"),
+        (name = "places", description = "Reading and writing places by id"),
+        (name = "collections", description = "Sets of places"),
+        (name = "service", description = "About the server"),
+    ),
+)]
+pub struct Document;
+
+struct WriteTokenScheme;
+
+impl Modify for WriteTokenScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The server's CELLAR_WRITE_TOKEN; a local server may take writes without."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("write_token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// This document
+#[utoipa::path(get, path = "/openapi.json", tag = "service", operation_id = "openapi",
+    responses((status = 200, description = "The document", body = Object, content_type = "application/json")))]
+pub async fn openapi_json(State(state): State<AppState>) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
+    (headers, text(&state.config)).into_response()
+}
+
+/// The document of a server with these limits. A process has one configuration, so the last document is kept.
+fn text(config: &ApiConfig) -> Bytes {
+    static LAST: Mutex<Option<(Meters, Meters, Bytes)>> = Mutex::new(None);
+    let mut last = LAST.lock();
+    if let Some((max_radius, horizon, text)) = &*last
+        && (*max_radius, *horizon) == (config.max_radius, config.horizon)
+    {
+        return text.clone();
+    }
+    let document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let text = Bytes::from(with_limits(document, config).to_string());
+    *last = Some((config.max_radius, config.horizon, text.clone()));
+    text
+}
+
+/// Writes the server's own limits into the document.
+fn with_limits(mut document: Value, config: &ApiConfig) -> Value {
+    let parameters = document.pointer_mut("/paths/~1v1~1collections~1{collection}~1nearby/get/parameters");
+    let parameters = parameters.and_then(Value::as_array_mut).into_iter().flatten();
+    for parameter in parameters.filter(|parameter| parameter["name"] == "radius") {
+        parameter["schema"]["maximum"] = config.max_radius.get().into();
+        parameter["schema"]["default"] = config.horizon.get().into();
+    }
+    document
+}

@@ -1,0 +1,227 @@
+//! What the handlers share.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use cellar_cache::clock::{Clock, SystemClock};
+use cellar_changes::Status;
+use cellar_coordination::CoordinationStore;
+use cellar_model::Collection;
+use cellar_purge::EdgePurges;
+use cellar_search::cells::Cells;
+use cellar_search::cells::EdgeConfig;
+use cellar_search::edge_map::EdgeMaps;
+use cellar_search::hot::HotCells;
+use cellar_search::pages::PageCache;
+use cellar_search::tiers::Tiers;
+use cellar_search::{Search, Work};
+use cellar_store::Store;
+use geo_index::GeohashCell;
+use tokio::sync::Notify;
+
+use crate::config::{ApiConfig, HealthConfig, WriteConfig};
+use crate::health::{Health, Readiness};
+use crate::in_flight::{InFlight, LimitPolicy};
+use crate::instance::Instance;
+use crate::known::KnownCollections;
+use crate::paths;
+use crate::repeats::Repeats;
+use crate::request_stats::RequestStats;
+use crate::telemetry::Telemetry;
+
+/// Reading requests that are worked on at a time, however slow they are.
+const LEAST_IN_FLIGHT: usize = 32;
+
+/// State of the router. Clones are the same state: every layer of the router takes one for every request.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+/// What clones of the state share.
+pub struct Shared {
+    /// The table.
+    pub store: Arc<dyn Store>,
+    /// Searches over it.
+    pub search: Search,
+    /// Cell answers from these.
+    pub cells: Arc<Cells>,
+    /// Collections that are known to exist.
+    pub collections: Arc<KnownCollections>,
+    /// Told of each deletion that is asked for. Who carries them out listens.
+    pub deletions: Arc<Notify>,
+    /// Density maps in memory.
+    pub edge_maps: Arc<EdgeMaps>,
+    /// Whether the store answers.
+    pub readiness: Arc<Readiness>,
+    /// Limits.
+    pub config: Arc<ApiConfig>,
+    /// What health checks may ask for, and what the last found.
+    pub health: Arc<Health>,
+    /// Which process this is.
+    pub instance: Arc<Instance>,
+    /// Who may write.
+    pub writes: Arc<WriteConfig>,
+    /// Requests that read.
+    pub in_flight: Arc<InFlight>,
+    /// Requests that write.
+    pub writes_in_flight: Arc<InFlight>,
+    /// Where searches come from, with a cache.
+    pub hot: Option<Arc<HotCells>>,
+    /// How the change feed is doing, if there is one.
+    pub feed: Option<Status>,
+    /// The cache of pages, if there is one.
+    pub cache: Option<PageCache>,
+    /// What processes share beside pages, if there is a shared cache.
+    pub coordination: Option<Arc<dyn CoordinationStore>>,
+    /// What tells the edge of changes, if there is one.
+    pub purges: Option<EdgePurges>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+    /// What was answered since the last time that it was taken, if there is a reader.
+    pub request_stats: Option<Arc<RequestStats>>,
+    /// Failures in the log.
+    pub repeats: Repeats,
+    /// When the state was made.
+    pub started: Instant,
+}
+
+/// Puts a state together; [`build`](Self::build) makes it. What is not set has its default, and there is no cache.
+#[must_use]
+pub struct AppStateBuilder {
+    store: Arc<dyn Store>,
+    search: Search,
+    config: ApiConfig,
+    writes: WriteConfig,
+    edge: EdgeConfig,
+    health: HealthConfig,
+    clock: Arc<dyn Clock>,
+    tiers: Option<Tiers>,
+    feed: Option<Status>,
+    request_stats: Option<Arc<RequestStats>>,
+}
+
+impl AppStateBuilder {
+    /// Limits of requests.
+    pub fn config(self, config: ApiConfig) -> Self {
+        Self { config, ..self }
+    }
+
+    /// Who may write; by default only local callers.
+    pub fn writes(self, writes: WriteConfig) -> Self {
+        Self { writes, ..self }
+    }
+
+    /// How cell answers are kept.
+    pub fn edge(self, edge: EdgeConfig) -> Self {
+        Self { edge, ..self }
+    }
+
+    /// How health checks are answered.
+    pub fn health(self, health: HealthConfig) -> Self {
+        Self { health, ..self }
+    }
+
+    /// Another clock than the system's, for what is remembered for a while.
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The caches and the change feed, if there is one, to report on.
+    pub fn tiers(self, tiers: &Tiers, feed: Option<Status>) -> Self {
+        Self { tiers: Some(tiers.clone()), feed, ..self }
+    }
+
+    /// Counts answers in [`RequestStats`] as well, for a reader that takes them.
+    pub fn request_stats(self) -> Self {
+        Self { request_stats: Some(Arc::default()), ..self }
+    }
+
+    /// The state.
+    pub fn build(self) -> AppState {
+        let Self { store, search, config, writes, edge, health, clock, tiers, feed, request_stats } = self;
+        let cells = Arc::new(Cells::new(search.clone(), edge));
+        let cache = tiers.as_ref().map(|tiers| tiers.pages.cache().clone());
+        let purges = tiers.as_ref().and_then(|tiers| tiers.edge.clone());
+        let telemetry = Telemetry::new(&paths::ALL, cache.as_ref(), feed.clone(), purges.as_ref());
+        let target = config.adaptive_limit.then(|| config.read_time_limit / 4);
+        let of_reads = LimitPolicy {
+            least: LEAST_IN_FLIGHT.min(config.max_in_flight),
+            most: config.max_in_flight,
+            target,
+        };
+        let of_writes = LimitPolicy {
+            least: config.max_writes_in_flight,
+            most: config.max_writes_in_flight,
+            target: None,
+        };
+        let [in_flight, writes_in_flight] =
+            [of_reads, of_writes].map(|policy| Arc::new(InFlight::new(policy, Arc::clone(&clock))));
+        let telemetry = telemetry.with_limits(&in_flight, &writes_in_flight);
+        let repeats = Repeats::new(Arc::clone(&clock));
+        AppState(Arc::new(Shared {
+            collections: Arc::new(KnownCollections::new(Arc::clone(&clock))),
+            deletions: Arc::default(),
+            edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
+            readiness: Arc::new(Readiness::new(Arc::clone(&clock))),
+            health: Arc::new(Health::new(health, clock)),
+            instance: Arc::new(Instance::new(&config.region)),
+            in_flight,
+            writes_in_flight,
+            config: Arc::new(config),
+            writes: Arc::new(writes),
+            started: Instant::now(),
+            repeats,
+            hot: tiers.as_ref().map(|tiers| Arc::clone(&tiers.hot)),
+            coordination: tiers.and_then(|tiers| tiers.coordination),
+            cache,
+            purges,
+            feed,
+            request_stats,
+            telemetry: Arc::new(telemetry.with_cells(&cells)),
+            cells,
+            store,
+            search,
+        }))
+    }
+}
+
+impl AppState {
+    /// State over a store and searches in it.
+    pub fn builder(store: Arc<dyn Store>, search: Search) -> AppStateBuilder {
+        AppStateBuilder {
+            store,
+            search,
+            config: ApiConfig::default(),
+            writes: WriteConfig::default(),
+            edge: EdgeConfig::default(),
+            health: HealthConfig::default(),
+            clock: Arc::new(SystemClock),
+            tiers: None,
+            feed: None,
+            request_stats: None,
+        }
+    }
+
+    /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
+    /// It never waits for the map, and names that are no collection's cost nothing.
+    pub fn precision_hint(&self, collection: &Collection, cell: GeohashCell) -> Option<u8> {
+        self.collections.knows(collection).then(|| self.edge_maps.hint(collection, cell))?
+    }
+
+    /// Takes note of an answer.
+    pub(crate) fn answered(&self, route: &str, status: StatusCode, took: Duration, work: Option<&Work>) {
+        self.telemetry.answered(route, status, took, work);
+        if let Some(stats) = &self.request_stats {
+            stats.answered(route, status, took, work);
+        }
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

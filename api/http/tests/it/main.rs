@@ -1,0 +1,21 @@
+//! The HTTP API over a store in memory.
+
+mod bad_input;
+mod categories;
+mod cells;
+mod conditions;
+mod connections;
+mod cors;
+mod deleting;
+mod document;
+mod edge_map;
+mod explorer;
+mod failures;
+mod health;
+mod idempotency;
+mod live;
+mod logs;
+mod pages;
+mod places;
+mod searching;
+mod writing;

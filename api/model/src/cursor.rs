@@ -1,0 +1,218 @@
+//! Cursors: where a search goes on, as an opaque text.
+//!
+//! A cursor holds the key of the last place returned, in the order of the results, and a fingerprint of the query: answers
+//! follow each other without gaps or repeats even while places come and go, and a cursor that is used with other
+//! parameters is refused.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use geo_index::tree::{BoxKey, BoxQuery, NearbyKey, NearbyQuery};
+use geo_index::{CategoryFilter, HALF_CIRCUMFERENCE, Leaf, Meters};
+use thiserror::Error;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::key::{Collection, MAX_ID_BYTES, PlaceId};
+
+/// A text that is not a cursor of this query.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum CursorError {
+    /// Not a cursor at all.
+    #[error("malformed cursor")]
+    Malformed,
+    /// A cursor of another query.
+    #[error("the cursor belongs to another query; repeat the parameters it was given for")]
+    Foreign,
+}
+
+/// A number that two queries share if a cursor of one may be used with the other: everything but the limit and the cursor
+/// counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    /// The fingerprint of a nearby search in a collection.
+    pub fn of_nearby(collection: &Collection, query: &NearbyQuery) -> Self {
+        let numbers = [query.origin.lat(), query.origin.lon(), query.radius.get()];
+        Self::of(b"nearby", collection, &numbers, query.category.as_ref())
+    }
+
+    /// The fingerprint of a box scan in a collection.
+    pub fn of_box(collection: &Collection, query: &BoxQuery) -> Self {
+        Self::of(b"box", collection, &query.bbox.edges(), query.category.as_ref())
+    }
+
+    fn of(kind: &[u8], collection: &Collection, numbers: &[f64], category: Option<&CategoryFilter>) -> Self {
+        let mut hash = Xxh3::new();
+        hash.update(kind);
+        hash.update(collection.as_str().as_bytes());
+        // A collection's name cannot contain it, and how many bytes of numbers follow depends on the kind only: so no two
+        // queries run together.
+        hash.update(b"#");
+        for number in numbers {
+            hash.update(&number.to_be_bytes());
+        }
+        if let Some(category) = category {
+            hash.update(b"=");
+            hash.update(category.to_string().as_bytes());
+        }
+        Self(hash.digest())
+    }
+}
+
+/// A key of a result that travels as a cursor.
+///
+/// ```
+/// use cellar_model::CursorError;
+/// use cellar_model::cursor::{Cursor, Fingerprint};
+/// use geo_index::tree::{NearbyKey, NearbyQuery};
+/// use geo_index::{Meters, Position};
+///
+/// let query = NearbyQuery {
+///     origin: Position::new(48.8566, 2.3522)?,
+///     radius: Meters::new(5_000.0).unwrap(),
+///     limit: 20.try_into()?,
+///     category: None,
+///     after: None,
+/// };
+/// let [wineries, bars] = ["wineries", "bars"].map(|name| Fingerprint::of_nearby(&name.parse().unwrap(), &query));
+/// let key = NearbyKey { distance: Meters::new(12.5).unwrap(), id: "a".into() };
+/// let cursor = key.to_cursor(wineries);
+/// assert_eq!(NearbyKey::from_cursor(&cursor, wineries), Ok(key));
+/// assert_eq!(NearbyKey::from_cursor(&cursor, bars), Err(CursorError::Foreign));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Cursor: Sized {
+    /// The cursor of this key for the query with a fingerprint.
+    fn to_cursor(&self, fingerprint: Fingerprint) -> String;
+
+    /// Reads a cursor of the query with a fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Foreign`] for a cursor of another query, [`CursorError::Malformed`] for a text that is no cursor.
+    fn from_cursor(cursor: &str, fingerprint: Fingerprint) -> Result<Self, CursorError>;
+}
+
+impl Cursor for NearbyKey {
+    fn to_cursor(&self, fingerprint: Fingerprint) -> String {
+        encode(NEARBY, fingerprint, self.distance.get().to_bits(), &self.id)
+    }
+
+    fn from_cursor(cursor: &str, fingerprint: Fingerprint) -> Result<Self, CursorError> {
+        let (bits, id) = decode(NEARBY, cursor, fingerprint)?;
+        let distance = Meters::new(f64::from_bits(bits)).filter(|d| *d <= HALF_CIRCUMFERENCE);
+        Ok(Self { distance: distance.ok_or(CursorError::Malformed)?, id })
+    }
+}
+
+impl Cursor for BoxKey {
+    fn to_cursor(&self, fingerprint: Fingerprint) -> String {
+        encode(BOX, fingerprint, self.leaf.index(), &self.id)
+    }
+
+    fn from_cursor(cursor: &str, fingerprint: Fingerprint) -> Result<Self, CursorError> {
+        let (leaf, id) = decode(BOX, cursor, fingerprint)?;
+        Ok(Self { leaf: Leaf::from_index(leaf).map_err(|_| CursorError::Malformed)?, id })
+    }
+}
+
+const NEARBY: u8 = b'n';
+const BOX: u8 = b'b';
+
+/// One byte of kind, eight of fingerprint, eight of position, the id.
+fn encode(kind: u8, Fingerprint(fingerprint): Fingerprint, position: u64, id: &str) -> String {
+    let mut bytes = Vec::with_capacity(1 + 8 + 8 + id.len());
+    bytes.push(kind);
+    bytes.extend(fingerprint.to_be_bytes());
+    bytes.extend(position.to_be_bytes());
+    bytes.extend(id.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn decode(kind: u8, cursor: &str, fingerprint: Fingerprint) -> Result<(u64, String), CursorError> {
+    const MALFORMED: CursorError = CursorError::Malformed;
+    if cursor.len() > (17 + MAX_ID_BYTES) * 4 / 3 + 4 {
+        return Err(MALFORMED);
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| MALFORMED)?;
+    let (&[its_kind], rest) = bytes.split_first_chunk().ok_or(MALFORMED)?;
+    let (its_fingerprint, rest) = rest.split_first_chunk().ok_or(MALFORMED)?;
+    let (position, id) = rest.split_first_chunk().ok_or(MALFORMED)?;
+    let id = String::from_utf8(id.to_vec()).map_err(|_| MALFORMED)?;
+    if !id.is_empty() && id.parse::<PlaceId>().is_err() {
+        return Err(MALFORMED);
+    }
+    if its_kind != kind || Fingerprint(u64::from_be_bytes(*its_fingerprint)) != fingerprint {
+        return Err(CursorError::Foreign);
+    }
+    Ok((u64::from_be_bytes(*position), id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use geo_index::{BBox, Position};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn query(lat: f64, category: Option<&str>) -> NearbyQuery {
+        NearbyQuery {
+            origin: Position::new(lat, 2.0).unwrap(),
+            radius: Meters::new(1_000.0).unwrap(),
+            limit: NonZeroUsize::MIN,
+            category: category.map(Into::into),
+            after: None,
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_queries_apart() {
+        let (bars, cafes) = ("bars".parse().unwrap(), "cafes".parse().unwrap());
+        let base = Fingerprint::of_nearby(&bars, &query(1.0, None));
+        assert_ne!(base, Fingerprint::of_nearby(&cafes, &query(1.0, None)));
+        assert_ne!(base, Fingerprint::of_nearby(&bars, &query(1.5, None)));
+        assert_ne!(base, Fingerprint::of_nearby(&bars, &query(1.0, Some("x"))));
+        assert_ne!(base, Fingerprint::of_nearby(&bars, &query(1.0, Some(""))));
+        let longer = NearbyQuery { limit: NonZeroUsize::MAX, ..query(1.0, None) };
+        assert_eq!(base, Fingerprint::of_nearby(&bars, &longer));
+        let area = BoxQuery { bbox: BBox::WORLD, limit: NonZeroUsize::MIN, category: None, after: None };
+        assert_ne!(Fingerprint::of_box(&bars, &area), Fingerprint::of_box(&cafes, &area));
+    }
+
+    #[test]
+    fn malformed_cursors_are_refused() {
+        let one = Fingerprint(1);
+        let key = NearbyKey { distance: Meters::new(1.5).unwrap(), id: "ü".into() };
+        let cursor = key.to_cursor(one);
+        assert_eq!(NearbyKey::from_cursor(&cursor, one), Ok(key));
+        assert_eq!(BoxKey::from_cursor(&cursor, one), Err(CursorError::Foreign));
+        for bad in ["", "x", "====", &cursor[..20], &format!("{cursor}A"), &"A".repeat(5_000)] {
+            assert!(NearbyKey::from_cursor(bad, one).is_err(), "{bad}");
+        }
+        let nan = encode(NEARBY, one, f64::NAN.to_bits(), "a");
+        assert_eq!(NearbyKey::from_cursor(&nan, one), Err(CursorError::Malformed));
+        let not_a_leaf = encode(BOX, one, 17, "a");
+        assert_eq!(BoxKey::from_cursor(&not_a_leaf, one), Err(CursorError::Malformed));
+    }
+
+    proptest! {
+        /// To the last bit: a walk over all results goes on exactly where it stood.
+        #[test]
+        fn keys_round_trip(
+            lat in -90.0..=90.0, lon in -180.0..=180.0, metres in 0.0..2e7_f64, id in "[^\\p{Cc}]{1,40}",
+            fingerprint: u64,
+        ) {
+            prop_assume!(id != "." && id != "..");
+            let fingerprint = Fingerprint(fingerprint);
+            let key = NearbyKey { distance: Meters::new(metres).unwrap(), id: id.clone() };
+            prop_assert_eq!(NearbyKey::from_cursor(&key.to_cursor(fingerprint), fingerprint), Ok(key));
+            // An empty id stands before all places of a leaf.
+            for id in [id, String::new()] {
+                let key = BoxKey { leaf: Leaf::at(Position::new(lat, lon).unwrap()), id };
+                prop_assert_eq!(BoxKey::from_cursor(&key.to_cursor(fingerprint), fingerprint), Ok(key));
+            }
+        }
+    }
+}

@@ -1,7 +1,0 @@
-//! The AWS Lambda function: the API, its warmer, warm-up jobs and invalidations, in one.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cellar_api::lambda::run()
-}

@@ -1,0 +1,136 @@
+//! `cellar nearby`.
+
+mod remote;
+mod rows;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cellar_cli_kit::{CliError, code, say};
+use cellar_client::Wanted;
+use cellar_http::config::ApiConfig;
+use cellar_model::Collection;
+use cellar_model::features::write_collection;
+use cellar_search::pages::StorePages;
+use cellar_search::{Limits, Nearby, Search};
+use cellar_store::Store;
+use clap::Args;
+use geo_index::tree::NearbyQuery;
+use geo_index::{CategoryFilter, HALF_CIRCUMFERENCE, Meters, Position};
+
+use self::remote::Mode;
+use self::rows::{Row, table};
+use super::store_args::StoreArgs;
+use crate::explain::{OrExplain as _, no_collection};
+
+const EXAMPLES: &str = "\
+Examples:
+  cellar nearby --collection cities --lat 48.8566 --lon 2.3522
+  cellar nearby --collection cities --lat -33.87 --lon 151.21 --radius 5000 --limit 5
+  cellar nearby --collection breweries --lat 51.5 --lon -0.12 --category micro --json | jq '.features[].id'
+  cellar nearby --collection cities --lat 48.8566 --lon 2.3522 --radius 5000 --url http://127.0.0.1:8090
+
+Exit codes: 0 answered, 1 failed, 2 wrong usage.";
+
+/// Finds the places nearest to a point
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct NearbyArgs {
+    /// Collection to search
+    #[arg(long, short, value_name = "NAME")]
+    collection: Collection,
+
+    /// Latitude in degrees, -90 to 90
+    #[arg(long, value_name = "DEGREES", allow_hyphen_values = true)]
+    lat: f64,
+
+    /// Longitude in degrees, -180 to 180
+    #[arg(long, value_name = "DEGREES", allow_hyphen_values = true)]
+    lon: f64,
+
+    /// Radius in metres, 1 to 20015115, half the globe [default: the server's horizon; 200000 in a store]
+    #[arg(long, value_name = "METRES", value_parser = radius)]
+    radius: Option<Meters>,
+
+    /// Most places to return, 1 to 100
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
+    limit: u8,
+
+    /// Only places of this category, or of these (a comma between them), or not of these (`!` first)
+    #[arg(long, value_name = "NAME", value_parser = <CategoryFilter as std::str::FromStr>::from_str)]
+    category: Option<CategoryFilter>,
+
+    /// Print a GeoJSON FeatureCollection
+    #[arg(long)]
+    json: bool,
+
+    /// Ask the API there, a server's or an edge's, instead of a store
+    #[arg(long, value_name = "URL", conflicts_with = "table")]
+    url: Option<String>,
+
+    /// Whom to ask there
+    #[arg(long, value_enum, value_name = "MODE", default_value = "cell", requires = "url")]
+    mode: Mode,
+
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+fn radius(text: &str) -> Result<Meters, String> {
+    let number: Option<f64> = text.parse().ok();
+    let most = HALF_CIRCUMFERENCE.get().ceil();
+    let radius = number.filter(|metres| (1.0..=most).contains(metres)).and_then(Meters::new);
+    radius.ok_or_else(|| format!("a radius is 1 to {most} metres"))
+}
+
+/// Searches and prints.
+pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
+    let origin = Position::new(args.lat, args.lon).map_err(|error| CliError::usage(error.to_string()))?;
+    if let Some(url) = &args.url {
+        let (collection, category, radius) = (args.collection, args.category, args.radius);
+        let wanted =
+            |radius| Wanted { collection, category, position: origin, radius, limit: args.limit.into() };
+        let found = remote::ask(url, args.mode, radius, wanted).await?;
+        say(&if args.json { found.feature_collection() } else { remote::describe(&found) })?;
+        return Ok(code::OK);
+    }
+    let limit = NonZeroUsize::new(args.limit.into()).expect("arguments of 0 are refused");
+    let radius = args.radius.unwrap_or(ApiConfig::default().horizon);
+    let query = NearbyQuery { origin, radius, limit, category: args.category, after: None };
+    let open = args.store.open_existing().await?;
+    let answer = search(open.store.clone(), &args.collection, query).await;
+    open.close().await;
+    let answer = answer?;
+    if args.json {
+        say(&String::from_utf8_lossy(&write_collection(&answer.hits, &[])))?;
+    } else {
+        say(&describe(&answer))?;
+    }
+    Ok(code::OK)
+}
+
+async fn search(
+    store: Arc<dyn Store>,
+    collection: &Collection,
+    query: NearbyQuery,
+) -> Result<Nearby, CliError> {
+    if store.collection(collection).await.explained()?.is_none() {
+        return Err(no_collection(collection));
+    }
+    let search = Search::new(Arc::new(StorePages::new(store)), Limits::default());
+    search.nearby(collection, query, Instant::now() + Duration::from_secs(30)).await.explained()
+}
+
+fn describe(answer: &Nearby) -> String {
+    let (tree, cost) = (answer.work.tree, answer.work.cost);
+    format!(
+        "{}\n{} places; {} pages in {} rounds, {} queries, {} read units",
+        table(answer.hits.iter().map(Row::from)),
+        answer.hits.len(),
+        tree.pages,
+        tree.rounds,
+        cost.queries,
+        cost.read_units
+    )
+}

@@ -1,0 +1,92 @@
+//! Places as a table.
+
+use comfy_table::{CellAlignment, Table, presets};
+use geo_index::tree::Hit;
+use geo_index::{CATEGORY_SEPARATOR, Meters, Position};
+use serde::Deserialize;
+
+/// A line of the table.
+pub(super) struct Row {
+    distance: Option<Meters>,
+    id: String,
+    name: String,
+    category: String,
+    position: Position,
+}
+
+impl From<&Hit> for Row {
+    fn from(hit: &Hit) -> Self {
+        #[derive(Deserialize)]
+        struct Tail<'a> {
+            #[serde(borrow)]
+            properties: &'a serde_json::value::RawValue,
+        }
+        let feature = format!("{{{}", String::from_utf8_lossy(hit.payload()));
+        let name = serde_json::from_str(&feature).ok().map(|Tail { properties }| name(properties.get()));
+        Self {
+            distance: hit.distance(),
+            id: hit.id().to_owned(),
+            name: name.unwrap_or_default(),
+            category: listed(hit.category()),
+            position: hit.position(),
+        }
+    }
+}
+
+impl From<&cellar_client::Hit> for Row {
+    fn from(hit: &cellar_client::Hit) -> Self {
+        let cellar_client::Hit { place, distance } = hit;
+        Self {
+            distance: Some(*distance),
+            id: place.id.to_string(),
+            name: name(place.properties.as_json()),
+            category: listed(place.properties.category().as_deref()),
+            position: place.position,
+        }
+    }
+}
+
+/// The categories of a place, as people read them.
+fn listed(categories: Option<&str>) -> String {
+    categories.unwrap_or_default().replace(CATEGORY_SEPARATOR, ", ")
+}
+
+pub(super) fn table(rows: impl Iterator<Item = Row>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["distance", "id", "name", "category", "lat", "lon"]);
+    for row in rows {
+        table.add_row([
+            row.distance.map(human_distance).unwrap_or_default(),
+            row.id,
+            row.name,
+            row.category,
+            format!("{:.5}", row.position.lat()),
+            format!("{:.5}", row.position.lon()),
+        ]);
+    }
+    for column in [0, 4, 5] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn human_distance(distance: Meters) -> String {
+    let metres = distance.get();
+    if metres < 1_000.0 { format!("{metres:.0} m") } else { format!("{:.2} km", metres / 1_000.0) }
+}
+
+/// The property `name`, without control characters that a terminal would obey.
+fn name(properties: &str) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        name: Option<serde_json::Value>,
+    }
+    match serde_json::from_str(properties) {
+        Ok(Named { name: Some(serde_json::Value::String(name)) }) => {
+            name.chars().filter(|c| !c.is_control()).collect()
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,191 @@
+//! How files of places are read: arguments of every command that reads them.
+
+use cellar_jobs::import::{ColumnNames, Format, Kind, Order, Preset, ReadOptions, RepresentativePoint};
+use clap::Args;
+use geo_index::BBox;
+
+/// How files of places are read
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ReadArgs {
+    /// Format of the input [default: by the file's name, else by how it begins]
+    #[arg(long, help_heading = READING, value_enum)]
+    pub format: Option<Format>,
+
+    /// A layout that many files have: columns, category and name
+    #[arg(long, help_heading = READING, value_enum)]
+    pub preset: Option<Preset>,
+
+    /// Path of the records in a JSON document, such as `data.items[]`, `[]` or `*` [default: found]
+    #[arg(long, help_heading = READING, value_name = "PATH")]
+    pub records: Option<String>,
+
+    /// What is stored of lines and areas [default: they are rejected]
+    #[arg(long, help_heading = READING, value_enum)]
+    pub representative_point: Option<RepresentativePoint>,
+
+    /// Box in which all places are expected, in degrees; those outside are rejected. West > east crosses the antimeridian
+    #[arg(long = "bbox", help_heading = READING, value_name = "W,S,E,N", value_parser = bbox, allow_hyphen_values = true)]
+    pub within: Option<BBox>,
+
+    #[command(flatten)]
+    pub(crate) ids: Ids,
+
+    #[command(flatten)]
+    pub(crate) columns: Columns,
+
+    #[command(flatten)]
+    pub(crate) text: Text,
+}
+
+/// Heading of the options about the input as a whole.
+const READING: &str = "Reading places";
+
+/// Heading of the options about ids.
+const IDS: &str = "Ids";
+
+/// Which id a place has
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Ids {
+    /// Column of the id in a CSV, or path in plain objects of JSON [default: id and the like]
+    #[arg(long, help_heading = IDS, value_name = "NAME")]
+    pub(crate) id_column: Option<String>,
+
+    /// Property of a Feature that is its id [default: the member `id`, else the property `id`]
+    #[arg(long, help_heading = IDS, value_name = "NAME")]
+    pub(crate) id_property: Option<String>,
+
+    /// Make an id, out of what it holds, for every place without one; the same at every import of the same place
+    #[arg(long = "generate-ids", help_heading = IDS)]
+    pub(crate) make_missing: bool,
+}
+
+/// Heading of the options about columns.
+const COLUMNS: &str = "Columns of a CSV, or paths into objects such as `categories.primary`";
+
+/// What is where in a record
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Columns {
+    /// Latitude [default: lat, latitude, y and the like]
+    #[arg(long, visible_alias = "lat", help_heading = COLUMNS, value_name = "NAME")]
+    pub(crate) lat_column: Option<String>,
+
+    /// Longitude [default: lon, lng, long, longitude, x and the like]
+    #[arg(long, visible_alias = "lon", help_heading = COLUMNS, value_name = "NAME")]
+    pub(crate) lon_column: Option<String>,
+
+    /// Both in one value: `lat, lon`, WKT, hexadecimal WKB or GeoJSON [default: coordinates, geom, wkt and the like]
+    #[arg(long, help_heading = COLUMNS, value_name = "NAME")]
+    pub(crate) position_column: Option<String>,
+
+    /// Which comes first in such a value [default: by the column's name and its values, else lat-lon]
+    #[arg(long, value_enum, help_heading = COLUMNS)]
+    pub(crate) position_order: Option<Order>,
+
+    /// Category, of features, too [default: category, categories]
+    #[arg(long, help_heading = COLUMNS, value_name = "NAME")]
+    pub(crate) category_column: Option<String>,
+
+    /// Name, of features, too [default: name, title, label and the like]
+    #[arg(long, help_heading = COLUMNS, value_name = "NAME")]
+    pub(crate) name_column: Option<String>,
+
+    /// Names of all columns of a CSV without a header
+    #[arg(long = "columns", help_heading = COLUMNS, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) header: Vec<String>,
+
+    /// Columns that are text, whatever they look like
+    #[arg(long = "text", help_heading = COLUMNS, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) texts: Vec<String>,
+
+    /// Types of columns: text, number or boolean, as in `price=number,open=boolean`
+    #[arg(long, help_heading = COLUMNS, value_name = "NAME=TYPE", value_delimiter = ',', value_parser = typed)]
+    pub(crate) types: Vec<(String, Kind)>,
+}
+
+/// Heading of the options about text.
+const TEXT: &str = "Text of a CSV";
+
+/// How a CSV is written
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Text {
+    /// What separates cells; `\t` is a tab [default: found]
+    #[arg(long, help_heading = TEXT, value_name = "CHAR", value_parser = delimiter)]
+    pub(crate) delimiter: Option<u8>,
+
+    /// Lines before the header; comments and `sep=;` are passed over by themselves
+    #[arg(long, help_heading = TEXT, value_name = "LINES", default_value_t = 0)]
+    pub(crate) skip: u64,
+
+    /// Coordinates have a decimal comma [default: found, where cells are not separated by commas]
+    #[arg(long, help_heading = TEXT)]
+    pub(crate) decimal_comma: bool,
+
+    /// Encoding, such as latin1, windows-1252 or utf-16le, of any format [default: UTF-8, or UTF-16 if it is]
+    #[arg(long, help_heading = TEXT, value_name = "NAME")]
+    pub(crate) encoding: Option<String>,
+}
+
+impl ReadArgs {
+    /// What they ask for.
+    pub(crate) fn options(&self) -> ReadOptions {
+        let (ids, columns, text) = (&self.ids, &self.columns, &self.text);
+        let texts = columns.texts.iter().map(|name| (name.clone(), Kind::Text));
+        ReadOptions {
+            format: self.format,
+            preset: self.preset,
+            columns: ColumnNames {
+                id: ids.id_column.clone(),
+                lat: columns.lat_column.clone(),
+                lon: columns.lon_column.clone(),
+                position: columns.position_column.clone(),
+                category: columns.category_column.clone(),
+                name: columns.name_column.clone(),
+            },
+            header: columns.header.iter().map(|name| name.trim().to_owned()).collect(),
+            delimiter: text.delimiter,
+            skip_lines: text.skip,
+            encoding: text.encoding.clone(),
+            decimal_comma: text.decimal_comma,
+            types: texts.chain(columns.types.iter().cloned()).collect(),
+            id_property: ids.id_property.clone(),
+            generate_ids: ids.make_missing,
+            records: self.records.clone(),
+            order: columns.position_order,
+            representative_point: self.representative_point,
+            bbox: self.within,
+            ..ReadOptions::default()
+        }
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+        _ => Err("expected one character, such as `;`, or `\\t` for a tab".into()),
+    }
+}
+
+fn typed(text: &str) -> Result<(String, Kind), String> {
+    let kind = |name: &str| match name.trim() {
+        "text" => Some(Kind::Text),
+        "number" => Some(Kind::Number),
+        "boolean" => Some(Kind::Boolean),
+        _ => None,
+    };
+    let (name, said) = text.rsplit_once('=').ok_or("expected NAME=TYPE, such as `price=number`")?;
+    let kind = kind(said).ok_or("a type is text, number or boolean")?;
+    Ok((name.trim().to_owned(), kind))
+}
+
+fn bbox(text: &str) -> Result<BBox, String> {
+    let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse::<f64>()).collect();
+    match numbers.as_deref() {
+        Ok(&[west, south, east, north]) => BBox::new(west, south, east, north)
+            .map_err(|error| format!("a box is west,south,east,north in degrees: {error}")),
+        _ => {
+            Err("expected four numbers, west,south,east,north in degrees, such as `5.9,45.8,10.5,47.8`"
+                .into())
+        }
+    }
+}

@@ -1,0 +1,38 @@
+"""What the templates have to agree with: the API's contract, as `cellar contract --json` prints it."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# The file that holds what `cellar contract --json` printed; infra/check writes it.
+FILE = "CELLAR_CONTRACT"
+# The Lambda function, among the programs that read variables.
+FUNCTION = "bootstrap"
+
+
+class NoContractError(Exception):
+    """There is no contract to compare with."""
+
+
+@cache
+def contract() -> dict[str, Any]:
+    """All of it."""
+    path = os.environ.get(FILE)
+    if not path:
+        raise NoContractError(f"set {FILE} to a file of what `cellar contract --json` prints, or run infra/check")
+    return json.loads(Path(path).read_text())
+
+
+def routes() -> dict[str, frozenset[str]]:
+    """Paths of the router with the methods that they take."""
+    return {route["path"]: frozenset(route["methods"]) for route in contract()["routes"]}
+
+
+def variables() -> frozenset[str]:
+    """Variables of ours that the Lambda function reads."""
+    read = {variable["name"] for variable in contract()["variables"] if FUNCTION in variable["read_by"]}
+    return frozenset(name for name in read if name.startswith("CELLAR_"))

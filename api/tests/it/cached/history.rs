@@ -29,6 +29,9 @@ const TRUST: Duration = Duration::from_millis(500);
 /// The most that a load or a copy, already under way when a write is told, may add to that.
 const SLACK: Duration = Duration::from_millis(1_500);
 
+/// Requests that a history has at least.
+const ENOUGH: usize = 500;
+
 fn duration() -> Duration {
     let seconds = std::env::var("CELLAR_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(6))
@@ -116,7 +119,8 @@ async fn run(seed: u64, disturb: impl Fn(&RedisServer, &mut Rng)) {
     let (stop, stopped) = watch::channel(false);
     let live = async {
         let (end, mut requests) = (Instant::now() + duration(), Vec::new());
-        while Instant::now() < end {
+        // A busy machine takes longer for as many.
+        while Instant::now() < end || requests.len() <= ENOUGH {
             disturb(&redis, &mut random);
             let served = town.live(25, Habits { writes: 25, imports: true }, &mut random).await;
             assert!(served.iter().all(|served| !served.failed), "the store works, and yet a request failed");
@@ -136,7 +140,6 @@ async fn run(seed: u64, disturb: impl Fn(&RedisServer, &mut Rng)) {
         "{count} requests, every answer true; {}; all had heard of a write within {longest:.1?}",
         times(&requests)
     );
-    assert!(count > 500, "{count} requests show little");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,6 +117,9 @@ fn of_projjson(system: &Value) -> Result<Crs, String> {
     }
 }
 
+/// Seconds since 1970 that are days of a calendar: the years -250,000 to 250,000, within which the library writes them.
+const CALENDAR_S: std::ops::Range<i64> = -7_950_000_000_000..7_827_000_000_000;
+
 fn object(row: &Row, out: &mut String) {
     out.push('{');
     for (index, (name, field)) in row.get_column_iter().enumerate() {
@@ -162,6 +165,16 @@ fn value(field: &Field, out: &mut String) {
                 value(item, out);
             }
             out.push('}');
+        }
+        // The library panics at what is outside its calendar: that stays a number.
+        Field::Date(days) if !CALENDAR_S.contains(&(i64::from(*days) * 86_400)) => {
+            out.push_str(&days.to_string());
+        }
+        Field::TimestampMillis(count) if !CALENDAR_S.contains(&(count / 1_000)) => {
+            out.push_str(&count.to_string());
+        }
+        Field::TimestampMicros(count) if !CALENDAR_S.contains(&(count / 1_000_000)) => {
+            out.push_str(&count.to_string());
         }
         Field::Decimal(_)
         | Field::Date(_)
@@ -244,6 +257,29 @@ mod tests {
         assert!(of_geo(&named("EPSG", "25832")).1.unwrap_err().contains("EPSG:25832"));
         assert!(of_geo(&geo(r#","crs":{"name":"NAD27"}"#)).1.unwrap_err().contains("NAD27"));
         assert!(of_geo(&geo(r#","crs":{}"#)).1.is_err());
+    }
+
+    #[test]
+    fn a_day_outside_the_calendar_stays_a_number() {
+        let text = |field: Field| {
+            let mut out = String::new();
+            value(&field, &mut out);
+            out
+        };
+        assert_eq!(text(Field::Date(20_000)), r#""2024-10-04""#);
+        assert_eq!(text(Field::TimestampMicros(0)), r#""1970-01-01 00:00:00.000000 +00:00""#);
+        for days in [i32::MIN, i32::MAX, 2_000_000_000, -100_000_000] {
+            assert_eq!(text(Field::Date(days)), days.to_string());
+        }
+        for count in [i64::MIN, i64::MAX] {
+            assert_eq!(text(Field::TimestampMillis(count)), count.to_string());
+            assert_eq!(text(Field::TimestampMicros(count)), count.to_string());
+        }
+        // Both ends can be written.
+        for second in [CALENDAR_S.start, CALENDAR_S.end - 1] {
+            assert!(text(Field::TimestampMillis(second * 1_000)).starts_with('"'));
+            assert!(text(Field::Date((second / 86_400) as i32)).starts_with('"'));
+        }
     }
 
     #[test]

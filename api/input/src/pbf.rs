@@ -112,4 +112,90 @@ mod tests {
             assert_eq!(degrees(nano), expected);
         }
     }
+    fn varint(mut number: u64, out: &mut Vec<u8>) {
+        while number > 127 {
+            out.push(number as u8 | 128);
+            number >>= 7;
+        }
+        out.push(number as u8);
+    }
+
+    /// A field of bytes of a message (<https://protobuf.dev/programming-guides/encoding/>).
+    fn field(number: u64, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        varint(number << 3 | 2, &mut out);
+        varint(bytes.len() as u64, &mut out);
+        out.extend(bytes);
+        out
+    }
+
+    /// A field of numbers, packed; signed ones are the differences of each to the one before, in zigzag.
+    fn packed(number: u64, values: &[i64], signed: bool) -> Vec<u8> {
+        let (mut bytes, mut before) = (Vec::new(), 0);
+        for value in values {
+            let step = value - before;
+            varint(if signed { (step << 1 ^ step >> 63) as u64 } else { *value as u64 }, &mut bytes);
+            before = if signed { *value } else { 0 };
+        }
+        field(number, &bytes)
+    }
+
+    fn blob(kind: &str, message: &[u8]) -> Vec<u8> {
+        let raw = field(1, message);
+        let mut header = field(1, kind.as_bytes());
+        varint(3 << 3, &mut header);
+        varint(raw.len() as u64, &mut header);
+        [&(header.len() as u32).to_be_bytes(), header.as_slice(), &raw].concat()
+    }
+
+    /// A way whose nodes are at these latitudes and longitudes, in units of 100 nanodegrees.
+    fn way(id: u64, lats: &[i64], lons: &[i64]) -> Vec<u8> {
+        let refs: Vec<i64> = (1..=lats.len() as i64).collect();
+        let mut way = Vec::new();
+        varint(1 << 3, &mut way);
+        varint(id, &mut way);
+        way.extend([packed(2, &[1], false), packed(3, &[2], false), packed(8, &refs, true)].concat());
+        if !lons.is_empty() {
+            way.extend([packed(9, lats, true), packed(10, lons, true)].concat());
+        }
+        field(3, &way)
+    }
+
+    fn file(required: &str, ways: &[Vec<u8>]) -> Vec<u8> {
+        let texts = ["", "name", "Canal"].map(|text| field(1, text.as_bytes())).concat();
+        let block = [field(1, &texts), field(2, &ways.concat())].concat();
+        [blob("OSMHeader", &field(4, required.as_bytes())), blob("OSMData", &block)].concat()
+    }
+
+    fn read(file: Vec<u8>) -> io::Result<Vec<String>> {
+        let mut text = String::new();
+        lines(Box::new(io::Cursor::new(file))).read_to_string(&mut text)?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn ways_are_lines_and_areas_where_the_file_has_positions() {
+        let (lats, lons) = ([488_566_000, 488_566_001, -10, 488_566_000], [23_522_000, 0, 1, 23_522_000]);
+        let ways = [way(7, &lats[..3], &lons[..3]), way(8, &lats, &lons), way(9, &[1, 2], &[])];
+        let line = |id: u64, geometry: &str| {
+            let tags = r#""properties":{"name":"Canal"}"#;
+            format!(r#"{{"type":"Feature","id":"way/{id}","geometry":{geometry},{tags}}}"#)
+        };
+        let nodes = "[2.3522,48.8566],[0,48.8566001],[0.0000001,-0.000001]";
+        let expected = [
+            line(7, &format!(r#"{{"type":"LineString","coordinates":[{nodes}]}}"#)),
+            line(8, &format!(r#"{{"type":"Polygon","coordinates":[[{nodes},[2.3522,48.8566]]]}}"#)),
+            line(9, "null"),
+        ];
+        assert_eq!(read(file("LocationsOnWays", &ways)).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_not_known_or_damaged_is_an_error() {
+        let unknown = read(file("Tomorrow", &[])).unwrap_err();
+        assert!(unknown.to_string().contains("`Tomorrow`"), "{unknown}");
+        let whole = file("OsmSchema-V0.6", &[way(7, &[1, 2], &[3, 4])]);
+        let cut = read(whole[..whole.len() - 3].to_vec()).unwrap_err();
+        assert!(cut.to_string().contains("damaged"), "{cut}");
+    }
 }

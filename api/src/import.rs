@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn arguments_are_checked() {
         let args = parse(&["a.csv", "-c", "wineries", "--delimiter", "\\t", "--dry-run"]).unwrap();
-        assert_eq!((args.read.text.delimiter, args.dry_run, args.json), (Some(b'\t'), true, false));
+        assert_eq!((args.read.options().delimiter, args.dry_run, args.json), (Some(b'\t'), true, false));
         let options = parse(&[
             "a",
             "b",

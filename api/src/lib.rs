@@ -15,7 +15,6 @@ pub mod export;
 pub mod get;
 pub mod import;
 pub mod nearby;
-mod read_args;
 pub mod reindex;
 mod roots;
 pub mod serve;

@@ -13,6 +13,7 @@
 //! | `window`, `frame`, `xml` | one record after the other, each with its line |
 //! | `parquet`, `pbf`, `feed` | what is no text, as lines |
 //! | `table`, `objects`, `members`, `properties` | a row or an object becomes a place |
+//! | `args`, `options` | how an input is to be read, on a command line and in code |
 //! | `names`, `numbers`, `position` | which names mean what, which texts are numbers, where a place is |
 //! | `items` | items of exports of DynamoDB, by who can read them |
 //! | `records`, `reject`, `whole`, `positions` | all of it together |
@@ -33,6 +34,7 @@
 //! # Ok::<(), cellar_input::InputError>(())
 //! ```
 
+mod args;
 mod encoding;
 #[cfg(any(feature = "parquet", feature = "pbf"))]
 mod feed;
@@ -61,6 +63,7 @@ mod whole;
 mod window;
 mod xml;
 
+pub use self::args::{PositionArgs, ReadArgs};
 pub use self::format::Format;
 pub use self::frame::InputError;
 pub use self::items::{CollectionRecord, Entry, ItemError, ItemReader};

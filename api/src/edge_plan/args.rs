@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cellar_input::ReadArgs;
 use cellar_jobs::edge_plan::Scheme;
 use cellar_jobs::import::ReadOptions;
 use cellar_model::Collection;
@@ -9,7 +10,6 @@ use clap::Args;
 use geo_index::Meters;
 
 use crate::edge_map::certified;
-use crate::read_args::ReadArgs;
 use crate::store_args::StoreArgs;
 
 const EXAMPLES: &str = "\

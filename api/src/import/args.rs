@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use cellar_input::ReadArgs;
 use cellar_jobs::import::{OnRepeat, ReadOptions};
 use cellar_jobs::replace::MAX_REMOVED_PERCENT;
 use cellar_model::Collection;
 use clap::Args;
 
 use super::replacing::percent;
-use crate::read_args::ReadArgs;
 use crate::store_args::StoreArgs;
 
 const EXAMPLES: &str = "\

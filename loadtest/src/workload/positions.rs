@@ -26,10 +26,10 @@ const WEIGHTS: [&str; 2] = ["weight", "population"];
 /// # Errors
 ///
 /// The file cannot be read, has no positions, or too many. The error is one line.
-pub fn read_points(input: Input) -> Result<Points, String> {
+pub fn read_points(input: Input, options: &ReadOptions) -> Result<Points, String> {
     let mut points = Points::default();
     let mut too_many = false;
-    let read = read_positions(input, &ReadOptions::default(), &WEIGHTS, |line| match line {
+    let read = read_positions(input, options, &WEIGHTS, |line| match line {
         Ok(_) if points.found.len() == MAX_POINTS => too_many = true,
         Ok(FoundPosition { line, position, number }) => match number.unwrap_or(1.0) {
             weight if weight < 0.0 => points.bad_lines.add(line, format!("weight {weight} is not 0 or more")),
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     fn read(text: &'static str) -> Points {
-        read_points(Input::Stream(Box::new(text.as_bytes()))).unwrap()
+        read_points(Input::Stream(Box::new(text.as_bytes())), &ReadOptions::default()).unwrap()
     }
 
     fn at(lat: f64, lon: f64) -> Position {
@@ -67,7 +67,8 @@ mod tests {
         let lines: Vec<u64> = points.bad_lines.first.iter().map(|(line, _)| *line).collect();
         assert_eq!((points.bad_lines.count, lines), (5, vec![2, 4, 5, 6, 7]));
         assert_eq!(points.bad_lines.first[1].1, "it has 1 cells, but the header has 3");
-        let other = read_points(Input::Stream(Box::new("name,town\nx,y\n".as_bytes())));
+        let other =
+            read_points(Input::Stream(Box::new("name,town\nx,y\n".as_bytes())), &ReadOptions::default());
         assert!(other.unwrap_err().contains("latitude"));
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cellar_cli_kit::CliError;
-use cellar_input::{Input, open_text};
+use cellar_input::{Input, ReadOptions, open_text};
 use cellar_model::Collection;
 
 use super::UsersArgs;
@@ -38,6 +38,12 @@ impl UsersArgs {
         instants: impl Iterator<Item = Duration> + Send + 'static,
         duration: Duration,
     ) -> Result<Source, CliError> {
+        let options = self.read.options();
+        if self.positions.is_none() && options != ReadOptions::default() {
+            return Err(CliError::usage(
+                "options of how positions are read need --positions FILE".to_owned(),
+            ));
+        }
         if let Some(path) = &self.replay {
             return self.replayed(path, collection);
         }
@@ -45,15 +51,16 @@ impl UsersArgs {
             return streamed(path);
         }
         let (areas, notes) = match &self.positions {
-            Some(path) => self.positioned(path)?,
+            Some(path) => self.positioned(path, &options)?,
             None => (self.metropolitan(), Vec::new()),
         };
         let plan = scheduled(instants, SyntheticUsers::new(self.spec(), areas));
         Ok(Source { plan, duration, searches: None, notes })
     }
 
-    fn positioned(&self, path: &Path) -> Result<(Areas, Vec<String>), CliError> {
-        let points = read_points(Input::File(path.to_owned())).map_err(|why| unreadable(path, &why))?;
+    fn positioned(&self, path: &Path, options: &ReadOptions) -> Result<(Areas, Vec<String>), CliError> {
+        let points =
+            read_points(Input::File(path.to_owned()), options).map_err(|why| unreadable(path, &why))?;
         let areas = Areas::points(&points, self.seed);
         if areas.is_empty() {
             return Err(unreadable(

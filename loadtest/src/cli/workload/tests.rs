@@ -132,6 +132,26 @@ fn users_live_where_a_file_says() {
 }
 
 #[test]
+fn a_file_of_positions_is_read_as_the_options_say() {
+    let dir = TempDir::new().unwrap();
+    let path = file(&dir, "p.txt", b"a note\nN\xf6rd;-17,5;100,25;north\n");
+    let told = ["--delimiter", ";", "--columns", "town,lat,lon,side", "--skip", "1", "--encoding", "latin1"];
+    let (searches, notes, _) = source(&[["--positions", &path].as_slice(), &told].concat()).unwrap();
+    assert_eq!((searches.len(), notes.len()), (50, 0));
+    let home = geo_index::Position::new(-17.5, 100.25).unwrap();
+    assert!(
+        searches.iter().any(|planned| geo_index::distance(planned.search.position, home).get() < 2_000.0)
+    );
+    // What its errors advise is there, and means something only with a file.
+    let unnamed = file(&dir, "q.csv", b"id,breite,laenge\n1,2,3\n");
+    let error = source(&["--positions", &unnamed]).unwrap_err().to_string();
+    assert!(error.contains("--lat-column"), "{error}");
+    assert!(source(&["--positions", &unnamed, "--lat-column", "breite", "--lon-column", "laenge"]).is_ok());
+    let error = source(&["--skip", "1"]).unwrap_err().to_string();
+    assert!(error.contains("--positions"), "{error}");
+}
+
+#[test]
 fn files_that_are_of_no_use_are_told_in_one_line() {
     let dir = TempDir::new().unwrap();
     let empty = file(&dir, "empty", b"");

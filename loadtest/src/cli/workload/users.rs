@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cellar_input::PositionArgs;
 use clap::Args;
 
 use crate::cli::values::{duration, within};
@@ -90,6 +91,10 @@ pub struct UsersArgs {
     /// Stream written by `loadtest workload --export`
     #[arg(long, help_heading = FILES, value_name = "FILE", group = "file")]
     pub stream: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its documentation would be that of the command")]
+    pub read: PositionArgs,
 }
 
 impl UsersArgs {

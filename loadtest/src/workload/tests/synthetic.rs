@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cellar_input::Input;
+use cellar_input::{Input, ReadOptions};
 use geo_index::{Meters, Position, distance};
 use proptest::prelude::*;
 
@@ -103,7 +103,8 @@ fn memory_grows_with_users_and_not_with_asks() {
 #[test]
 fn nobody_asks_where_nobody_lives() {
     let nowhere = Areas::points(
-        &read_points(Input::Stream(Box::new("lat,lon,weight\n1,2,0\n".as_bytes()))).unwrap(),
+        &read_points(Input::Stream(Box::new("lat,lon,weight\n1,2,0\n".as_bytes())), &ReadOptions::default())
+            .unwrap(),
         1,
     );
     assert_eq!(plan(Spec::default(), nowhere, 5, 1.0).count(), 0);

@@ -1,12 +1,15 @@
-//! How files of places are read: arguments of every command that reads them.
+//! How files are read: arguments of every command that reads them.
 
-use cellar_jobs::import::{ColumnNames, Format, Kind, Order, Preset, ReadOptions, RepresentativePoint};
 use clap::Args;
 use geo_index::BBox;
 
+use super::format::Format;
+use super::options::{ColumnNames, Kind, Preset, ReadOptions};
+use super::position::{Order, RepresentativePoint};
+
 /// How files of places are read
 #[derive(Args, Clone, Debug)]
-pub(crate) struct ReadArgs {
+pub struct ReadArgs {
     /// Format of the input [default: by the file's name, else by how it begins]
     #[arg(long, help_heading = READING, value_enum)]
     pub format: Option<Format>,
@@ -28,13 +31,34 @@ pub(crate) struct ReadArgs {
     pub within: Option<BBox>,
 
     #[command(flatten)]
-    pub(crate) ids: Ids,
+    ids: Ids,
 
     #[command(flatten)]
-    pub(crate) columns: Columns,
+    place: Place,
 
     #[command(flatten)]
-    pub(crate) text: Text,
+    columns: Columns,
+
+    #[command(flatten)]
+    text: Text,
+}
+
+/// How files of positions are read
+#[derive(Args, Clone, Debug)]
+pub struct PositionArgs {
+    /// A layout that many files of positions have
+    #[arg(long, help_heading = READING, value_enum)]
+    pub preset: Option<Preset>,
+
+    /// Path of the records in a JSON document, such as `data.items[]`, `[]` or `*` [default: found]
+    #[arg(long, help_heading = READING, value_name = "PATH")]
+    pub records: Option<String>,
+
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    text: Text,
 }
 
 /// Heading of the options about the input as a whole.
@@ -45,61 +69,65 @@ const IDS: &str = "Ids";
 
 /// Which id a place has
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Ids {
+struct Ids {
     /// Column of the id in a CSV, or path in plain objects of JSON [default: id and the like]
     #[arg(long, help_heading = IDS, value_name = "NAME")]
-    pub(crate) id_column: Option<String>,
+    id_column: Option<String>,
 
     /// Property of a Feature that is its id [default: the member `id`, else the property `id`]
     #[arg(long, help_heading = IDS, value_name = "NAME")]
-    pub(crate) id_property: Option<String>,
+    id_property: Option<String>,
 
     /// Make an id, out of what it holds, for every place without one; the same at every import of the same place
     #[arg(long = "generate-ids", help_heading = IDS)]
-    pub(crate) make_missing: bool,
+    make_missing: bool,
 }
 
 /// Heading of the options about columns.
 const COLUMNS: &str = "Columns of a CSV, or paths into objects such as `categories.primary`";
 
-/// What is where in a record
+/// Where the position is in a record
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Columns {
+struct Place {
     /// Latitude [default: lat, latitude, y and the like]
     #[arg(long, visible_alias = "lat", help_heading = COLUMNS, value_name = "NAME")]
-    pub(crate) lat_column: Option<String>,
+    lat_column: Option<String>,
 
     /// Longitude [default: lon, lng, long, longitude, x and the like]
     #[arg(long, visible_alias = "lon", help_heading = COLUMNS, value_name = "NAME")]
-    pub(crate) lon_column: Option<String>,
+    lon_column: Option<String>,
 
     /// Both in one value: `lat, lon`, WKT, hexadecimal WKB or GeoJSON [default: coordinates, geom, wkt and the like]
     #[arg(long, help_heading = COLUMNS, value_name = "NAME")]
-    pub(crate) position_column: Option<String>,
+    position_column: Option<String>,
 
     /// Which comes first in such a value [default: by the column's name and its values, else lat-lon]
     #[arg(long, value_enum, help_heading = COLUMNS)]
-    pub(crate) position_order: Option<Order>,
-
-    /// Category, of features, too [default: category, categories]
-    #[arg(long, help_heading = COLUMNS, value_name = "NAME")]
-    pub(crate) category_column: Option<String>,
-
-    /// Name, of features, too [default: name, title, label and the like]
-    #[arg(long, help_heading = COLUMNS, value_name = "NAME")]
-    pub(crate) name_column: Option<String>,
+    position_order: Option<Order>,
 
     /// Names of all columns of a CSV without a header
     #[arg(long = "columns", help_heading = COLUMNS, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) header: Vec<String>,
+    header: Vec<String>,
+}
+
+/// What else is in a record
+#[derive(Args, Clone, Debug)]
+struct Columns {
+    /// Category, of features, too [default: category, categories]
+    #[arg(long, help_heading = COLUMNS, value_name = "NAME")]
+    category_column: Option<String>,
+
+    /// Name, of features, too [default: name, title, label and the like]
+    #[arg(long, help_heading = COLUMNS, value_name = "NAME")]
+    name_column: Option<String>,
 
     /// Columns that are text, whatever they look like
     #[arg(long = "text", help_heading = COLUMNS, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) texts: Vec<String>,
+    texts: Vec<String>,
 
     /// Types of columns: text, number or boolean, as in `price=number,open=boolean`
     #[arg(long, help_heading = COLUMNS, value_name = "NAME=TYPE", value_delimiter = ',', value_parser = typed)]
-    pub(crate) types: Vec<(String, Kind)>,
+    types: Vec<(String, Kind)>,
 }
 
 /// Heading of the options about text.
@@ -107,54 +135,73 @@ const TEXT: &str = "Text of a CSV";
 
 /// How a CSV is written
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Text {
+struct Text {
     /// What separates cells; `\t` is a tab [default: found]
     #[arg(long, help_heading = TEXT, value_name = "CHAR", value_parser = delimiter)]
-    pub(crate) delimiter: Option<u8>,
+    delimiter: Option<u8>,
 
     /// Lines before the header; comments and `sep=;` are passed over by themselves
     #[arg(long, help_heading = TEXT, value_name = "LINES", default_value_t = 0)]
-    pub(crate) skip: u64,
+    skip: u64,
 
     /// Coordinates have a decimal comma [default: found, where cells are not separated by commas]
     #[arg(long, help_heading = TEXT)]
-    pub(crate) decimal_comma: bool,
+    decimal_comma: bool,
 
     /// Encoding, such as latin1, windows-1252 or utf-16le, of any format [default: UTF-8, or UTF-16 if it is]
     #[arg(long, help_heading = TEXT, value_name = "NAME")]
-    pub(crate) encoding: Option<String>,
+    encoding: Option<String>,
 }
 
 impl ReadArgs {
     /// What they ask for.
-    pub(crate) fn options(&self) -> ReadOptions {
-        let (ids, columns, text) = (&self.ids, &self.columns, &self.text);
+    pub fn options(&self) -> ReadOptions {
+        let (ids, columns) = (&self.ids, &self.columns);
         let texts = columns.texts.iter().map(|name| (name.clone(), Kind::Text));
-        ReadOptions {
+        let read = ReadOptions {
             format: self.format,
             preset: self.preset,
-            columns: ColumnNames {
-                id: ids.id_column.clone(),
-                lat: columns.lat_column.clone(),
-                lon: columns.lon_column.clone(),
-                position: columns.position_column.clone(),
-                category: columns.category_column.clone(),
-                name: columns.name_column.clone(),
-            },
-            header: columns.header.iter().map(|name| name.trim().to_owned()).collect(),
-            delimiter: text.delimiter,
-            skip_lines: text.skip,
-            encoding: text.encoding.clone(),
-            decimal_comma: text.decimal_comma,
             types: texts.chain(columns.types.iter().cloned()).collect(),
             id_property: ids.id_property.clone(),
             generate_ids: ids.make_missing,
             records: self.records.clone(),
-            order: columns.position_order,
             representative_point: self.representative_point,
             bbox: self.within,
-            ..ReadOptions::default()
-        }
+            ..of_text(&self.place, &self.text)
+        };
+        let columns = ColumnNames {
+            id: ids.id_column.clone(),
+            category: columns.category_column.clone(),
+            name: columns.name_column.clone(),
+            ..read.columns
+        };
+        ReadOptions { columns, ..read }
+    }
+}
+
+impl PositionArgs {
+    /// What they ask for.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions { preset: self.preset, records: self.records.clone(), ..of_text(&self.place, &self.text) }
+    }
+}
+
+fn of_text(place: &Place, text: &Text) -> ReadOptions {
+    let columns = ColumnNames {
+        lat: place.lat_column.clone(),
+        lon: place.lon_column.clone(),
+        position: place.position_column.clone(),
+        ..ColumnNames::default()
+    };
+    ReadOptions {
+        columns,
+        header: place.header.iter().map(|name| name.trim().to_owned()).collect(),
+        order: place.position_order,
+        delimiter: text.delimiter,
+        skip_lines: text.skip,
+        encoding: text.encoding.clone(),
+        decimal_comma: text.decimal_comma,
+        ..ReadOptions::default()
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod config;
 pub mod description;
 pub mod emf;
+mod extent;
 pub mod health;
 pub mod idempotency;
 pub mod in_flight;

@@ -22,6 +22,10 @@ pub const ITEMS: &str = "/v1/collections/{collection}/items";
 pub const ITEM: &str = "/v1/collections/{collection}/items/{id}";
 /// Links to what there is.
 pub const LANDING: &str = "/";
+/// The same, where the API begins.
+pub const API: &str = "/v1";
+/// Which standards are kept.
+pub const CONFORMANCE: &str = "/conformance";
 /// A page for people.
 pub const EXPLORER: &str = "/explorer";
 /// Liveness probe.
@@ -34,13 +38,15 @@ pub const HEALTH: &str = "/health";
 pub const METRICS: &str = "/metrics";
 /// The OpenAPI document.
 pub const OPENAPI: &str = "/openapi.json";
+/// The same for clients that read OpenAPI 3.0.
+pub const OPENAPI_3_0: &str = "/openapi-3.0.json";
 /// Types of problems.
 pub const PROBLEMS: &str = "/problems";
 /// One type of problem.
 pub const PROBLEM: &str = "/problems/{problem}";
 
 /// Every path, in the order of the router.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 21] = [
     COLLECTIONS,
     COLLECTION,
     CATEGORIES,
@@ -51,12 +57,15 @@ pub const ALL: [&str; 18] = [
     ITEMS,
     ITEM,
     LANDING,
+    API,
+    CONFORMANCE,
     EXPLORER,
     LIVE,
     READY,
     HEALTH,
     METRICS,
     OPENAPI,
+    OPENAPI_3_0,
     PROBLEMS,
     PROBLEM,
 ];

@@ -17,8 +17,8 @@ use crate::params::cell_url;
 use crate::paths;
 use crate::problem::Problem;
 use crate::routes::{
-    self, batch, categories, cells, collections, edge_map, explorer, health, item, items, nearby, openapi,
-    pages, ping, problems,
+    self, batch, categories, cells, collections, edge_map, explorer, health, item, items, landing, nearby,
+    openapi, pages, ping, problems,
 };
 use crate::state::AppState;
 
@@ -123,15 +123,18 @@ fn data_routes() -> [Route; 9] {
 }
 
 /// Probes and documents: they answer even when nothing else does.
-fn open_routes() -> [Route; 9] {
+fn open_routes() -> [Route; 12] {
     [
-        Route::open(paths::LANDING).get(health::landing),
+        Route::open(paths::LANDING).get(landing::landing),
+        Route::open(paths::API).get(landing::api),
+        Route::open(paths::CONFORMANCE).get(landing::conformance),
         Route::open(paths::EXPLORER).get(explorer::explorer),
         Route::open(paths::LIVE).get(health::live),
         Route::open(paths::READY).get(health::ready),
         Route::open(paths::HEALTH).get(ping::health),
         Route::open(paths::METRICS).get(health::metrics),
         Route::open(paths::OPENAPI).get(openapi::openapi_json),
+        Route::open(paths::OPENAPI_3_0).get(openapi::openapi_3_0_json),
         Route::open(paths::PROBLEMS).get(problems::list),
         Route::open(paths::PROBLEM).get(problems::get),
     ]

@@ -42,11 +42,16 @@ impl Link {
 
 /// The text of a FeatureCollection of hits.
 pub fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
+    write_page(hits, "", links)
+}
+
+/// The same with members of the collection: JSON, each followed by a comma.
+pub fn write_page(hits: &[Hit], members: &str, links: &[Link]) -> Vec<u8> {
     let features: usize = hits.iter().map(|hit| prefetched(hit.payload()).len() + FEATURE_BYTES).sum();
-    let mut out = Vec::with_capacity(ENVELOPE_BYTES + features);
+    let mut out = Vec::with_capacity(ENVELOPE_BYTES + members.len() + features);
     let count = hits.len();
     // Writing to a vector cannot fail.
-    let _ = write!(out, r#"{{"type":"FeatureCollection","numberReturned":{count},"links":"#);
+    let _ = write!(out, r#"{{"type":"FeatureCollection",{members}"numberReturned":{count},"links":"#);
     let _ = serde_json::to_writer(&mut out, links);
     out.extend_from_slice(br#","features":["#);
     for (index, hit) in hits.iter().enumerate() {

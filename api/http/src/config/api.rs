@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cellar_config::{ConfigError, Env, flag, number, text_or};
+use axum::http::Uri;
+use cellar_config::{ConfigError, Env, flag, number, text, text_or};
 use geo_index::{HALF_CIRCUMFERENCE, Meters};
 
 use super::cors::CorsConfig;
@@ -30,6 +31,8 @@ pub struct ApiConfig {
     pub max_writes_in_flight: usize,
     /// Connections at a time; more wait to be accepted.
     pub max_connections: usize,
+    /// Where clients reach the API, for links that have to be whole; without a slash at the end.
+    pub public_url: Option<String>,
     /// What web pages may do.
     pub cors: CorsConfig,
     /// Name of the region that answers.
@@ -50,6 +53,7 @@ impl Default for ApiConfig {
             adaptive_limit: true,
             max_writes_in_flight: 128,
             max_connections: 8_192,
+            public_url: None,
             cors: CorsConfig::default(),
             region: "local".into(),
         }
@@ -59,8 +63,8 @@ impl Default for ApiConfig {
 impl ApiConfig {
     /// Reads `CELLAR_MAX_RADIUS_M`, `CELLAR_HORIZON_M`, `CELLAR_MAX_BODY_BYTES`, `CELLAR_MAX_BATCH_FEATURES`,
     /// `CELLAR_READ_TIME_LIMIT_MS`, `CELLAR_WRITE_TIME_LIMIT_MS`, `CELLAR_MAX_IN_FLIGHT`,
-    /// `CELLAR_ADAPTIVE_LIMIT`,    /// `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS` and `AWS_REGION`, and what
-    /// [`CorsConfig`] reads.
+    /// `CELLAR_ADAPTIVE_LIMIT`, `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS`, `CELLAR_PUBLIC_URL` and
+    /// `AWS_REGION`, and what [`CorsConfig`] reads.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -98,10 +102,38 @@ impl ApiConfig {
                 1..=65_536,
             )?,
             max_connections: number(env, "CELLAR_MAX_CONNECTIONS", default.max_connections, 16..=1_000_000)?,
+            public_url: public_url(env)?,
             cors: CorsConfig::from_env(env)?,
             region: text_or(env, "AWS_REGION", &default.region, "the name of an AWS region"),
         })
     }
+}
+
+impl ApiConfig {
+    /// The address of a path: a whole one where it is known, else the path.
+    pub(crate) fn address(&self, path: &str) -> String {
+        self.public_url.as_ref().map_or_else(|| path.to_owned(), |base| format!("{base}{path}"))
+    }
+}
+
+const PUBLIC_URL_ALLOWED: &str = "http:// or https://, a host, and perhaps a path; no query, no fragment";
+
+fn public_url(env: &dyn Env) -> Result<Option<String>, ConfigError> {
+    const NAME: &str = "CELLAR_PUBLIC_URL";
+    let Some(text) = text(env, NAME, PUBLIC_URL_ALLOWED) else { return Ok(None) };
+    let url = text.trim_end_matches('/');
+    let parsed: Option<Uri> = url.parse().ok();
+    let is_good = parsed.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.query().is_none()
+            && !url.contains('#')
+    });
+    if is_good {
+        return Ok(Some(url.to_owned()));
+    }
+    let problem = format!("is {text:?}, which is no address of a server");
+    Err(ConfigError { variable: NAME, problem, allowed: PUBLIC_URL_ALLOWED.to_owned() })
 }
 
 fn radius(env: &dyn Env, variable: &'static str, default: Meters) -> Result<Meters, ConfigError> {
@@ -138,6 +170,26 @@ mod tests {
         assert_eq!(config.max_radius, Meters::new(50_000.0).unwrap());
         assert_eq!(config.read_time_limit, Duration::from_millis(750));
         assert_eq!(config.region, "eu-west-1");
+    }
+
+    #[test]
+    fn an_address_is_whole_where_it_is_known() {
+        let of = |url| ApiConfig::from_env(&HashMap::from([("CELLAR_PUBLIC_URL", url)]));
+        assert_eq!(ApiConfig::default().address("/v1"), "/v1");
+        assert_eq!(of("https://example.com/geo/").unwrap().address("/v1"), "https://example.com/geo/v1");
+        for bad in [
+            "example.com",
+            "ftp://a",
+            "https://",
+            "https://u:p@a",
+            "https://a?b",
+            "https://a#b",
+            "/v1",
+            "a b",
+        ] {
+            let error = of(bad).unwrap_err().to_string();
+            assert!(error.starts_with("CELLAR_PUBLIC_URL is ") && error.contains("https://"), "{error}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder};
 /// A link to something related.
 #[derive(ToSchema)]
 pub struct Link {
-    /// Where it leads, relative to this document.
+    /// Where it leads: a path, or a whole address where the server knows its own (`CELLAR_PUBLIC_URL`).
     href: String,
     /// What it leads to.
     #[schema(examples("next"))]
@@ -114,7 +114,13 @@ pub struct FeatureCollection {
     /// How many there are on this page.
     #[schema(rename = "numberReturned", minimum = 0, maximum = 100)]
     number_returned: u32,
-    /// `self`, and `next` unless this is the last page.
+    /// When it was made (RFC 3339).
+    #[schema(rename = "timeStamp", examples("2026-01-31T12:00:00Z"))]
+    time_stamp: String,
+    /// How many there are in all, where one answer has them all.
+    #[schema(rename = "numberMatched", required = false, minimum = 0)]
+    number_matched: u32,
+    /// `self`, `collection`, and `next` unless this is the last page.
     links: Vec<Link>,
     features: Vec<Feature>,
 }
@@ -199,6 +205,14 @@ pub struct CollectionDocument {
     /// While it is being deleted: how many places, and notes about it, are gone already.
     #[schema(required = false)]
     deleted: u64,
+    /// Where its places are: a box around the cells that have had some.
+    #[schema(required = false)]
+    extent: crate::extent::Extent,
+    /// Always `feature`.
+    #[schema(rename = "itemType", examples("feature"))]
+    item_type: String,
+    /// Always CRS84.
+    crs: Vec<String>,
     links: Vec<Link>,
 }
 

@@ -4,13 +4,15 @@ use cellar_model::Collection;
 use cellar_model::cursor::{Cursor, Fingerprint};
 use geo_index::BBox;
 use geo_index::tree::{BoxKey, BoxQuery};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::query::QueryText;
 use super::values;
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 4] = ["bbox", "limit", "category", "cursor"];
-const BBOX_ALLOWED: &str = "west,south,east,north in degrees: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";
+const KNOWN: [&str; 5] = ["bbox", "limit", "category", "datetime", "cursor"];
+const BBOX_ALLOWED: &str = "west,south,east,north in degrees, or with heights west,south,low,east,north,high: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";
 
 /// A box scan, and the query string that asked for it.
 #[derive(Clone, Debug)]
@@ -29,26 +31,74 @@ pub fn parse_items<'a>(raw: Option<&'a str>, collection: &Collection) -> Result<
     let mut query = BoxQuery {
         // Without a box, all places.
         bbox: text.optional("bbox", BBOX_ALLOWED)?.map_or(Ok(BBox::WORLD), bbox)?,
-        limit: values::limit(&text)?,
+        // A larger one is taken for the largest (OGC API - Features, section 7.15.2).
+        limit: values::limit_at_most(&text)?,
         category: values::category(&text)?,
         after: None,
     };
+    if let Some(instant) = text.optional("datetime", DATETIME_ALLOWED)? {
+        // Places have no time of their own, so all of them are of any time (section 7.15.4).
+        check_datetime(instant)?;
+    }
     let fingerprint = Fingerprint::of_box(collection, &query);
     query.after =
         values::cursor(&text)?.map(|cursor| BoxKey::from_cursor(cursor, fingerprint)).transpose()?;
     Ok(ItemsParams { query, fingerprint, text })
 }
 
+const DATETIME_ALLOWED: &str = "an instant as in RFC 3339, such as 2026-01-31T12:00:00Z, or two with a slash between them, of which one may be `..` or empty";
+
+/// An instant or an interval, as section 7.15.4 has it.
+fn check_datetime(text: &str) -> Result<(), Problem> {
+    let instant = |part: &str| OffsetDateTime::parse(part, &Rfc3339).ok();
+    let is_good = match text.split_once('/') {
+        None => instant(text).is_some(),
+        Some((from, to)) => {
+            let open = |part: &str| part.is_empty() || part == "..";
+            match (open(from), open(to)) {
+                (true, true) => false,
+                (true, false) => instant(to).is_some(),
+                (false, true) => instant(from).is_some(),
+                (false, false) => {
+                    matches!((instant(from), instant(to)), (Some(from), Some(to)) if from <= to)
+                }
+            }
+        }
+    };
+    if is_good {
+        return Ok(());
+    }
+    Err(values::invalid(
+        "datetime",
+        text,
+        "which is no time, or one that ends before it begins",
+        DATETIME_ALLOWED,
+    ))
+}
+
 fn bbox(text: &str) -> Result<BBox, Problem> {
     let parts: Vec<&str> = text.split(',').collect();
-    let [west, south, east, north] = parts[..] else {
-        let problem = match parts.len() {
-            1 => "which is one value, not four".to_owned(),
-            count => format!("which are {count} values, not four"),
-        };
-        return Err(values::invalid("bbox", text, &problem, BBOX_ALLOWED));
-    };
     let edge = |edge: &str| values::number("bbox", edge, BBOX_ALLOWED);
+    let (west, south, east, north) = match parts[..] {
+        [west, south, east, north] => (west, south, east, north),
+        // Places have no height.
+        [west, south, low, east, north, high] => {
+            if edge(low)? > edge(high)? {
+                let detail = format!("the low of `bbox`, {low}, is greater than its high, {high}");
+                return Err(Problem::new(Kind::ParameterOutOfRange, detail)
+                    .parameter("bbox")
+                    .allowed(BBOX_ALLOWED));
+            }
+            (west, south, east, north)
+        }
+        _ => {
+            let problem = match parts.len() {
+                1 => "which is one value, not four or six".to_owned(),
+                count => format!("which are {count} values, not four or six"),
+            };
+            return Err(values::invalid("bbox", text, &problem, BBOX_ALLOWED));
+        }
+    };
     let (west, south, east, north) = (edge(west)?, edge(south)?, edge(east)?, edge(north)?);
     BBox::new(west, south, east, north).map_err(|error| {
         let in_range = [south, north].iter().all(|lat| (-90.0..=90.0).contains(lat));
@@ -70,10 +120,13 @@ mod tests {
         let fiji = BBox::new(176.0, -21.0, -178.0, -12.0).unwrap();
         assert_eq!(bbox("176,-21,-178,-12").unwrap(), fiji);
         assert!(bbox("1,2,1,2").is_ok());
-        for bad in ["1,2,3", "1,2,3,4,5", "1,2,3,", "a,b,c,d", "1;2;3;4", "1,2,3,NaN", "1, 2,3,4"] {
+        assert_eq!(bbox("176,-21,-50,-178,-12,4000").unwrap(), fiji);
+        for bad in
+            ["1,2,3", "1,2,3,4,5", "1,2,3,4,5,x", "1,2,3,", "a,b,c,d", "1;2;3;4", "1,2,3,NaN", "1, 2,3,4"]
+        {
             assert_eq!(bbox(bad).unwrap_err().kind(), Kind::ParameterInvalid, "{bad}");
         }
-        for bad in ["1,3,2,2", "181,0,182,1", "0,-91,1,0", "0,0,1,1e999"] {
+        for bad in ["1,3,2,2", "1,2,9,3,4,8", "181,0,182,1", "0,-91,1,0", "0,0,1,1e999"] {
             assert_eq!(bbox(bad).unwrap_err().kind(), Kind::ParameterOutOfRange, "{bad}");
         }
     }
@@ -85,6 +138,31 @@ mod tests {
         assert_eq!((query.bbox, query.limit.get()), (BBox::WORLD, 7));
         assert_eq!(parse_items(None, &collection).unwrap().text.link("/items"), "/items");
         assert!(parse_items(Some("bbox="), &collection).is_err());
+    }
+
+    #[test]
+    fn times_are_instants_or_intervals() {
+        let noon = "2026-01-31T12:00:00Z";
+        for good in [noon, "2026-01-31T12:00:00.5+01:00", "../2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z/"]
+        {
+            assert!(check_datetime(good).is_ok(), "{good}");
+        }
+        assert!(check_datetime(&format!("{noon}/2026-02-01T00:00:00Z")).is_ok());
+        for bad in ["2026", "yesterday", "..", "../..", "/", "2026-01-31T12:00:00", "2026-01-31T25:00:00Z"] {
+            assert_eq!(check_datetime(bad).unwrap_err().kind(), Kind::ParameterInvalid, "{bad}");
+        }
+        assert!(check_datetime(&format!("2026-02-01T00:00:00Z/{noon}")).is_err());
+    }
+
+    #[test]
+    fn a_larger_limit_is_the_largest() {
+        let collection = "wineries".parse().unwrap();
+        let limit = |raw| parse_items(Some(raw), &collection).map(|params| params.query.limit.get());
+        assert_eq!((limit("limit=100").unwrap(), limit("limit=10000").unwrap()), (100, 100));
+        assert_eq!(limit("limit=99999999999999999999999").unwrap(), 100);
+        for bad in ["limit=0", "limit=-1", "limit=x"] {
+            assert!(limit(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Values that several resources take.
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{IntErrorKind, NonZeroUsize};
 
 use geo_index::{CategoryFilter, CategoryFilterError};
 
@@ -52,6 +52,18 @@ pub(super) fn degrees(query: &QueryText<'_>, name: &'static str, bound: f64) -> 
 
 pub(super) fn limit(query: &QueryText<'_>) -> Result<NonZeroUsize, Problem> {
     Ok(limit_up_to(query, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT))
+}
+
+/// A limit, of which a larger one than the largest is that.
+pub(super) fn limit_at_most(query: &QueryText<'_>) -> Result<NonZeroUsize, Problem> {
+    let text = query.optional("limit", "1 or more")?.unwrap_or_default();
+    let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let most = NonZeroUsize::new(MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
+    match text.parse::<usize>() {
+        Ok(limit) if is_whole && limit > MAX_LIMIT => Ok(most),
+        Err(error) if is_whole && *error.kind() == IntErrorKind::PosOverflow => Ok(most),
+        _ => limit(query),
+    }
 }
 
 /// A limit, if there is one.

@@ -2,13 +2,18 @@
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use cellar_model::features::{GEOJSON, Link, write_collection};
+use cellar_model::features::{GEOJSON, Link, write_collection, write_page};
 use geo_index::tree::Hit;
 use serde::Serialize;
 
 /// A FeatureCollection of hits.
 pub(super) fn feature_collection(hits: &[Hit], links: &[Link]) -> Response {
     ([(header::CONTENT_TYPE, GEOJSON)], write_collection(hits, links)).into_response()
+}
+
+/// The same with members of the collection: JSON, each followed by a comma.
+pub(super) fn feature_page(hits: &[Hit], members: &str, links: &[Link]) -> Response {
+    ([(header::CONTENT_TYPE, GEOJSON)], write_page(hits, members, links)).into_response()
 }
 
 /// A document as JSON.

@@ -1,5 +1,7 @@
 //! The collections themselves.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +10,7 @@ use cellar_model::features::{GEOJSON, Link};
 use cellar_store::CollectionInfo;
 use cellar_store::bounded;
 use cellar_store::deletion::{Deletion, unix_ms};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,8 +21,10 @@ use super::unknown_collection;
 use crate::description::{
     CollectionDocument, CollectionList, CollectionParameter, CollectionProblems, ProbeProblems, WriteProblems,
 };
+use crate::extent::{CRS84, Extent};
 use crate::middleware::deadline::Deadline;
 use crate::params::{CollectionPath, NoQuery};
+use crate::paths;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
@@ -34,8 +39,16 @@ struct Document {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extent: Option<Extent>,
+    #[serde(rename = "itemType")]
+    item_type: &'static str,
+    crs: [&'static str; 1],
     links: Vec<Link>,
 }
+
+/// Collections whose extents are read side by side.
+const EXTENTS_AT_A_TIME: usize = 16;
 
 #[derive(Serialize)]
 struct List {
@@ -72,11 +85,16 @@ pub async fn list(
         bounded(deadline, state.store.collections()),
         bounded(deadline, state.store.maintenance().deletions()),
     )?;
-    let mut collections: Vec<_> =
-        live.into_iter().map(document).chain(deletions.into_iter().map(deletion_document)).collect();
+    let live = stream::iter(live)
+        .map(|info| described(&state, info, deadline))
+        .buffered(EXTENTS_AT_A_TIME)
+        .try_collect::<Vec<_>>();
+    let deletions = deletions.into_iter().map(|deletion| deletion_document(&state, deletion));
+    let mut collections: Vec<_> = live.await?.into_iter().chain(deletions).collect();
     collections.sort_by(|one, other| one.id.cmp(&other.id));
     collections.dedup_by(|one, other| one.id == other.id);
-    Ok(json(&List { collections, links: vec![Link::new("self", "application/json", "/v1/collections")] }))
+    let this = state.config.address(paths::COLLECTIONS);
+    Ok(json(&List { collections, links: vec![Link::new("self", "application/json", this)] }))
 }
 
 /// One collection
@@ -103,8 +121,11 @@ pub async fn get(
     _: NoQuery,
 ) -> Result<Response, Problem> {
     let found = match bounded(deadline, state.store.collection(&name)).await? {
-        Some(info) => Some(document(info)),
-        None => bounded(deadline, state.store.maintenance().deletion(&name)).await?.map(deletion_document),
+        Some(info) => Some(described(&state, info, deadline).await?),
+        None => {
+            let deletion = bounded(deadline, state.store.maintenance().deletion(&name)).await?;
+            deletion.map(|deletion| deletion_document(&state, deletion))
+        }
     };
     let document = found.ok_or_else(|| unknown_collection(&name))?;
     Ok(tagged(&headers, "application/json", serde_json::to_vec(&document).unwrap_or_default()))
@@ -139,7 +160,7 @@ pub async fn delete(
     let deletion = deletion.ok_or_else(|| unknown_collection(&name))?;
     state.collections.forget(&name);
     state.deletions.notify_one();
-    let document = json(&deletion_document(deletion));
+    let document = json(&deletion_document(&state, deletion));
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, path(&name))], document).into_response())
 }
 
@@ -183,7 +204,7 @@ pub async fn put(
     };
     state.collections.remember(info.name.clone());
     let location = path(&info.name);
-    let document = json(&document(info));
+    let document = json(&described(&state, info, deadline).await?);
     Ok(if existed {
         document
     } else {
@@ -211,27 +232,36 @@ fn path(name: &Collection) -> String {
 }
 
 /// Of a collection that is being deleted there is nothing left to be followed.
-fn deletion_document(deletion: Deletion) -> Document {
+fn deletion_document(state: &AppState, deletion: Deletion) -> Document {
+    let this = state.config.address(&path(&deletion.collection));
     Document {
         id: deletion.collection.to_string(),
-        links: vec![Link::new("self", "application/json", path(&deletion.collection))],
+        links: vec![Link::new("self", "application/json", this)],
         title: deletion.title,
         status: "deleting",
         deleted: Some(deletion.record.deleted),
+        extent: None,
+        item_type: "feature",
+        crs: [CRS84],
     }
 }
 
-fn document(info: CollectionInfo) -> Document {
-    let path = path(&info.name);
-    Document {
+/// A collection with its extent: one Query.
+async fn described(state: &AppState, info: CollectionInfo, deadline: Instant) -> Result<Document, Problem> {
+    let roots = state.store.roots(&info.name, deadline).await?.roots;
+    let path = state.config.address(&path(&info.name));
+    Ok(Document {
         id: info.name.to_string(),
         title: info.title,
         status: "active",
         deleted: None,
+        extent: Extent::of(roots.as_deref()),
+        item_type: "feature",
+        crs: [CRS84],
         links: vec![
             Link::new("items", GEOJSON, format!("{path}/items")),
             Link::new("nearby", GEOJSON, format!("{path}/nearby")),
             Link::new("self", "application/json", path),
         ],
-    }
+    })
 }

@@ -18,12 +18,21 @@ pub struct Unconditional;
 
 /// A document with its entity tag, unless the client says that it has it.
 pub(super) fn tagged(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
-    let etag = etag(&body);
+    tagged_as(headers, media_type, etag(&body), || body)
+}
+
+/// The same with a tag that is known.
+pub(super) fn tagged_as(
+    headers: &HeaderMap,
+    media_type: &'static str,
+    etag: HeaderValue,
+    body: impl FnOnce() -> Vec<u8>,
+) -> Response {
     if matches(headers, &etag) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
     }
     let sent = [(header::CONTENT_TYPE, HeaderValue::from_static(media_type)), (header::ETAG, etag)];
-    (sent, body).into_response()
+    (sent, body()).into_response()
 }
 
 /// The entity tag of a document.

@@ -1,18 +1,16 @@
 //! Probes: is the process up, can it answer, what does it count.
 
 use axum::extract::State as Shared;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use cellar_cache::BreakerState;
 use cellar_changes::{State, Status};
-use cellar_model::features::Link;
 use cellar_search::pages::PageCache;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::json;
-use super::explorer;
-use crate::description::{Landing, ProbeProblems};
+use crate::description::ProbeProblems;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 use crate::telemetry::OPENMETRICS;
@@ -110,39 +108,6 @@ impl Feed {
         let since = lag.since_caught_up.filter(|_| lag.state != State::StandingBy);
         Self { state, lag_s: since.map(|since| since.as_secs_f64()) }
     }
-}
-
-#[derive(Serialize)]
-struct LandingDocument {
-    title: &'static str,
-    description: &'static str,
-    links: [Link; 5],
-}
-
-/// What there is
-///
-/// For browsers, which ask for HTML, it is the explorer. A shared cache keeps neither: not every one heeds `Vary`.
-#[utoipa::path(get, path = "/", tag = "service", operation_id = "landing",
-    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html")))))]
-pub async fn landing(headers: HeaderMap) -> Response {
-    let wants_page = explorer::is_wanted(&headers);
-    let mut response = if wants_page { explorer::page(&headers) } else { links() };
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
-    response
-}
-
-fn links() -> Response {
-    json(&LandingDocument {
-        title: "Cellar",
-        description: "Exact nearby search",
-        links: [
-            Link::new("self", "application/json", "/"),
-            Link::new("service-desc", "application/json", "/openapi.json"),
-            Link::new("data", "application/json", "/v1/collections"),
-            Link::new("health", "application/json", "/health"),
-            Link::new("alternate", "text/html", "/explorer"),
-        ],
-    })
 }
 
 /// The process is up

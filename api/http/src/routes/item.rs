@@ -5,14 +5,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cellar_model::condition::Conditions;
 use cellar_model::escape_segment;
-use cellar_model::features::GEOJSON;
+use cellar_model::features::{GEOJSON, Link};
 use cellar_model::geojson::{IdRule, parse_feature};
 use cellar_model::place::Place;
 use cellar_model::{Collection, PlaceId};
 use cellar_store::{Store, StoreError, Written, bounded};
 
 use super::body::JsonText;
-use super::conditional::{Guarded, etag, tagged, unmet};
+use super::conditional::{Guarded, etag, tagged_as, unmet};
 use super::{require_collection, require_writable, to_the_end};
 use crate::description::{
     CollectionParameter, ConditionParameters, Feature, FeatureInput, IdParameter, PlaceProblems,
@@ -52,7 +52,22 @@ pub async fn get(
     require_collection(&state, &collection, deadline).await?;
     let place = bounded(deadline.0, state.store.get(&collection, &id)).await?;
     let place = place.ok_or_else(|| unknown(&collection, &id))?;
-    Ok(tagged(&headers, GEOJSON, place.feature().into()))
+    let tag = etag(place.feature().as_bytes());
+    Ok(tagged_as(&headers, GEOJSON, tag, || linked(&state, &collection, &place)))
+}
+
+/// A feature with its links. They are not part of what its entity tag is of: that is what is stored.
+fn linked(state: &AppState, collection: &Collection, place: &Place) -> Vec<u8> {
+    let path = state.config.address(&format!("/v1/collections/{collection}"));
+    let this = format!("{path}/items/{}", escape_segment(place.id.as_str()));
+    let links = [Link::new("self", GEOJSON, this), Link::new("collection", "application/json", path)];
+    let feature = place.feature();
+    let mut out = feature.strip_suffix('}').unwrap_or(&feature).as_bytes().to_vec();
+    out.extend_from_slice(br#","links":"#);
+    // Writing to a vector cannot fail.
+    let _ = serde_json::to_writer(&mut out, &links);
+    out.push(b'}');
+    out
 }
 
 /// Create or replace a place
@@ -93,7 +108,7 @@ pub async fn put(
 ) -> Result<Response, Problem> {
     let place = parse_feature(&body, IdRule::Given(&id))?;
     require_writable(&state, &collection, deadline).await?;
-    let answer = feature(&place).into_response();
+    let answer = feature(&state, &collection, &place).into_response();
     let location = format!("/v1/collections/{collection}/items/{}", escape_segment(id.as_str()));
     let expected = conditions.clone();
     let written = to_the_end(async move {
@@ -183,10 +198,10 @@ async fn remove(
 }
 
 /// The place as it is stored, with its entity tag.
-fn feature(place: &Place) -> impl IntoResponse + use<> {
-    let body = place.feature();
-    let etag = etag(body.as_bytes());
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(GEOJSON)), (header::ETAG, etag)], body)
+fn feature(state: &AppState, collection: &Collection, place: &Place) -> impl IntoResponse + use<> {
+    let etag = etag(place.feature().as_bytes());
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(GEOJSON)), (header::ETAG, etag)];
+    (headers, linked(state, collection, place))
 }
 
 fn unknown(collection: &Collection, id: &PlaceId) -> Problem {

@@ -1,6 +1,6 @@
 //! The places of a bounding box.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
@@ -9,7 +9,7 @@ use cellar_model::cursor::Cursor as _;
 use cellar_model::features::Link;
 use cellar_search::Items;
 
-use super::answer::feature_collection;
+use super::answer::feature_page;
 use super::require_collection;
 use crate::description::{CollectionParameter, FeatureCollection, PageParameters, SearchProblems};
 use crate::middleware::deadline::Deadline;
@@ -30,7 +30,8 @@ use crate::state::AppState;
     operation_id = "items",
     params(
         CollectionParameter,
-        ("bbox" = Option<Vec<f64>>, Query, description = "west,south,east,north in degrees; west > east crosses the antimeridian. Without it, all places", style = Form, explode = false, min_items = 4, max_items = 4, example = json!([2.2, 48.8, 2.5, 48.9])),
+        ("bbox" = Option<Vec<f64>>, Query, description = "west,south,east,north in degrees; west > east crosses the antimeridian. Six numbers have heights, which places have not: west,south,low,east,north,high. Without it, all places", style = Form, explode = false, min_items = 4, max_items = 6, example = json!([2.2, 48.8, 2.5, 48.9])),
+        ("datetime" = Option<String>, Query, description = "An instant as in RFC 3339, or an interval with a slash: checked, and met by all places, which have no time", example = "2026-01-31T12:00:00Z"),
         PageParameters,
     ),
     responses(
@@ -48,10 +49,18 @@ pub async fn items(
     let params = parse_items(raw.as_deref(), &collection)?;
     require_collection(&state, &collection, deadline).await?;
     let started = Instant::now();
-    let Items { hits, next, work } = state.search.items(&collection, params.query, deadline.0).await?;
+    let Items { hits, next, work } =
+        state.search.items(&collection, params.query.clone(), deadline.0).await?;
     let timing = SearchTiming { work, elapsed: started.elapsed() };
-    let path = format!("/v1/collections/{collection}/items");
+    let path = state.config.address(&format!("/v1/collections/{collection}/items"));
     let next = next.map(|key| params.text.next_link(&path, &key.to_cursor(params.fingerprint)));
-    let links = Link::of_page(params.text.link(&path), next);
-    Ok((Extension(timing), feature_collection(&hits, &links)).into_response())
+    let now = humantime::format_rfc3339_seconds(SystemTime::now());
+    // All there are, where one answer has them.
+    let is_whole = next.is_none() && params.query.after.is_none();
+    let matched = if is_whole { format!("\"numberMatched\":{},", hits.len()) } else { String::new() };
+    let mut links = Link::of_page(params.text.link(&path), next);
+    let collection = state.config.address(&format!("/v1/collections/{collection}"));
+    links.push(Link::new("collection", "application/json", collection));
+    let members = format!("\"timeStamp\":\"{now}\",{matched}");
+    Ok((Extension(timing), feature_page(&hits, &members, &links)).into_response())
 }

@@ -6,18 +6,19 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use geo_index::Meters;
 use parking_lot::Mutex;
 use serde_json::Value;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::openapi_3_0::downgraded;
 use super::{
-    batch, categories, cells, collections, edge_map, explorer, health, item, items, nearby, pages, ping,
-    problems as kinds,
+    batch, categories, cells, collections, edge_map, explorer, health, item, items, landing, nearby, pages,
+    ping, problems as kinds,
 };
 use crate::config::ApiConfig;
 use crate::description;
+use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// The document.
@@ -28,7 +29,9 @@ use crate::state::AppState;
         description = "Exact nearby search over collections of places. Positions are WGS 84 degrees, distances are metres on a sphere of radius 6,371,008.8 m. Errors are problems (RFC 9457).",
     ),
     paths(
-        health::landing,
+        landing::landing,
+        landing::api,
+        landing::conformance,
         explorer::explorer,
         health::live,
         health::ready,
@@ -37,6 +40,7 @@ use crate::state::AppState;
         kinds::list,
         kinds::get,
         openapi_json,
+        openapi_3_0_json,
         collections::list,
         collections::get,
         collections::put,
@@ -85,18 +89,40 @@ pub async fn openapi_json(State(state): State<AppState>) -> Response {
     (headers, text(&state.config)).into_response()
 }
 
+/// Media type of OpenAPI 3.0 in JSON.
+pub(super) const OPENAPI_3_0: &str = "application/vnd.oai.openapi+json;version=3.0";
+
+/// This document, as OpenAPI 3.0
+///
+/// For clients that do not read 3.1, such as those of OGC API - Features.
+#[utoipa::path(get, path = "/openapi-3.0.json", tag = "service", operation_id = "openapi30",
+    responses((status = 200, description = "The document", body = Object,
+        content_type = "application/vnd.oai.openapi+json")))]
+pub async fn openapi_3_0_json(State(state): State<AppState>) -> Result<Response, Problem> {
+    let internal = |error: serde_json::Error| {
+        Problem::new(Kind::Internal, "the document cannot be written").internal(error.to_string())
+    };
+    let document = serde_json::from_slice(&text(&state.config)).map_err(internal)?;
+    let text = downgraded(document).to_string();
+    let headers = [(header::CONTENT_TYPE, OPENAPI_3_0), (header::CACHE_CONTROL, "public, max-age=300")];
+    Ok((headers, text).into_response())
+}
+
 /// The document of a server with these limits. A process has one configuration, so the last document is kept.
 fn text(config: &ApiConfig) -> Bytes {
-    static LAST: Mutex<Option<(Meters, Meters, Bytes)>> = Mutex::new(None);
+    static LAST: Mutex<Option<(ApiConfig, Bytes)>> = Mutex::new(None);
     let mut last = LAST.lock();
-    if let Some((max_radius, horizon, text)) = &*last
-        && (*max_radius, *horizon) == (config.max_radius, config.horizon)
+    if let Some((of, text)) = &*last
+        && of == config
     {
         return text.clone();
     }
-    let document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    if let Some(url) = &config.public_url {
+        document["servers"] = serde_json::json!([{ "url": url }]);
+    }
     let text = Bytes::from(with_limits(document, config).to_string());
-    *last = Some((config.max_radius, config.horizon, text.clone()));
+    *last = Some((config.clone(), text.clone()));
     text
 }
 

@@ -15,6 +15,7 @@ mod health;
 mod idempotency;
 mod live;
 mod logs;
+mod ogc;
 mod pages;
 mod places;
 mod searching;

@@ -1,7 +1,7 @@
 //! Loads that begin in the middle of a cell: the same pages, whatever is there.
 
 use geo_index::tree::{PAGE_MAX, ROOT_RESOLUTION};
-use geo_index::{GridCell as _, H3Cell, Leaf, Page, Position};
+use geo_index::{GridCell, H3Cell, Leaf, Page, Position};
 use proptest::prelude::*;
 
 use crate::support::{Index, Keep, Point, anywhere, clustered, in_clusters, rng};
@@ -94,7 +94,7 @@ fn a_mistake_costs_one_read() {
     let index = Index::keeping(&points, Keep::Nothing);
     let leaf = Leaf::at(points[0].position);
     let root = leaf.ancestor(ROOT_RESOLUTION).unwrap();
-    for begin in root.children().into_iter().flat_map(|child| child.children()).skip(1) {
+    for begin in root.children().into_iter().flat_map(GridCell::children).skip(1) {
         let before = index.queries.get();
         check(&index, root, begin);
         assert_eq!(index.queries.get() - before, 2);

@@ -120,10 +120,21 @@ fn most_searches_are_certified_at_the_first_try() {
 /// way. `cargo test -p geo-index --test it share::categories -- --nocapture` prints the table of docs/adr/0019.
 #[test]
 fn categories_under_the_map_of_all_places() {
-    println!("places     category         places of it  map   1st     2nd  places  cells");
-    for file in ["cities.csv", "breweries.csv"] {
-        let all = real_or_generated(file, 1);
-        let users = people(&real_or_generated("cities.csv", 1), 2_000);
+    println!("places        category       places of it  hints   1st     2nd     places  cells");
+    let cities = real_or_generated("cities.csv", 1);
+    let home: Vec<Point> = cities.iter().filter(|point| in_the_states(point)).cloned().collect();
+    let mut restaurants = restaurants(&home);
+    for (number, point) in restaurants.iter_mut().enumerate() {
+        let category =
+            ["vegan", "grill", "noodles"][usize::from(number % 1_000 > 0) + usize::from(number % 10 > 0)];
+        point.category = Some(category.into());
+    }
+    let breweries = real_or_generated("breweries.csv", 1);
+    for (file, all, users) in [
+        ("cities", &cities, people(&cities, 2_000)),
+        ("breweries", &breweries, people(&cities, 2_000)),
+        ("restaurants", &restaurants, people(&home, 2_000)),
+    ] {
         let mut by_count: HashMap<&str, usize> = HashMap::new();
         for category in all.iter().filter_map(|point| point.category.as_deref()) {
             *by_count.entry(category).or_default() += 1;
@@ -137,10 +148,15 @@ fn categories_under_the_map_of_all_places() {
                 all.iter().filter(|point| point.category.as_deref() == Some(name)).cloned().collect();
             let index = Index::new(&points);
             let (mut answers, wanted) = (HashMap::new(), (10_000.0, 20));
-            for (map, density) in [("all", map_of(&all)), ("own", map_of(&points))] {
-                let share = share(&index, &mut answers, &users, wanted, &density, &PlannerMemory::new(0));
+            for (hints, density, memory) in [
+                ("all", map_of(all), PlannerMemory::new(0)),
+                ("own", map_of(&points), PlannerMemory::new(0)),
+                ("none", DensityMap::default(), PlannerMemory::new(0)),
+                ("all, memory", map_of(all), PlannerMemory::default()),
+            ] {
+                let share = share(&index, &mut answers, &users, wanted, &density, &memory);
                 println!(
-                    "{file:13} {name:14} {count:9}  {map:4} {:.4}  {:.4}  {:6.1} {:6}",
+                    "{file:13} {name:14} {count:9}  {hints:11} {:.4}  {:.4}  {:6.1} {:6}",
                     share.first, share.second, share.places, share.cells
                 );
                 for &user in users.iter().step_by(20) {

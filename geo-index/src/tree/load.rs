@@ -40,8 +40,11 @@ const LEAF_READ: usize = 8_192;
 /// Rows of a read that begins in the middle of a cell: some pages.
 const MIDDLE_READ: usize = 2 * PAGE_MAX + 1;
 
-/// Levels between a cell and the spot that fills it for a read to go on behind the spot.
-const DEEP_SPOT: u8 = 4;
+/// Resolution of a spot, 25 m across, and levels between a cell and the spot that fills it, for a read to go on behind the
+/// spot. Less is a dense town, where a load that begins at the wanted page passes the same levels.
+const SPOT_LEVEL: u8 = 11;
+/// See [`SPOT_LEVEL`].
+const DEEP_SPOT: u8 = 2;
 
 /// Reads of one load, at most.
 const MAX_READS: usize = 3;
@@ -222,7 +225,8 @@ impl PageLoad {
     /// The read behind a deep spot that took up a whole read.
     fn read_behind(&self, first: Leaf, last: Leaf) -> Option<LeafRead> {
         let spot = H3Cell::from(first).common_ancestor(last.into())?;
-        let worthwhile = spot.level() >= self.begin.level() + DEEP_SPOT && self.reads < MAX_READS;
+        let is_deep = spot.level() >= SPOT_LEVEL.max(self.begin.level() + DEEP_SPOT);
+        let worthwhile = is_deep && self.reads < MAX_READS;
         let first = first_leaf_behind(spot, self.cell).filter(|_| worthwhile)?;
         let last = *self.cell.leaves().end();
         Some(LeafRead { first, after: None, last, until: None, limit: PAGE_MAX + 1, bare: false })

@@ -711,7 +711,7 @@ impl NearbySearch {
         }
         let before = self.candidates.len();
         self.take_in(places);
-        if allowed.is_none() && self.after.is_none() && self.coarse.is_none() {
+        if allowed.is_none() && self.after.is_none() && !is_coarse {
             return;
         }
         let mut candidates = std::mem::take(&mut self.candidates);

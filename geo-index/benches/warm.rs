@@ -1,7 +1,8 @@
 //! Warm searches over all of cities.csv beside Redis `GEOSEARCH` on the same places and queries, in one run.
 //!
 //! Both sides are measured in CPU time per query: Redis by the server's own account (`INFO cpu`), ours by the
-//! thread's. `cargo bench -p geo-index --bench warm`; a `redis-server` has to be on the path,
+//! thread's. Then the same searches by category, in the tree of each, beside those of all places: pages, time, and the
+//! ratios of both. `cargo bench -p geo-index --bench warm`; a `redis-server` has to be on the path,
 //! and the places come from `$CELLAR_TEST_DATA/cities.csv` or, where that is absent, from a generator.
 
 mod cpu;
@@ -9,11 +10,13 @@ mod cpu;
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 mod support;
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use cpu::cpu_seconds;
+use geo_index::Position;
 use geo_index::tree::SearchLimits;
-use support::{Index, nearby, real_or_generated, users};
+use support::{Index, Keep, Point, nearby, real_or_generated, users};
 
 const QUERIES: usize = 20_000;
 const LIMIT: usize = 20;
@@ -45,6 +48,68 @@ fn main() {
         let mean = results as f64 / QUERIES as f64;
         println!("{:>5} km {:>11.2} µs {cpu:>14} {ratio:>8} {mean:>8.1}", radius_m / 1e3, best);
     }
+    by_category(&points, &users);
+}
+
+/// What warm searches take, each.
+#[derive(Clone, Copy)]
+struct Warm {
+    pages: f64,
+    micros: f64,
+}
+
+/// Searches in the trees of the rarest, the middle and the most frequent category, in turns with those of all places.
+fn by_category(points: &[Point], users: &[Position]) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for category in points.iter().filter_map(|point| point.category.as_deref()) {
+        *counts.entry(category).or_default() += 1;
+    }
+    let mut by_count: Vec<(usize, &str)> = counts.into_iter().map(|(name, count)| (count, name)).collect();
+    by_count.sort_unstable();
+    let chosen = [0, by_count.len() / 2, by_count.len() - 1].map(|at| by_count[at]);
+    let plain = Index::new(points);
+    println!(
+        "\n{:>8} {:16} {:>8} {:>7} {:>9} {:>7} {:>7}",
+        "radius", "category", "places", "pages", "search", "pages", "time"
+    );
+    for radius_m in [2_000.0, 10_000.0, 50_000.0] {
+        for (count, name) in chosen {
+            let of_it = points.iter().filter(|point| point.category.as_deref() == Some(name));
+            let index = Index::of_category(&of_it.cloned().collect::<Vec<_>>(), points, Keep::All);
+            let mut best = [Warm { pages: 0.0, micros: f64::INFINITY }; 2];
+            for _ in 0..5 {
+                for (best, (tree, coarse)) in best.iter_mut().zip([(&plain, false), (&index, true)]) {
+                    let pass = pass(tree, users, radius_m, coarse);
+                    *best = Warm { pages: pass.pages, micros: best.micros.min(pass.micros) };
+                }
+            }
+            let [all, one] = best;
+            println!(
+                "{:>5} km {name:16} {count:>8} {:>7.2} {:>6.2} µs {:>7.2} {:>7.2}",
+                radius_m / 1e3,
+                one.pages,
+                one.micros,
+                one.pages / all.pages,
+                one.micros / all.micros
+            );
+        }
+    }
+}
+
+/// All searches once; the first pass fills the index, and counts for nothing.
+fn pass(index: &Index, users: &[Position], radius_m: f64, has_coarse_pages: bool) -> Warm {
+    let (start, mut pages) = (cpu_seconds(), 0);
+    for user in users {
+        let query = nearby(user.lat(), user.lon(), radius_m, LIMIT);
+        let answer = if has_coarse_pages {
+            index.nearby_coarse(&query, SearchLimits::default())
+        } else {
+            index.nearby(&query, SearchLimits::default())
+        };
+        pages += black_box(answer).expect("within the page budget").work.pages;
+    }
+    let searches = users.len() as f64;
+    Warm { pages: pages as f64 / searches, micros: (cpu_seconds() - start) / searches * 1e6 }
 }
 
 /// A throw-away redis-server with the same places.

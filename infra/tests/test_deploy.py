@@ -145,6 +145,17 @@ def test_settings_reach_their_template(account):
     assert "MemoryMb" not in parameters(account, "us-east-1", "door")
 
 
+def test_the_longest_radius_is_one_for_the_regions_and_the_cdn(account):
+    assert account.run("deploy").returncode == 0
+    assert parameters(account, "us-east-1", "edge")["MaxRadiusM"] == "200000"
+    assert account.run("deploy", "--max-radius-m", "20000").returncode == 0
+    stacks = [("eu-west-1", "function"), ("us-east-1", "function"), ("us-east-1", "edge")]
+    assert [parameters(account, *stack)["MaxRadiusM"] for stack in stacks] == ["20000"] * 3
+    account.config.write_text("max_radius_m = 5000\n" + account.config.read_text())
+    assert account.run("deploy").returncode == 0
+    assert [parameters(account, *stack)["MaxRadiusM"] for stack in stacks] == ["5000"] * 3
+
+
 def test_a_diff_changes_nothing_and_says_what_would(account):
     first = account.run("diff")
     assert first.returncode == 0, first.stderr
@@ -214,6 +225,12 @@ def test_destroy_with_data_takes_replicas_and_protection_away_first(account):
         ),
         (["--set", "MemoryMb=1"], "allowed: TEMPLATE.PARAMETER=VALUE"),
         (["--code", "missing.zip"], "cannot read the code missing.zip: No such file or directory"),
+        (["--max-radius-m", "2e5"], "max_radius_m is '2e5'; allowed: whole metres from 1 to 20015115"),
+        (["--max-radius-m", "20015116"], "max_radius_m is '20015116'; allowed: whole metres from 1 to 20015115"),
+        (
+            ["--set", "edge.MaxRadiusM=20000"],
+            "edge.MaxRadiusM cannot be set by itself; allowed: max_radius_m, for all templates",
+        ),
         (["--name", "Cellar"], "name is 'Cellar'; allowed: 2 to 20 of a-z"),
     ],
 )

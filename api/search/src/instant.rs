@@ -66,6 +66,11 @@ pub(crate) trait Machine {
         used: &mut Used,
     ) -> Result<Wanted, SearchError>;
 
+    /// Of the pages that it needs of a tree, those whose load should begin at another cell.
+    fn begins(&self, _tree: usize) -> &[(H3Cell, H3Cell)] {
+        &[]
+    }
+
     /// Takes a page that was fetched.
     fn take(&mut self, at: Spot, page: Arc<Page>, used: &mut Used);
 
@@ -352,6 +357,11 @@ async fn supply<M: Machine>(
     deadline: Instant,
     (cost, trace): (&mut ReadCost, &mut Trace),
 ) -> Result<(), PageError> {
+    for (number, _) in &wanted {
+        if let Some(tree) = trees.get(*number) {
+            search.begin_loads_at(tree, machine.begins(*number));
+        }
+    }
     let part = trace.part();
     let fetch = |(number, progress): (usize, Progress)| async move {
         let (mut cost, mut trace) = (ReadCost::default(), part);
@@ -413,6 +423,10 @@ impl Machine for NearbySearch {
     ) -> Result<Wanted, SearchError> {
         let looked_at = |cell, page: &Arc<Page>| used.push((Spot { tree: 0, cell }, Arc::clone(page)));
         Ok(of_first(self.advance_observed(|cell| local(Spot { tree: 0, cell }), looked_at)?))
+    }
+
+    fn begins(&self, _: usize) -> &[(H3Cell, H3Cell)] {
+        NearbySearch::begins(self)
     }
 
     fn take(&mut self, at: Spot, page: Arc<Page>, _: &mut Used) {

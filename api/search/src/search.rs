@@ -343,6 +343,10 @@ impl Search {
         &self.writes
     }
 
+    pub(crate) fn begin_loads_at(&self, tree: &PageTree, begins: &[(H3Cell, H3Cell)]) {
+        self.pages.begin_loads_at(tree, begins);
+    }
+
     pub(crate) async fn fetch(
         &self,
         tree: &PageTree,

@@ -43,6 +43,10 @@ impl Machine for SideBySide {
         Ok(wanted)
     }
 
+    fn begins(&self, tree: usize) -> &[(H3Cell, H3Cell)] {
+        self.searches.get(tree).map_or(&[], NearbySearch::begins)
+    }
+
     fn take(&mut self, at: Spot, page: Arc<Page>, _: &mut Used) {
         if let Some(search) = self.searches.get_mut(at.tree) {
             search.supply(at.cell, page);

@@ -34,7 +34,17 @@ pub(super) async fn ask(
         .map_err(|TransportError(reason)| CliError::usage(format!("--url {url}: {reason}")))?;
     let client = NearbyClient::new(transport);
     let radius = match (radius, mode) {
-        (Some(radius), _) => radius,
+        (Some(radius), Mode::Exact) => radius,
+        (Some(radius), Mode::Cell) => {
+            // A cell's answer knows nothing of radii. A server that does not say its limits is asked all the same: it may be
+            // away while an edge still has the answer.
+            if let Ok(limits) = client.limits(PATIENCE / 6).await
+                && radius > limits.max_radius
+            {
+                return Err(too_far(radius, limits.max_radius));
+            }
+            radius
+        }
         (None, Mode::Exact) => {
             return client.exact_to_horizon(wanted(HALF_CIRCUMFERENCE), PATIENCE).await.explained();
         }
@@ -52,6 +62,11 @@ pub(super) async fn ask(
         Mode::Exact => client.exact(wanted(radius), PATIENCE).await,
     };
     found.explained()
+}
+
+fn too_far(radius: Meters, most: Meters) -> CliError {
+    CliError::failure(format!("--radius is {radius}; the server takes at most {most}"))
+        .hint("leave --radius out to look as far as the server does")
 }
 
 /// The places, and how they were found.

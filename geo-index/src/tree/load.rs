@@ -7,6 +7,11 @@
 //! second read goes on *behind* that spot: its neighbours on every level are known after two reads, however
 //! deep the spot lies.
 //!
+//! Where a cell surely holds many more places than a page, a load may begin in its middle
+//! ([`beginning_at`](PageLoad::beginning_at)): the rows prove the splits of all cells on the way there just as well, and
+//! make up the pages that are wanted instead of those at the cell's edge. If that was a mistake, what comes before is read,
+//! too.
+//!
 //! A leaf cannot be split. Its places are read to the end, and where they are too many for a page, all that is kept of
 //! them is how they can be read in parts: the page is a crowd.
 //!
@@ -32,7 +37,13 @@ pub const LEAF_MAX_BYTES: usize = 4 << 20;
 /// Rows of one read of a leaf. DynamoDB cuts most such reads earlier, at 1 MB.
 const LEAF_READ: usize = 8_192;
 
-/// Levels between a cell and the spot that fills it for a read to go on behind the spot.
+/// Rows of a read that begins in the middle of a cell: some pages.
+const MIDDLE_READ: usize = 2 * PAGE_MAX + 1;
+
+/// Resolution of a spot, 25 m across, and levels between a cell and the spot that fills it, for a read to go on behind the
+/// spot. Less is a dense town, where a load that begins at the wanted page passes the same levels.
+const SPOT_LEVEL: u8 = 11;
+/// See [`SPOT_LEVEL`].
 const DEEP_SPOT: u8 = 2;
 
 /// Reads of one load, at most.
@@ -84,6 +95,8 @@ pub struct LeafRead {
 pub struct PageLoad {
     cell: H3Cell,
     pending: Option<LeafRead>,
+    /// The cell within that the load began at.
+    begin: H3Cell,
     reads: usize,
     rows: Vec<Row>,
     /// Of a leaf, how many rows there were after each read.
@@ -107,6 +120,7 @@ impl PageLoad {
         Self {
             cell,
             pending,
+            begin: cell,
             reads: 0,
             rows: Vec::new(),
             ends: Vec::new(),
@@ -114,6 +128,19 @@ impl PageLoad {
             known: Vec::new(),
             crowd: None,
         }
+    }
+
+    /// Begins at a cell within, from which on there are surely more places than a page holds: one read then has the pages
+    /// there. Where there are not, it takes one read more.
+    #[must_use]
+    pub fn beginning_at(mut self, begin: H3Cell) -> Self {
+        let is_within = self.cell != begin && self.cell.covers(begin);
+        if let Some(read) = self.pending.as_mut().filter(|_| is_within) {
+            read.first = *begin.leaves().start();
+            read.limit = MIDDLE_READ;
+            self.begin = begin;
+        }
+        self
     }
 
     /// The read to do now; `None` once the load can [`finish`](PageLoad::finish).
@@ -129,8 +156,15 @@ impl PageLoad {
             return self.accept_of_leaf(leaf, rows, complete);
         }
         self.reads += 1;
+        let before = *self.cell.leaves().start();
+        if read.last < *self.cell.leaves().end() {
+            return self.accept_of_beginning(&read, rows, complete);
+        }
         if complete {
             self.known.push(read.first.index()..=read.last.index());
+            if self.reads == 1 && before < read.first && rows.len() <= PAGE_MAX {
+                self.pending = self.read_before(read.first);
+            }
         } else if let (Some(first), Some(last)) = (rows.first(), rows.last()) {
             // Of the last leaf itself more rows may follow.
             if read.first < last.leaf {
@@ -139,6 +173,25 @@ impl PageLoad {
             self.pending = self.read_behind(first.leaf, last.leaf);
         }
         self.rows.extend(rows);
+    }
+
+    /// What comes before the cell that the load began at.
+    fn accept_of_beginning(&mut self, read: &LeafRead, rows: Vec<Row>, complete: bool) {
+        let rest = std::mem::replace(&mut self.rows, rows);
+        if complete {
+            // Behind it, all is known already.
+            self.known = vec![read.first.index()..=self.cell.leaves().end().index()];
+        } else if let Some(last) = self.rows.last().filter(|last| read.first < last.leaf) {
+            self.known.insert(0, read.first.index()..=last.leaf.index() - 1);
+        }
+        self.rows.extend(rest);
+    }
+
+    /// The read of what comes before a leaf.
+    fn read_before(&self, leaf: Leaf) -> Option<LeafRead> {
+        let last = last_leaf_before(leaf, self.cell)?;
+        let first = *self.cell.leaves().start();
+        Some(LeafRead { first, after: None, last, until: None, limit: PAGE_MAX + 1, bare: false })
     }
 
     /// A leaf is read to its end. What is too much for a page is not kept.
@@ -172,7 +225,8 @@ impl PageLoad {
     /// The read behind a deep spot that took up a whole read.
     fn read_behind(&self, first: Leaf, last: Leaf) -> Option<LeafRead> {
         let spot = H3Cell::from(first).common_ancestor(last.into())?;
-        let worthwhile = spot.level() >= self.cell.level() + DEEP_SPOT && self.reads < MAX_READS;
+        let is_deep = spot.level() >= SPOT_LEVEL.max(self.begin.level() + DEEP_SPOT);
+        let worthwhile = is_deep && self.reads < MAX_READS;
         let first = first_leaf_behind(spot, self.cell).filter(|_| worthwhile)?;
         let last = *self.cell.leaves().end();
         Some(LeafRead { first, after: None, last, until: None, limit: PAGE_MAX + 1, bare: false })
@@ -283,6 +337,14 @@ fn first_leaf_behind(cell: H3Cell, within: H3Cell) -> Option<Leaf> {
     let upwards = std::iter::successors(Some(cell), |at| at.parent()).take_while(|at| *at != within);
     let sibling_behind = |at: H3Cell| at.parent()?.children().into_iter().find(|sibling| *sibling > at);
     upwards.into_iter().find_map(sibling_behind).map(|next| *next.leaves().start())
+}
+
+/// The last leaf that comes before those of a cell's ancestor `within` that begin with this one.
+fn last_leaf_before(leaf: Leaf, within: H3Cell) -> Option<Leaf> {
+    let upwards = std::iter::successors(Some(H3Cell::from(leaf)), |at| at.parent());
+    let sibling_before = |at: H3Cell| at.parent()?.children().into_iter().rev().find(|sibling| *sibling < at);
+    let before = upwards.take_while(|at| *at != within).find_map(sibling_before)?;
+    Some(*before.leaves().end())
 }
 
 /// The share of a cell's leaves that come before a leaf index: its digits below the cell read as a number in base 7.

@@ -24,8 +24,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::begin::begin_of;
 use super::query::{NearbyKey, NearbyQuery};
-use super::queue::{QueueEntry, RunId, may_hold};
+use super::queue::{QueueEntry, RunId, may_hold, surely_may_hold};
 use super::{COARSE_RESOLUTIONS, Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, root_index};
 use crate::distance::{Chord, DistanceFrom, EARTH_RADIUS_M, angle, distance};
 use crate::error::SearchError;
@@ -64,6 +65,8 @@ pub struct NearbySearch {
     supplied_runs: FxHashMap<RunRead, Arc<Page>>,
     /// Whether the search began at the base cells.
     wide: bool,
+    /// Of cells that were just asked for, where to begin with those that have many places.
+    begins: Vec<(H3Cell, H3Cell)>,
     /// Roots asked for.
     roots_asked: usize,
     /// Base cells whose roots the search has begun at.
@@ -171,6 +174,7 @@ impl NearbySearch {
             supplied: FxHashMap::default(),
             supplied_runs: FxHashMap::default(),
             wide: reach > WIDE_REACH,
+            begins: Vec::new(),
             roots_asked: 0,
             begun: 0,
             known_roots: FxHashMap::default(),
@@ -255,6 +259,7 @@ impl NearbySearch {
         // Those that a page is asked for, these pages, and those that hope for one of them.
         let (mut missing, mut cells): (Vec<QueueEntry>, Vec<H3Cell>) = (Vec::new(), Vec::new());
         let mut waiting: Vec<QueueEntry> = Vec::new();
+        self.begins.clear();
         while let Some(next) = self.pop_within_reach() {
             if self.is_covered(next.cell) {
                 continue;
@@ -332,6 +337,17 @@ impl NearbySearch {
             let mut asked = missing.iter();
             cells.retain(|_| asked.next().is_some_and(|entry| entry.run.is_none()));
             self.work.asked += cells.len();
+            // A root is taken to be as dense as the least dense of what is near it.
+            let densities = self.pages.iter().filter_map(|page| match &**page {
+                Page::Split(split) => Some(split.density()),
+                _ => None,
+            });
+            let around = densities.reduce(f64::min).unwrap_or(0.0);
+            let of_entry = |entry: &QueueEntry| {
+                let density = if entry.density > 0.0 { entry.density } else { around };
+                Some((entry.cell, begin_of(entry.cell, density, self.query.origin)?))
+            };
+            self.begins = missing.iter().filter_map(of_entry).collect();
             Progress::Need(cells)
         }
     }
@@ -421,6 +437,13 @@ impl NearbySearch {
         if is_over { Err(SearchError::PageBudget { budget }) } else { Ok(()) }
     }
 
+    /// Of the cells whose pages were asked for last, those that are expected to hold many pages, each with the cell at which
+    /// its load should begin ([`PageLoad::beginning_at`](super::PageLoad::beginning_at)). Whoever does not heed it needs
+    /// more reads.
+    pub fn begins(&self) -> &[(H3Cell, H3Cell)] {
+        &self.begins
+    }
+
     /// Supplies a page that was asked for, or one that was loaded along with it.
     pub fn supply(&mut self, cell: H3Cell, page: Arc<Page>) {
         self.supplied.insert(cell, page);
@@ -502,8 +525,15 @@ impl NearbySearch {
         if missing < 1 << self.work.rounds.min(8) { self.reach } else { start }
     }
 
-    /// Whether anything keyed below a cell may lie within an angle of the origin, by a close look.
+    /// Whether anything keyed below a cell may lie within an angle of the origin, by a close look. A search that has waited
+    /// for pages looks more closely. One that has not reads the page, which is in memory then: looking on would take each
+    /// search there more time than looking at the page.
     fn may_hold(&self, next: &QueueEntry, angle: f64) -> bool {
+        self.seems_to_hold(next, angle)
+            && (self.work.rounds == 0 || surely_may_hold(next.cell, self.origin, angle))
+    }
+
+    fn seems_to_hold(&self, next: &QueueEntry, angle: f64) -> bool {
         if let Some(shape) = root_index::shape(next.cell) {
             return may_hold(shape, self.origin, angle);
         }
@@ -681,7 +711,7 @@ impl NearbySearch {
         }
         let before = self.candidates.len();
         self.take_in(places);
-        if allowed.is_none() && self.after.is_none() && self.coarse.is_none() {
+        if allowed.is_none() && self.after.is_none() && !is_coarse {
             return;
         }
         let mut candidates = std::mem::take(&mut self.candidates);

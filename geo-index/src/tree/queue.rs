@@ -61,6 +61,17 @@ pub(super) fn may_hold(at: &ChildCell, origin: UnitVector, angle: f64) -> bool {
     at.cap.may_reach(origin, angle) && (at.finer().is_empty() || at.finer().iter().any(may_reach))
 }
 
+/// The same by a look so close that the caps are about as small as the angle: where reads have to be waited for, each that
+/// is spared is worth it.
+pub(super) fn surely_may_hold(cell: H3Cell, origin: UnitVector, angle: f64) -> bool {
+    let shape = cap(cell);
+    if !shape.may_reach(origin, angle) {
+        return false;
+    }
+    let children = if shape.reach <= angle { Vec::new() } else { cell.children() };
+    children.is_empty() || children.into_iter().any(|child| surely_may_hold(child, origin, angle))
+}
+
 /// The same for cells whose shapes are not kept, by the caps of all descendants down to `depth` levels below.
 fn may_hold_below(cell: H3Cell, origin: UnitVector, angle: f64, depth: u8) -> bool {
     let children = if depth == 0 { Vec::new() } else { cell.children() };

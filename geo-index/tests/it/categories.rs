@@ -54,7 +54,7 @@ fn any_rarity_is_exact_and_cheap() {
         let points = of_category(&all, category);
         assert_eq!(points.len(), count);
         let index = Index::of_category(&points, &all, Keep::Nothing);
-        let searches = if count > 1_000 { 12 } else { 60 };
+        let searches = if count > 1_000 { 40 } else { 60 };
         for radius_m in [100.0, 1_000.0, 10_000.0, 50_000.0, 200_000.0] {
             let origin = |_| {
                 let (lat, lon) = (35.2 + rng.random_range(0.0..1.0), 139.2 + rng.random_range(0.0..1.0));
@@ -71,7 +71,9 @@ fn any_rarity_is_exact_and_cheap() {
                 assert!(radius_m > 10_000.0 || mean <= 3.0, "{category}, {radius_m} m: {mean} queries");
                 assert!(most <= 8, "{category}, {radius_m} m: {most} queries");
             } else {
-                // 200,000 within one degree lie six splits deep, in the tree of all places as well.
+                // 200,000 within one degree lie under four splits, in the tree of all places as well. The root, the way down
+                // and the pages around: 2.6 of these.
+                assert!(radius_m > 10_000.0 || mean <= 6.0, "{category}, {radius_m} m: {mean} queries");
                 let plain = |origin: &Position| {
                     let before = index.queries.get();
                     let query = nearby(origin.lat(), origin.lon(), radius_m, 20);
@@ -347,5 +349,36 @@ proptest! {
         walked.sort();
         inside.sort();
         prop_assert_eq!(walked, inside);
+    }
+}
+
+/// Of places as dense as these, a search that knows the splits reads the pages around, and no more.
+#[test]
+fn dense_places_take_the_pages_around_once_splits_are_known() {
+    let points = one_degree();
+    let (mut rng, searches) = (rng(24), 200);
+    let origins: Vec<Position> = (0..searches)
+        .map(|_| {
+            Position::new(35.2 + rng.random_range(0.0..1.0), 139.2 + rng.random_range(0.0..1.0)).unwrap()
+        })
+        .collect();
+    for (name, keep, most) in [("nothing", Keep::Nothing, 6.0), ("splits", Keep::Splits, 3.0)] {
+        let index = Index::keeping(&points, keep);
+        for pass in ["at first", "then"] {
+            let (queries, units) = (index.queries.get(), index.read_units.get());
+            let mut rounds = 0;
+            for at in &origins {
+                let query = nearby(at.lat(), at.lon(), 10_000.0, 20);
+                rounds += index.nearby(&query, SearchLimits::default()).unwrap().work.rounds;
+            }
+            let per_search = |total: f64| total / f64::from(searches);
+            let queries = per_search((index.queries.get() - queries) as f64);
+            println!(
+                "{name:8} {pass:8} {queries:5.2} queries {:6.2} read units {:5.2} rounds",
+                per_search(index.read_units.get() - units),
+                per_search(rounds as f64)
+            );
+            assert!(queries <= most, "{name}, {pass}: {queries} queries");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Search and scan against brute force, on real, generated and nasty data, with the work counted.
 
+mod begin;
 mod box_scan;
 mod categories;
 mod codec;

@@ -38,7 +38,7 @@ impl Point {
 
 /// The index: rows by leaf and id, read as DynamoDB reads them.
 pub(crate) struct Index {
-    rows: Vec<(Leaf, Point)>,
+    pub(crate) rows: Vec<(Leaf, Point)>,
     kept: RefCell<FxHashMap<H3Cell, Arc<Page>>>,
     pub(crate) keep: Keep,
     /// Whether it is known which roots exist.
@@ -127,10 +127,17 @@ impl Index {
     }
 
     pub(crate) fn load(&self, cell: H3Cell) -> Vec<(H3Cell, Arc<Page>)> {
+        self.load_from(cell, None)
+    }
+
+    pub(crate) fn load_from(&self, cell: H3Cell, begin: Option<H3Cell>) -> Vec<(H3Cell, Arc<Page>)> {
         if cell.level() == H3Cell::COARSEST && self.knows_roots {
             return self.load_roots(cell);
         }
         let mut load = PageLoad::new(cell);
+        if let Some(begin) = begin {
+            load = load.beginning_at(begin);
+        }
         while let Some(read) = load.next_read() {
             let (rows, complete) = self.read(&read);
             load.accept(rows, complete);
@@ -211,7 +218,8 @@ impl Index {
             match search.advance_observed(|cell| self.kept(cell), look)? {
                 Progress::Done => return Ok(search.finish()),
                 Progress::Need(cells) => {
-                    for (cell, page) in self.load_all(cells) {
+                    let pages = self.load_all(cells, search.begins());
+                    for (cell, page) in pages {
                         search.supply(cell, page);
                     }
                 }
@@ -239,7 +247,7 @@ impl Index {
             match scan.advance(|cell| self.kept(cell)) {
                 Progress::Done => return scan.finish(),
                 Progress::Need(cells) => {
-                    for (cell, page) in self.load_all(cells) {
+                    for (cell, page) in self.load_all(cells, &[]) {
                         scan.supply(cell, page);
                     }
                 }
@@ -254,13 +262,14 @@ impl Index {
     }
 
     /// Loads pages, and those that come along with them.
-    fn load_all(&self, cells: Vec<H3Cell>) -> Vec<(H3Cell, Arc<Page>)> {
+    fn load_all(&self, cells: Vec<H3Cell>, begins: &[(H3Cell, H3Cell)]) -> Vec<(H3Cell, Arc<Page>)> {
         let mut pages: Vec<(H3Cell, Arc<Page>)> = Vec::new();
         for cell in cells {
             if pages.iter().any(|(known, page)| *known == cell && matches!(**page, Page::Roots(_))) {
                 continue;
             }
-            let loaded = self.load(cell);
+            let begin = begins.iter().find(|(asked, _)| *asked == cell).map(|(_, begin)| *begin);
+            let loaded = self.load_from(cell, begin);
             for (cell, page) in &loaded {
                 self.keep(*cell, page);
             }

@@ -12,11 +12,11 @@ from typing import Any
 from cellar_infra.deploy import look
 from cellar_infra.deploy.apply import Deployment
 from cellar_infra.deploy.aws import Aws, AwsError
-from cellar_infra.deploy.config import Config, ConfigError, read
+from cellar_infra.deploy.config import MAX_RADIUS_M, Config, ConfigError, read
 from cellar_infra.deploy.destroy import destroy
 from cellar_infra.deploy.drill import Drill, show
 from cellar_infra.deploy.state import StateError
-from cellar_infra.render import MissingFileError
+from cellar_infra.render import RenderError
 
 COMMANDS = {
     "plan": "prints the steps of a first deployment and where their parameters come from; asks AWS nothing",
@@ -77,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--certificate", action="append", default=[], metavar="REGION=ARN", help="in that region, for *.domain"
     )
+    top.add_argument(
+        "--max-radius-m",
+        metavar="METRES",
+        help=f"longest radius, in all regions and at the CDN; default {MAX_RADIUS_M}",
+    )
     top.add_argument("--code", metavar="ZIP", help="the function, as infra/package/package.sh --arm64 builds it")
     top.add_argument(
         "--set", action="append", default=[], metavar="TEMPLATE.PARAMETER=VALUE", help="a parameter of a template"
@@ -101,7 +106,8 @@ def pairs(given: list[str], option: str) -> dict[str, str]:
 def config_of(arguments: argparse.Namespace) -> Config:
     """Settings of the file with those of the command line."""
     given: dict[str, Any] = {
-        key: getattr(arguments, key) for key in ("name", "domain", "zone", "email", "edge_certificate", "code")
+        key: getattr(arguments, key)
+        for key in ("name", "domain", "zone", "email", "edge_certificate", "max_radius_m", "code")
     }
     given["regions"] = arguments.regions.split(",") if arguments.regions else None
     given["certificates"] = pairs(arguments.certificate, "--certificate")
@@ -158,7 +164,7 @@ def main(given: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"infra/deploy: {error}", file=sys.stderr)
         return 2
-    except (AwsError, StateError, MissingFileError) as error:
+    except (AwsError, StateError, RenderError) as error:
         print(f"infra/deploy: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # Whoever reads has read enough.

@@ -14,6 +14,12 @@ from typing import Any
 MOST_REGIONS = 4
 EDGE_REGION = "us-east-1"
 
+# Of CELLAR_MAX_RADIUS_M: its default, and half the globe. A check compares both with the API's contract.
+MAX_RADIUS_M = 200_000
+MOST_MAX_RADIUS_M = 20_015_115
+# The parameter of all templates that know it.
+MAX_RADIUS_PARAMETER = "MaxRadiusM"
+
 PATTERNS = {
     "name": (r"[a-z][a-z0-9-]{1,19}", "2 to 20 of a-z, 0-9 and -, the first a letter"),
     "domain": (r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]+", "a domain such as places.example.com"),
@@ -45,6 +51,7 @@ class Config:
     certificates: dict[str, str]
     code: Path
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    max_radius_m: int = MAX_RADIUS_M
 
     @property
     def home(self) -> str:
@@ -57,7 +64,12 @@ class Config:
 
 def read(path: Path | None, given: dict[str, Any]) -> Config:
     """Settings of the file, those of the command line in their place."""
-    values: dict[str, Any] = {"name": "cellar", "certificates": {}, "settings": {}}
+    values: dict[str, Any] = {
+        "name": "cellar",
+        "certificates": {},
+        "settings": {},
+        "max_radius_m": MAX_RADIUS_M,
+    }
     if path is not None:
         values |= _file(path)
     values |= {key: value for key, value in given.items() if value}
@@ -65,9 +77,10 @@ def read(path: Path | None, given: dict[str, Any]) -> Config:
     regions = tuple(values["regions"])
     known = set(Config.__dataclass_fields__)
     return Config(
-        **{key: value for key, value in values.items() if key in known - {"regions", "code"}},
+        **{key: value for key, value in values.items() if key in known - {"regions", "code", "max_radius_m"}},
         regions=regions,
         code=Path(values["code"]),
+        max_radius_m=int(values["max_radius_m"]),
     )
 
 
@@ -94,7 +107,19 @@ def _check(values: dict[str, Any]) -> None:
     for key, (pattern, allowed) in PATTERNS.items():
         if not re.fullmatch(pattern, str(values[key])):
             raise ConfigError(f"{key} is {values[key]!r}; allowed: {allowed}")
+    _check_max_radius(str(values["max_radius_m"]), values["settings"])
     _check_regions(list(values["regions"]), values["certificates"])
+
+
+def _check_max_radius(given: str, settings: dict[str, dict[str, str]]) -> None:
+    """One value for all: a CDN that takes less or more than the regions would refuse what they answer, or the reverse."""
+    if not re.fullmatch(r"[1-9][0-9]{0,7}", given) or int(given) > MOST_MAX_RADIUS_M:
+        raise ConfigError(f"max_radius_m is {given!r}; allowed: whole metres from 1 to {MOST_MAX_RADIUS_M}")
+    for template, parameters in settings.items():
+        if MAX_RADIUS_PARAMETER in parameters:
+            raise ConfigError(
+                f"{template}.{MAX_RADIUS_PARAMETER} cannot be set by itself; allowed: max_radius_m, for all templates"
+            )
 
 
 def _check_regions(regions: list[str], certificates: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cellar_infra.deploy.config import EDGE_REGION, MOST_REGIONS, Config
+from cellar_infra.deploy.config import EDGE_REGION, MAX_RADIUS_PARAMETER, MOST_REGIONS, Config
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,7 @@ def _function(config: Config, region: str) -> Stack:
             "SubnetIds": Output("network", region, "SubnetIds"),
             "SecurityGroupId": Output("network", region, "SecurityGroupId"),
             "RedisUrl": Output("network", region, "RedisUrl"),
+            MAX_RADIUS_PARAMETER: str(config.max_radius_m),
         },
     )
 
@@ -173,6 +174,7 @@ def _edge(config: Config) -> Stack:
             "Domain": config.domain,
             "HostedZoneId": config.zone,
             "CertificateArn": config.edge_certificate,
+            MAX_RADIUS_PARAMETER: str(config.max_radius_m),
         },
     )
 

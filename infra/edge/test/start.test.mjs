@@ -18,7 +18,8 @@ const start = (args, env = {}) => spawnSync(START, args, { encoding: 'utf8', env
 
 test('wrong usage says what is wrong and ends with 2', () => {
     const cases = [[['--orign', 'x'], /no argument --orign/], [['--origin', 'ftp://x'], /--origin must be/], [['--origin'], /needs a value/],
-        [['--listen', '8080'], /--listen must be/], [['--density', '/nonexistent'], /cannot read/], [['--workers', 'x'], /whole numbers/]];
+        [['--listen', '8080'], /--listen must be/], [['--density', '/nonexistent'], /cannot read/], [['--workers', 'x'], /whole numbers/],
+        [['--max-radius', '2e5'], /--max-radius is a number of metres/]];
     for (const [args, message] of cases) {
         const { status, stderr, stdout } = start(args);
         assert.deepEqual([status, stdout], [2, ''], args.join(' '));
@@ -58,6 +59,19 @@ test('the density map is read again on SIGHUP; a directory keeps the cache', asy
     assert.equal(await edge.stop(), 0);
     edge = await startEdge(origin, flags);
     await until(async () => (await edge.get(near)).headers['x-cache'] === 'Hit from edge');
+    assert.equal(await edge.stop(), 0);
+    await origin.stop();
+});
+
+test('the longest radius is the one that it is told', async () => {
+    const origin = await startOrigin();
+    origin.on('wineries', (request, response) => response.writeHead(200).end(request.url));
+    const edge = await startEdge(origin, ['--max-radius', '20000']);
+    const near = '/v1/collections/wineries/nearby?mode=cell&lat=48.8566&lon=2.3522&radius=';
+    assert.equal((await edge.get(`${near}20000`)).status, 200);
+    const { status, body } = await edge.get(`${near}20001`);
+    assert.equal(status, 400);
+    assert.match(body, /`radius` must be metres, more than 0 and at most 20000"/);
     assert.equal(await edge.stop(), 0);
     await origin.stop();
 });

@@ -224,6 +224,10 @@ impl PageSource for CachedPages {
         Ok(Fetched { pages: pages.collect(), cost: fetched.cost })
     }
 
+    fn begin_loads_at(&self, tree: &PageTree, begins: &[(H3Cell, H3Cell)]) {
+        self.source.begin_loads_at(tree, begins);
+    }
+
     fn invalidation_point(&self) -> Option<InvalidationPoint> {
         Some(self.cache.invalidation_point())
     }

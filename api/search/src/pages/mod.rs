@@ -68,6 +68,10 @@ pub trait PageSource: Send + Sync + 'static {
         trace: &mut Trace,
     ) -> Result<Fetched, PageError>;
 
+    /// Takes note that the loads of these pages, if they come to be loaded now, should each begin at the other cell: a search
+    /// expects many places there.
+    fn begin_loads_at(&self, _: &PageTree, _: &[(H3Cell, H3Cell)]) {}
+
     /// Parts of leaves that have too many places for a page, fetched side by side. They are not kept: what is kept of such
     /// a leaf is its page, which tells the runs, and changes with each of its places.
     async fn fetch_runs(

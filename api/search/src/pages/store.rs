@@ -21,6 +21,9 @@ use super::{Fetched, FetchedRuns, PageError, PageSource};
 /// here, where it costs nothing, and takes nothing from reads by id, from writes and from the change feed.
 const READS_AT_ONCE: usize = 128;
 
+/// Pages of which it is known where to begin their loads, at most; beyond that, all are forgotten.
+const MOST_BEGINS: usize = 4_096;
+
 /// Bytes of pages of crowded leaves that are kept; beyond that, all are forgotten.
 const CROWDS_MAX_BYTES: usize = 256 << 20;
 
@@ -29,6 +32,8 @@ pub struct StorePages {
     store: Arc<dyn Store>,
     /// A permit for each read of the table.
     reads: Semaphore,
+    /// Where the next loads of pages should begin. Whether one does makes no difference to the page.
+    begins: Mutex<FxHashMap<(PageTree, H3Cell), H3Cell>>,
     crowds: Option<Mutex<Crowds>>,
 }
 
@@ -42,7 +47,7 @@ struct Crowds {
 impl StorePages {
     /// Pages of the places in a store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, reads: Semaphore::new(READS_AT_ONCE), crowds: None }
+        Self { store, reads: Semaphore::new(READS_AT_ONCE), begins: Mutex::default(), crowds: None }
     }
 
     /// The same for many searches of places that rest: the page of a leaf with many places, which takes a read of all of
@@ -78,7 +83,11 @@ impl StorePages {
         if cell.level() == H3Cell::COARSEST {
             return self.load_roots(&tree.collection, cell, deadline).await;
         }
+        let begin = self.begins.lock().remove(&(tree.clone(), cell));
         let mut load = PageLoad::new(cell);
+        if let Some(begin) = begin {
+            load = load.beginning_at(begin);
+        }
         let mut cost = ReadCost::default();
         while let Some(next) = load.next_read() {
             let (rows, complete) = self.read(tree, next, deadline, &mut cost).await?;
@@ -183,6 +192,18 @@ impl PageSource for StorePages {
             fetched.cost += cost;
         }
         Ok(fetched)
+    }
+
+    fn begin_loads_at(&self, tree: &PageTree, begins: &[(H3Cell, H3Cell)]) {
+        if begins.is_empty() {
+            return;
+        }
+        let mut known = self.begins.lock();
+        // What a cache had after all stays here.
+        if known.len() + begins.len() > MOST_BEGINS {
+            known.clear();
+        }
+        known.extend(begins.iter().map(|(cell, begin)| ((tree.clone(), *cell), *begin)));
     }
 
     async fn fetch_runs(

@@ -9,7 +9,7 @@ use cellar_cache::trace::Trace;
 use cellar_search::pages::{CachedPages, PageSource};
 use cellar_store::Store;
 use futures::future::join_all;
-use geo_index::{H3Cell, Leaf, Position};
+use geo_index::{GridCell as _, H3Cell, Leaf, Page, Position};
 
 use super::bed::{PATIENCE, counted, patient, until};
 use super::watched::Watched;
@@ -118,4 +118,31 @@ async fn redis_is_asked_once_a_round_and_memory_saves_that() {
     assert_eq!(client.round_trips(), rounds as u64, "a warm search asks nobody");
     assert_eq!(store.queries(), read, "everything was in Redis");
     println!("{} searches, {rounds} rounds, {rounds} round trips", works.len());
+}
+
+/// 4,900 places in a town: a load that begins in its middle has the page there after one Query.
+#[tokio::test]
+async fn a_load_begins_where_it_is_told_to() {
+    let store = fresh_store().await;
+    let at = |i: i32| (48.0 + f64::from(i / 70) / 700.0, 11.0 + f64::from(i % 70) / 700.0);
+    let places: Vec<_> = (0..4_900).map(|i| place(&format!("p{i}"), at(i).0, at(i).1, "{}")).collect();
+    store.put_many(&collection("c"), &places).await.unwrap();
+    let inner: Arc<dyn Store> = Arc::new(store.clone());
+    let middle = Leaf::at(Position::new(48.05, 11.05).unwrap());
+    // Its six siblings follow, so that their parent is known to be a split.
+    let (cell, begin) = (middle.ancestor(4).unwrap(), middle.ancestor(7).unwrap().children()[0]);
+    let within = places.iter().filter(|place| begin.covers(Leaf::at(place.position))).count();
+    let tree = collection("c").into();
+    for is_told in [true, false] {
+        let pages = CachedPages::new(Arc::clone(&inner), patient(), None, Arc::new(ManualClock::default()));
+        if is_told {
+            pages.begin_loads_at(&tree, &[(cell, begin)]);
+        }
+        let fetched = pages.fetch(&tree, &[cell], in_time(), &mut Trace::default()).await.unwrap();
+        assert_eq!(fetched.cost.queries, 1);
+        let has = |cell: H3Cell| pages.get_if_present(&tree, cell, &mut Trace::default());
+        assert!(matches!(has(cell).as_deref(), Some(Page::Split(_))));
+        let found = has(begin).map(|page| matches!(&*page, Page::Places(page) if page.len() == within));
+        assert_eq!(found, is_told.then_some(true), "{within} places");
+    }
 }

@@ -73,6 +73,37 @@ fn without_a_radius_the_servers_horizon_counts() {
     }
 }
 
+/// A server whose longest radius is shorter than how far it looks by itself: no radius will do, a longer one is refused.
+#[test]
+fn the_servers_longest_radius_counts_in_both_modes() {
+    let desk = Desk::new();
+    let rows: Vec<_> = (0..200).map(|i| format!("p{i:03},{},20", 10.0 + f64::from(i) / 100.0)).collect();
+    desk.write("a.csv", format!("id,lat,lon\n{}", rows.join("\n")));
+    desk.ok(&["import", "a.csv", "-c", "places"]);
+    let server = desk.serve_with(&[("CELLAR_MAX_RADIUS_M", "20000")]);
+    for mode in ["cell", "exact"] {
+        let ask = |more: &[&str]| {
+            let place = ["nearby", "-c", "places", "--lat", "10", "--lon", "20.01"];
+            desk.run(&[&place[..], &["--json", "--url", &server.url, "--mode", mode], more].concat())
+        };
+        let found = |more: &[&str]| {
+            let asked = ask(more);
+            assert_eq!(asked.code, Some(0), "{mode}: {asked:?}");
+            json(&asked.stdout)["features"].as_array().unwrap().len()
+        };
+        // Every 1.11 km there is one.
+        assert_eq!(found(&["--limit", "100"]), 100, "{mode}");
+        assert_eq!(found(&["--radius", "20000"]), 18, "{mode}");
+        // Within a cell's certificate, too.
+        for radius in ["20001", "60000"] {
+            let refused = ask(&["--radius", radius, "--limit", "3"]);
+            assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{mode}: {refused:?}");
+            assert!(refused.stderr.contains("at most 20000"), "{mode}: {refused:?}");
+        }
+    }
+    server.stop();
+}
+
 #[test]
 fn a_crowded_point_is_imported_with_a_warning_and_verified() {
     let desk = Desk::new();

@@ -8,7 +8,7 @@ use geo_index::{Meters, Position};
 use rand::RngExt;
 
 use super::world::{follow, indexed_answer};
-use crate::support::{Index, Point, at_most, have_real_data, real_or_generated, rng};
+use crate::support::{Index, Point, at_most, brute_force, have_real_data, nearby, real_or_generated, rng};
 
 const USERS: usize = 4_000;
 
@@ -114,4 +114,62 @@ fn most_searches_are_certified_at_the_first_try() {
     report("breweries", &real_or_generated("breweries.csv", 1), &streams, real);
     report("cities", &cities, &streams, real);
     report("restaurants", &restaurants(&home), &streams[..1], false);
+}
+
+/// A category's answers under the map of all places, which is as dense as they are, and under a map of its own: exact either
+/// way. `cargo test -p geo-index --test it share::categories -- --nocapture` prints the table of docs/adr/0019.
+#[test]
+fn categories_under_the_map_of_all_places() {
+    println!("places        category       places of it  hints   1st     2nd     places  cells");
+    let cities = real_or_generated("cities.csv", 1);
+    let home: Vec<Point> = cities.iter().filter(|point| in_the_states(point)).cloned().collect();
+    let mut restaurants = restaurants(&home);
+    for (number, point) in restaurants.iter_mut().enumerate() {
+        let category =
+            ["vegan", "grill", "noodles"][usize::from(number % 1_000 > 0) + usize::from(number % 10 > 0)];
+        point.category = Some(category.into());
+    }
+    let breweries = real_or_generated("breweries.csv", 1);
+    for (file, all, users) in [
+        ("cities", &cities, people(&cities, 2_000)),
+        ("breweries", &breweries, people(&cities, 2_000)),
+        ("restaurants", &restaurants, people(&home, 2_000)),
+    ] {
+        let mut by_count: HashMap<&str, usize> = HashMap::new();
+        for category in all.iter().filter_map(|point| point.category.as_deref()) {
+            *by_count.entry(category).or_default() += 1;
+        }
+        let mut by_count: Vec<(usize, &str)> =
+            by_count.into_iter().map(|(name, count)| (count, name)).collect();
+        by_count.sort_unstable();
+        for at in [0, by_count.len() / 2, by_count.len() - 1] {
+            let (count, name) = by_count[at];
+            let points: Vec<Point> =
+                all.iter().filter(|point| point.category.as_deref() == Some(name)).cloned().collect();
+            let index = Index::new(&points);
+            let (mut answers, wanted) = (HashMap::new(), (10_000.0, 20));
+            for (hints, density, memory) in [
+                ("all", map_of(all), PlannerMemory::new(0)),
+                ("own", map_of(&points), PlannerMemory::new(0)),
+                ("none", DensityMap::default(), PlannerMemory::new(0)),
+                ("all, memory", map_of(all), PlannerMemory::default()),
+            ] {
+                let share = share(&index, &mut answers, &users, wanted, &density, &memory);
+                println!(
+                    "{file:13} {name:14} {count:9}  {hints:11} {:.4}  {:.4}  {:6.1} {:6}",
+                    share.first, share.second, share.places, share.cells
+                );
+                for &user in users.iter().step_by(20) {
+                    let radius = Meters::new(wanted.0).unwrap();
+                    let wanted = Wanted { position: user, radius, limit: at_most(wanted.1) };
+                    let outcome = follow(wanted, &density, &PlannerMemory::new(0), |cell| {
+                        answers.entry(cell).or_insert_with(|| indexed_answer(&index, cell)).clone()
+                    });
+                    let query = nearby(user.lat(), user.lon(), radius.get(), 20);
+                    let truth = brute_force(&points, &query);
+                    assert!(outcome.results.is_none_or(|found| found == truth), "{name} at {user:?}");
+                }
+            }
+        }
+    }
 }

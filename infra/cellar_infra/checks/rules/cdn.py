@@ -9,7 +9,7 @@ from functools import cache
 
 from cellar_infra.checks.contract import contract
 from cellar_infra.checks.model import Bundle, Finding, Json, as_list, dig, ref, rule, text_of
-from cellar_infra.render import REPOSITORY
+from cellar_infra.checks.rules.limits import EDGE_FUNCTION, code_of
 
 DISTRIBUTION = "AWS::CloudFront::Distribution"
 # Status codes that a group may fail over on (API reference, OriginGroupFailoverCriteria), and those that Cellar needs.
@@ -132,9 +132,9 @@ def transport(bundle: Bundle) -> Iterator[Finding]:
 
 @rule
 def the_function_is_the_tested_one(bundle: Bundle) -> Iterator[Finding]:
-    tested = (REPOSITORY / "infra/edge/function.js").read_text()
+    tested = EDGE_FUNCTION.read_text()
     for template, name, function in bundle.properties("AWS::CloudFront::Function"):
-        code = str(function.get("FunctionCode"))
+        code = code_of(bundle, template, function)
         if code != tested:
             yield Finding(template, name, "is not infra/edge/function.js")
         if len(code.encode()) > MOST_FUNCTION_BYTES:

@@ -2,6 +2,7 @@
 //!
 //! An error is one line, what went wrong and how to mend it; details are for the log.
 
+pub mod output;
 pub mod usage;
 
 use std::fmt;

@@ -14,6 +14,7 @@ mod explain;
 pub mod export;
 pub mod get;
 pub mod import;
+pub mod key;
 pub mod nearby;
 mod read_args;
 pub mod reindex;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cellar_config::{ConfigError, Env, flag, number, text_or};
 use geo_index::{HALF_CIRCUMFERENCE, Meters};
 
+use super::clients::ClientConfig;
 use super::cors::CorsConfig;
 
 /// What one request may ask for and cost.
@@ -30,6 +31,8 @@ pub struct ApiConfig {
     pub max_writes_in_flight: usize,
     /// Connections at a time; more wait to be accepted.
     pub max_connections: usize,
+    /// How often each client may ask, and who it is.
+    pub clients: ClientConfig,
     /// What web pages may do.
     pub cors: CorsConfig,
     /// Name of the region that answers.
@@ -50,6 +53,7 @@ impl Default for ApiConfig {
             adaptive_limit: true,
             max_writes_in_flight: 128,
             max_connections: 8_192,
+            clients: ClientConfig::default(),
             cors: CorsConfig::default(),
             region: "local".into(),
         }
@@ -59,8 +63,8 @@ impl Default for ApiConfig {
 impl ApiConfig {
     /// Reads `CELLAR_MAX_RADIUS_M`, `CELLAR_HORIZON_M`, `CELLAR_MAX_BODY_BYTES`, `CELLAR_MAX_BATCH_FEATURES`,
     /// `CELLAR_READ_TIME_LIMIT_MS`, `CELLAR_WRITE_TIME_LIMIT_MS`, `CELLAR_MAX_IN_FLIGHT`,
-    /// `CELLAR_ADAPTIVE_LIMIT`,    /// `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS` and `AWS_REGION`, and what
-    /// [`CorsConfig`] reads.
+    /// `CELLAR_ADAPTIVE_LIMIT`, `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS` and `AWS_REGION`, and what
+    /// [`ClientConfig`] and [`CorsConfig`] read.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -98,6 +102,7 @@ impl ApiConfig {
                 1..=65_536,
             )?,
             max_connections: number(env, "CELLAR_MAX_CONNECTIONS", default.max_connections, 16..=1_000_000)?,
+            clients: ClientConfig::from_env(env)?,
             cors: CorsConfig::from_env(env)?,
             region: text_or(env, "AWS_REGION", &default.region, "the name of an AWS region"),
         })

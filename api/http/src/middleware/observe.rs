@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request};
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use cellar_search::Work;
 use cellar_search::cells::rendered::Use;
 use cellar_store::ReadCost;
@@ -69,7 +69,7 @@ where
         Box::pin(async move {
             let answer = |request| handler.call(request, state.clone());
             if admits {
-                let answer = |request| admit(&state, request, answer).map(IntoResponse::into_response);
+                let answer = |request| admit(&state, request, answer);
                 observed(&state, request, answer).await
             } else {
                 observed(&state, request, answer).await

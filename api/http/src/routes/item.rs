@@ -81,7 +81,7 @@ pub async fn get(
             )),
         WriteProblems,
     ),
-    security(("write_token" = [])),
+    security(("api_key" = [])),
 )]
 pub async fn put(
     State(state): State<AppState>,
@@ -131,7 +131,7 @@ pub async fn put(
         ConditionParameters,
     ),
     responses((status = 204, description = "Deleted"), WriteProblems),
-    security(("write_token" = [])),
+    security(("api_key" = [])),
 )]
 pub async fn delete(
     State(state): State<AppState>,

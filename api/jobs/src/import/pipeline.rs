@@ -25,11 +25,7 @@ use super::{Cause, Import, ImportError, Progress, Summary};
 ///     import(Import::new("wineries".parse().unwrap(), input), store, &Silent).await
 /// }
 /// ```
-pub async fn import(
-    job: Import,
-    store: &dyn Store,
-    progress: &dyn Progress,
-) -> Result<Summary, ImportError> {
+pub async fn import(job: Import, store: &dyn Store, progress: &dyn Progress) -> Result<Summary, ImportError> {
     let mut run = Run::prepare(&job, store, progress);
     let began = Instant::now();
     let name = job.input.name();

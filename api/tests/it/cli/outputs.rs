@@ -27,7 +27,9 @@ fn link_to_null(desk: &Desk) {
 
 fn leads_to_null(desk: &Desk) -> bool {
     let link = fs::read_link(desk.path("null"));
-    link.is_ok_and(|to| to == Path::new("/dev/null") && fs::metadata(to).unwrap().file_type().is_char_device())
+    link.is_ok_and(|to| {
+        to == Path::new("/dev/null") && fs::metadata(to).unwrap().file_type().is_char_device()
+    })
 }
 
 /// A FIFO, and a process that copies what comes out of it to `copy`.
@@ -119,7 +121,8 @@ fn results_go_into_a_fifo_or_a_device() {
     let desk = desk();
     link_to_null(&desk);
     assert_eq!(import(&desk, "null").code, Some(3));
-    let commands: [&[&str]; 2] = [&["export", "null", "-c", "places"], &["edge-map", "-c", "places", "-o", "null"]];
+    let commands: [&[&str]; 2] =
+        [&["export", "null", "-c", "places"], &["edge-map", "-c", "places", "-o", "null"]];
     for command in commands {
         desk.ok(command);
         assert!(leads_to_null(&desk), "{command:?}");

@@ -52,6 +52,7 @@ struct FileArg {
 
 /// Makes a key and prints it, once
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 struct CreateArgs {
     /// What it allows, such as write:places; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
@@ -75,6 +76,7 @@ struct CreateArgs {
 
 /// Lists keys
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 struct ListArgs {
     /// Print JSON
     #[arg(long)]
@@ -86,6 +88,7 @@ struct ListArgs {
 
 /// Makes a key invalid
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 struct RevokeArgs {
     /// Id of the key: the part between the two underscores
     #[arg(value_name = "ID")]

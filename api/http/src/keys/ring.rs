@@ -118,6 +118,8 @@ impl Keyring {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn key(expires: Option<SystemTime>) -> (KeyRecord, String) {
@@ -184,6 +186,19 @@ mod tests {
         }
         for wrong in ["", "[]", r#"{"keys":[{}]}"#, r#"{"keys":[],"more":1}"#] {
             assert!(Keyring::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_a_key_but_the_key(presented in "(cellar_)?[ -~]{0,60}", text in any::<String>()) {
+            let (record, key) = key(None);
+            let with_id = format!("cellar_{}_{presented}", record.id);
+            let ring = Keyring::of(vec![record]).unwrap();
+            for presented in [&presented, &with_id, &text, &format!("{key}{presented} ")] {
+                prop_assert_eq!(ring.find(presented, SystemTime::now()), Err(Refused::Unknown));
+            }
+            prop_assert!(Keyring::parse(&text).is_err());
         }
     }
 }

@@ -33,8 +33,7 @@ impl Keyed {
         let ring = Keyring::of(records.clone()).unwrap();
         let access = AccessConfig { keys: Some(Arc::new(Keys::fixed(ring))), keyed_reads };
         let writes = WriteConfig { token: Some(WriteToken::new(TOKEN).unwrap()), open: true };
-        let keyed =
-            Self { server: Server::with_access(ApiConfig::default(), writes, access), keys, records };
+        let keyed = Self { server: Server::with_access(ApiConfig::default(), writes, access), keys, records };
         assert_eq!(keyed.send(TOKEN, Method::PUT, "/v1/collections/wineries", "").await.status, 201);
         let features: Vec<_> = (0..3).map(winery).collect();
         let batch = json!({ "type": "FeatureCollection", "features": features }).to_string();
@@ -69,7 +68,10 @@ async fn a_scope_allows_what_it_says() {
             let problem = answer.problem(403, "scope-missing");
             assert_eq!(problem["allowed"], "write:wineries");
             let challenge = answer.header("www-authenticate");
-            assert!(challenge.ends_with(r#"error="insufficient_scope", scope="write:wineries""#), "{challenge}");
+            assert!(
+                challenge.ends_with(r#"error="insufficient_scope", scope="write:wineries""#),
+                "{challenge}"
+            );
         }
     }
     for (key, status) in [(reader, 403), (writer, 403), (other, 403), (admin, 202)] {
@@ -121,12 +123,17 @@ async fn a_key_has_to_be_one_and_not_to_have_ended() {
     let id = &keyed.records[0].id;
     let mut last = key.clone();
     last.pop();
-    for wrong in [format!("{key}x"), last, format!("cellar_{id}_"), id.clone(), "cellar".into(), key.to_uppercase()]
+    for wrong in
+        [format!("{key}x"), last, format!("cellar_{id}_"), id.clone(), "cellar".into(), key.to_uppercase()]
     {
         let answer = keyed.send(&wrong, Method::PUT, ITEM, &place).await;
         answer.problem(401, "write-unauthorized");
         assert!(answer.header("www-authenticate").contains("invalid_token"));
-        assert!(!answer.text.contains(&wrong[..wrong.len().min(8)]) || wrong.starts_with("cellar"), "{}", answer.text);
+        assert!(
+            !answer.text.contains(&wrong[..wrong.len().min(8)]) || wrong.starts_with("cellar"),
+            "{}",
+            answer.text
+        );
     }
     let ended = Keyed::new(&["write:*"], false, Some(SystemTime::UNIX_EPOCH)).await;
     let answer = ended.send(&ended.keys[0], Method::PUT, ITEM, &place).await;
@@ -159,9 +166,13 @@ async fn reads_are_open_unless_they_are_keyed() {
 #[tokio::test]
 async fn what_takes_a_key_is_kept_by_no_shared_cache() {
     let keyed = Keyed::new(&["read:wineries"], true, None).await;
-    for uri in [NEARBY, CELL, "/v1/collections/wineries/nearby?lat=0&lon=0&mode=cell", ITEM,
-        "/v1/collections/wineries/edge-map"]
-    {
+    for uri in [
+        NEARBY,
+        CELL,
+        "/v1/collections/wineries/nearby?lat=0&lon=0&mode=cell",
+        ITEM,
+        "/v1/collections/wineries/edge-map",
+    ] {
         // Twice: the second answer of a cell is the one that is in memory.
         for _ in 0..2 {
             let answer = keyed.get(&keyed.keys[0], uri).await;

@@ -58,7 +58,11 @@ impl Limited {
 async fn a_client_that_asks_too_often_is_told_when_it_may_again() {
     let limited = Limited::new().await;
     let left = |answer: &Answer| {
-        (answer.status.as_u16(), answer.header("ratelimit").to_owned(), answer.header("ratelimit-policy").to_owned())
+        (
+            answer.status.as_u16(),
+            answer.header("ratelimit").to_owned(),
+            answer.header("ratelimit-policy").to_owned(),
+        )
     };
     let policy = || "\"client\";q=3;w=2".to_owned();
     for expected in ["\"client\";r=2;t=1", "\"client\";r=1;t=1", "\"client\";r=0;t=2"] {
@@ -141,7 +145,11 @@ async fn a_valid_key_is_a_client_and_an_invalid_one_is_none() {
     for status in [200, 200, 200, 429] {
         assert_eq!(get("Bearer cellar_000000000000_x".to_owned()).await, status);
     }
-    assert_eq!(get("Bearer cellar_111111111111_y".to_owned()).await, 429, "another wrong key is no other client");
+    assert_eq!(
+        get("Bearer cellar_111111111111_y".to_owned()).await,
+        429,
+        "another wrong key is no other client"
+    );
     for status in [200, 200, 200, 429] {
         assert_eq!(get(format!("Bearer {}", limited.key)).await, status);
     }

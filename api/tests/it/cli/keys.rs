@@ -78,5 +78,8 @@ fn what_makes_no_sense_is_named() {
     desk.write("keys.json", "{\"keys\":[{\"id\":1}]}");
     let mut command = desk.cellar(&["serve", "--listen", "127.0.0.1:0"]);
     let ended = super::process::Ended::of(command.env("CELLAR_API_KEYS_FILE", "keys.json"));
-    assert!(ended.code != Some(0) && ended.stderr.contains("CELLAR_API_KEYS_FILE is no list of keys"), "{ended:?}");
+    assert!(
+        ended.code != Some(0) && ended.stderr.contains("CELLAR_API_KEYS_FILE is no list of keys"),
+        "{ended:?}"
+    );
 }

@@ -12,7 +12,6 @@ use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::Response;
-use cellar_model::Collection;
 use cellar_search::cells::representation::CACHE_TAG;
 
 use super::audit::Write;

@@ -13,7 +13,6 @@ use axum::response::Response;
 use cellar_search::Work;
 use cellar_search::cells::rendered::Use;
 use cellar_store::ReadCost;
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use geo_index::tree::SearchWork;
 use tracing::Instrument as _;

@@ -112,7 +112,7 @@ struct Told<'a> {
 }
 
 /// Does what is asked for.
-pub async fn run(args: KeyArgs) -> Result<u8, CliError> {
+pub fn run(args: KeyArgs) -> Result<u8, CliError> {
     match args.what {
         What::Create(args) => create(args),
         What::List(args) => list(&args),

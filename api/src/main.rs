@@ -78,7 +78,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Warm(args) => warm::run(*args).await,
         Command::EdgeMap(args) => edge_map::run(args).await,
         Command::EdgePlan(args) => edge_plan::run(*args).await,
-        Command::Key(args) => key::run(args).await,
+        Command::Key(args) => key::run(args),
         Command::Contract(args) => contract::run(&args, &Cellar::command()),
     }
 }

@@ -90,7 +90,8 @@ mod tests {
             (vec![(READS, "closed")], READS),
             (vec![(READS, "keyed")], READS),
         ] {
-            let text = AccessConfig::from_env(&set.into_iter().collect::<HashMap<_, _>>()).unwrap_err().to_string();
+            let text =
+                AccessConfig::from_env(&set.into_iter().collect::<HashMap<_, _>>()).unwrap_err().to_string();
             assert!(text.starts_with(variable) && text.contains("allowed: "), "{text}");
         }
         let keyed = HashMap::from([(KEYS, r#"{"keys":[]}"#), (READS, "keyed")]);

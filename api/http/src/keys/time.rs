@@ -24,6 +24,7 @@ pub(super) mod required {
 pub(super) mod optional {
     use super::*;
 
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
     pub(in crate::keys) fn serialize<S: Serializer>(
         time: &Option<SystemTime>,
         to: S,

@@ -55,12 +55,11 @@ impl Drop for Audited {
             (collection.as_ref().map(Collection::as_str), place.as_ref().map(PlaceId::as_str));
         let status = outcome.map(|(status, _)| status.as_u16());
         let places = outcome.and_then(|(_, places)| places);
-        match who {
-            Some(who) => {
-                tracing::info!(target: TARGET, who = &*who.id, %method, collection, place, places, status, "write");
-            }
+        if let Some(who) = who {
+            tracing::info!(target: TARGET, who = &*who.id, %method, collection, place, places, status, "write");
+        } else {
             // Nobody can be told apart on such a server, which is for one machine.
-            None => tracing::debug!(target: TARGET, %method, collection, place, places, status, "write"),
+            tracing::debug!(target: TARGET, %method, collection, place, places, status, "write");
         }
     }
 }

@@ -178,7 +178,7 @@ mod tests {
         clock.advance(Duration::from_millis(500));
         assert!(limiter.take(address(1)).wait.is_none());
         assert!(limiter.take(address(1)).wait.is_some());
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         assert_eq!(limiter.take(address(1)).remaining, 2, "never more than the burst");
         assert_eq!(limiter.limited().get(), 2);
     }

@@ -1,7 +1,7 @@
 //! Files that a user names for results.
 //!
-//! Invariant: a device, a FIFO or a socket is written to and stays what it is, as with `>` in a shell; a regular file is
-//! replaced when the new one is complete, and not before; a symbolic link goes on leading where it leads.
+//! Invariant: a device, a FIFO or a socket is written to and stays what it is, as with `>` in a shell; a regular file
+//! is replaced when the new one is complete, and not before; a symbolic link goes on leading where it leads.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Write};
@@ -106,8 +106,8 @@ fn standard(_: &Path) -> Option<io::Result<File>> {
     None
 }
 
-/// A temporary file in the directory of the path, which goes when it is dropped. It may be read and written by whom the one
-/// that it replaces may be; a new file by whom any new file may be, within the umask.
+/// A temporary file in the directory of the path, which goes when it is dropped. It may be read and written by whom
+/// the one that it replaces may be; a new file by whom any new file may be, within the umask.
 fn beside(path: &Path, permissions: Option<Permissions>) -> io::Result<NamedTempFile> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let name = path.file_name().ok_or_else(|| io::Error::other("it is not the name of a file"))?;

@@ -1,8 +1,8 @@
 //! How often a client may ask: a token bucket each, by the generic cell rate algorithm (ITU-T I.371), which keeps one
 //! instant of each.
 //!
-//! Invariant: memory is bounded, however many clients there are. A bucket is forgotten when it is full again; before that
-//! only if more clients ask at a time than there is room for, and then in favour of the client.
+//! Invariant: memory is bounded, however many clients there are. A bucket is forgotten when it is full again; before
+//! that only if more clients ask at a time than there is room for, and then in favour of the client.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

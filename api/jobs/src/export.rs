@@ -126,8 +126,8 @@ pub async fn export(
     Ok(exported)
 }
 
-/// Writes a collection to a file, gzipped if its name ends in `.gz`. An older file of the name is replaced; a device or a
-/// FIFO is written to.
+/// Writes a collection to a file, gzipped if its name ends in `.gz`. An older file of the name is replaced; a device
+/// or a FIFO is written to.
 pub async fn export_to_file(
     store: &dyn Store,
     collection: &Collection,

@@ -1,7 +1,7 @@
 //! API keys: who a caller is, and what that allows (docs/adr/0025).
 //!
-//! A key is `cellar_<id>_<secret>`. What is kept of it is its record: the id, the scopes, and the SHA-256 of the secret,
-//! which is 256 random bits, so that a slow hash would protect nothing more.
+//! A key is `cellar_<id>_<secret>`. What is kept of it is its record: the id, the scopes, and the SHA-256 of the
+//! secret, which is 256 random bits, so that a slow hash would protect nothing more.
 //!
 //! Invariant: no text that is made here (errors, `Debug`, records) has a secret in it.
 

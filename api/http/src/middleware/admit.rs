@@ -11,8 +11,8 @@ use crate::keys::Caller;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// Takes a request in if its client has not asked too often, there is room for it, and it may do what it asks for; and gives
-/// it so much time.
+/// Takes a request in if its client has not asked too often, there is room for it, and it may do what it asks for;
+/// and gives it so much time.
 pub async fn admit<F>(state: &AppState, request: Request, answer: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,

@@ -1,7 +1,7 @@
 //! Who has written what: a line of the log for each write, with the target `cellar::audit`.
 //!
-//! Lines hold the id of the key and that of the place; no secret, no body, no position. Invariant: a write that was let in
-//! has a line, even if its client does not wait for the answer: then the status is missing.
+//! Lines hold the id of the key and that of the place; no secret, no body, no position. Invariant: a write that was
+//! let in has a line, even if its client does not wait for the answer: then the status is missing.
 
 use axum::http::{Method, StatusCode};
 use axum::response::Response;

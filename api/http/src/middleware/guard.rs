@@ -1,10 +1,11 @@
-//! Nothing changes without a key, or a server that is explicitly open; and nothing is read without one if so configured.
+//! Nothing changes without a key, or a server that is explicitly open; and nothing is read without one if so
+//! configured.
 //!
-//! An open server trusts every caller that reaches it, and the browser on its machine reaches it for any page on the web:
-//! a page can post without asking first, and by rebinding its own name to the loopback address it can do
-//! everything else. Browsers put the page's `Origin` on every request that may write, and pages cannot change
-//! it. Invariant: an open server takes no write from a page that this machine has not served
-//! itself, unless its operator has named the page's origin.
+//! An open server trusts every caller that reaches it, and the browser on its machine reaches it for any page on the
+//! web: a page can post without asking first, and by rebinding its own name to the loopback address it can do
+//! everything else. Browsers put the page's `Origin` on every request that may write, and pages cannot change it.
+//! Invariant: an open server takes no write from a page that this machine has not served itself, unless its operator
+//! has named the page's origin.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
-//! Turning away clients that ask too often, and telling all of them what is left (draft-ietf-httpapi-ratelimit-headers-10).
+//! Turning away clients that ask too often, and telling all of them what is left
+//! (draft-ietf-httpapi-ratelimit-headers-10).
 //!
 //! Invariant: an answer that a shared cache may keep says nothing of the client that it was made for.
 

@@ -3,7 +3,8 @@
 //! Invariants:
 //! - What is beyond the length in the checkpoint was not done yet; resuming cuts it off, so that no record is listed
 //!   twice. The file exists only if it lists something.
-//! - Nothing is replaced but a list that an import has made. A device or a FIFO is written to; anything else is left alone.
+//! - Nothing is replaced but a list that an import has made. A device or a FIFO is written to; anything else is left
+//!   alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
@@ -31,8 +32,8 @@ impl Rejects {
         Self { path: None, file: None, is_stream: false, bytes: 0 }
     }
 
-    /// Begins a new list; that of an earlier run goes. A FIFO is opened at once, so that its reader sees the end of a list
-    /// without records, too.
+    /// Begins a new list; that of an earlier run goes. A FIFO is opened at once, so that its reader sees the end of a
+    /// list without records, too.
     pub(super) fn create(path: PathBuf) -> Result<Self, Cause> {
         let failed = |error| Cause::Rejects { path: path.clone(), error };
         if let Some(file) = open_stream(&path).map_err(failed)? {
@@ -95,8 +96,8 @@ pub(super) fn check(path: &Path) -> Result<(), Cause> {
     Err(Cause::RejectsAreForeign { path: path.to_owned() })
 }
 
-/// Whether a file is empty, or an import has made it: its first line is a rejected record, or the beginning of one that was
-/// cut off with the run that wrote it.
+/// Whether a file is empty, or an import has made it: its first line is a rejected record, or the beginning of one
+/// that was cut off with the run that wrote it.
 fn is_list(path: &Path) -> io::Result<bool> {
     let mut line = Vec::new();
     BufReader::new(File::open(path)?).take(LONGEST_LINE).read_until(b'\n', &mut line)?;

@@ -19,6 +19,9 @@ BENCHMARKS = "docs/BENCHMARKS.md"
 MARKED = re.compile(r"(<!-- figures: docs/figures\.toml -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 NUMBER = re.compile(r"\d[\d.,]*\d|\d")
 COMMIT = re.compile(r"\b[0-9a-f]{7,40}\b")
+# Names of tests, longer than those of anything else in code style.
+TEST = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+){3,})`")
+FUNCTION = re.compile(r"\bfn ([a-z0-9_]+)")
 # What the gate takes, and what is aimed at.
 MOST_COLUMNS, COLUMNS = 120, 116
 # What would be a list, a heading or a quotation at the beginning of a line.
@@ -103,6 +106,16 @@ def decision_faults() -> Iterator[str]:
             yield f"docs/adr/{path.name}: line 3 has to say `Status: …. Date: YYYY-MM-DD.`"
 
 
+def threat_faults() -> Iterator[str]:
+    """Tests that docs/THREATS.md names and that are not there."""
+    named = set(TEST.findall((ROOT / "docs" / "THREATS.md").read_text()))
+    sources = [path for path in git("ls-files", "*.rs").split("\n") if path]
+    known = {name for path in sources for name in FUNCTION.findall((ROOT / path).read_text())}
+    # Where there is no repository nothing can be said.
+    for name in sorted(named - known) if known else ():
+        yield f"docs/THREATS.md: there is no test {name}"
+
+
 def wrapped(text: str) -> str:
     """Prose with no line wider than it may be; code, tables, headings and HTML are left alone."""
     lines: list[str] = []
@@ -157,7 +170,7 @@ def main() -> int:
         for path in documents():
             path.write_text(wrapped(rendered(path)))
     faults = [fault for path in documents() for fault in document_faults(path)]
-    faults += [*figure_faults(), *commit_faults(), *decision_faults()]
+    faults += [*figure_faults(), *commit_faults(), *decision_faults(), *threat_faults()]
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

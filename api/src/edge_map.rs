@@ -1,9 +1,10 @@
 //! `cellar edge-map`.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use cellar_cache::clock::SystemClock;
+use cellar_cli_kit::output::OutputFile;
 use cellar_cli_kit::{CliError, code, say};
 use cellar_jobs::edge_map::{Summary, key_value_store, make};
 use cellar_model::Collection;
@@ -118,13 +119,19 @@ async fn run_on(args: &EdgeMapArgs, store: &dyn Store) -> Result<Option<(String,
     let file = key_value_store(&args.collection, &stored.map);
     // The file first: a path that cannot be written should change nothing.
     if args.output != Path::new("-") {
-        std::fs::write(&args.output, &file).map_err(|error| unwritable(&args.output, &error))?;
+        write(&args.output, &file).map_err(|error| unwritable(&args.output, &error))?;
     }
     if !args.dry_run {
         stored.write(store, &args.collection).await.explained()?;
         summary.stored = true;
     }
     Ok(Some((file, summary)))
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OutputFile::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.finish()
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> CliError {

@@ -84,6 +84,7 @@ fn plan(args: ImportArgs) -> Result<(Import, Option<u64>), CliError> {
         restart: args.restart,
         chunk_records: CHUNK_RECORDS,
     };
+    job.check().map_err(|cause| explain(&ImportError { cause, done: 0, resumable: false }))?;
     Ok((job, total_bytes))
 }
 
@@ -92,6 +93,10 @@ fn explain(error: &ImportError) -> CliError {
     let hint = match (&error.cause, error.resumable) {
         (Cause::RejectsAreInput { .. }, _) => {
             return CliError::usage(error.to_string()).hint("choose another with --rejects");
+        }
+        (Cause::RejectsAreForeign { .. }, _) => {
+            return CliError::usage(error.to_string())
+                .hint("move it away, or name another file for the list with --rejects");
         }
         (Cause::NoCollection, _) => {
             return CliError::usage(error.to_string()).hint("use --collection NAME");

@@ -14,6 +14,7 @@ mod explain;
 pub mod export;
 pub mod get;
 pub mod import;
+pub mod key;
 pub mod nearby;
 pub mod reindex;
 mod roots;

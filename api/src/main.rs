@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use cellar::{
-    categories, collections, contract, delete, demo, edge, edge_map, edge_plan, export, get, import, nearby,
-    reindex, serve, table, verify, warm,
+    categories, collections, contract, delete, demo, edge, edge_map, edge_plan, export, get, import, key,
+    nearby, reindex, serve, table, verify, warm,
 };
 use cellar_cli_kit::{CliError, log_to_stderr, usage};
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -39,6 +39,7 @@ enum Command {
     Warm(Box<warm::WarmArgs>),
     EdgeMap(edge_map::EdgeMapArgs),
     EdgePlan(Box<edge_plan::EdgePlanArgs>),
+    Key(key::KeyArgs),
     Contract(contract::ContractArgs),
 }
 
@@ -77,6 +78,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Warm(args) => warm::run(*args).await,
         Command::EdgeMap(args) => edge_map::run(args).await,
         Command::EdgePlan(args) => edge_plan::run(*args).await,
+        Command::Key(args) => key::run(args),
         Command::Contract(args) => contract::run(&args, &Cellar::command()),
     }
 }

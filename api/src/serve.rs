@@ -10,7 +10,7 @@ use cellar_cache::remote::redis::RedisRemote;
 use cellar_changes::{Settings, TableStream};
 use cellar_cli_kit::{CliError, code};
 use cellar_config::{ConfigError, Env, ProcessEnv, text_or};
-use cellar_http::config::{ApiConfig, HealthConfig, WriteConfig};
+use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
 use cellar_http::serve::{self as sockets, ConnectionLimits, Hosts};
 use cellar_http::state::AppState;
 use cellar_purge::{EdgeKind, purge_settings};
@@ -37,8 +37,8 @@ Examples:
   cellar serve --table cellar --redis rediss+cluster://places.serverless.euw1.cache.amazonaws.com:6379
   AWS_REGION=local cellar serve --table cellar --endpoint-url http://localhost:8000
 
-Writes are open on a loopback address; elsewhere they need the token in CELLAR_WRITE_TOKEN, sent as \
-`Authorization: Bearer ...`. Limits are read from CELLAR_MAX_RADIUS_M and others, which the README \
+Writes are open on a loopback address; elsewhere they need an API key (`cellar key`, CELLAR_API_KEYS_FILE) or the token \
+in CELLAR_WRITE_TOKEN, sent as `Authorization: Bearer ...`. CELLAR_CLIENT_RPS bounds how often each client may ask. Limits are read from CELLAR_MAX_RADIUS_M and others, which the README \
 lists; the cache's sizes and lifetimes from CELLAR_L1_MB and others, in docs/CACHING.md; those of cell \
 answers from CELLAR_EDGE_MAX_AGE_S and others, in docs/EDGE.md; those of health checks from \
 CELLAR_DEEP_PING_PERCENT and others, in docs/LAMBDA.md.
@@ -99,6 +99,7 @@ pub(super) struct Around {
 pub(super) struct Config {
     api: ApiConfig,
     write: WriteConfig,
+    access: AccessConfig,
     cache: Policy,
     edge: EdgeConfig,
     health: HealthConfig,
@@ -111,11 +112,13 @@ impl Config {
         let api = ApiConfig::from_env(env)?;
         let mut write = WriteConfig::from_env(env)?;
         write.open |= listen.ip().is_loopback();
+        let access = AccessConfig::from_env(env)?;
         let feed = if embedded { Settings::embedded() } else { Settings::default() };
         let edge = EdgeConfig::from_env(env)?;
         let health = HealthConfig::from_env(env)?;
         let hosts = hosts(env, listen);
-        Ok(Self { api, write, cache: cache_args::policy(env, embedded)?, edge, health, feed, hosts })
+        let cache = cache_args::policy(env, embedded)?;
+        Ok(Self { api, write, access, cache, edge, health, feed, hosts })
     }
 }
 
@@ -180,6 +183,7 @@ pub(super) async fn until_stopped(
     let state = AppState::builder(store, search)
         .config(config.api)
         .writes(config.write)
+        .access(config.access)
         .edge(config.edge)
         .health(config.health)
         .tiers(&tiers, Some(background.status.clone()))

@@ -142,6 +142,8 @@ fn leaf_of(text: &str) -> Option<Leaf> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const PARIS: Image<'_> = Image {
@@ -243,5 +245,45 @@ mod tests {
         assert!(matches!(meaning(texts(None, None)), Meaning::Unknown(_)), "without images");
         let other = Image { root: Some("cities#831fb4fffffffff"), ..PARIS };
         assert!(matches!(meaning(texts(Some(PARIS), Some(other))), Meaning::Unknown(_)));
+    }
+
+    proptest! {
+        /// A place that has moved is never taken for nothing: whatever the images hold, the record means something that
+        /// makes the pages of the readable ones outdated, or all of them.
+        #[test]
+        fn any_texts_mean_something(
+            key in text(), root in text(), leaf in text(), category in text(), has_old: bool,
+        ) {
+            let image = Image {
+                root: root.as_deref(),
+                leaf: leaf.as_deref(),
+                categories: [category.as_deref(), None, None, None],
+            };
+            let old = has_old.then_some(PARIS);
+            let found = meaning(Texts { key: key.as_deref(), old, new: Some(image) });
+            if has_old {
+                let forgets = match &found {
+                    Meaning::Place(change) | Meaning::Damaged(change, _) => change.old == Some(at_leaf()),
+                    Meaning::Unknown(_) => true,
+                    Meaning::Roots(_) | Meaning::Other => key.as_deref().is_some_and(|key| key.starts_with('#')),
+                };
+                prop_assert!(forgets, "{:?}", found);
+            }
+        }
+    }
+
+    fn text() -> impl Strategy<Value = Option<String>> {
+        let known = proptest::sample::select(vec![
+            "wineries#w-1",
+            "wineries#831fb4fffffffff",
+            "8f1fb46625550c3#w-1",
+            "wineries#811fbffffffffff#bar",
+            "#root#wineries#831fb4fffffffff",
+            "#roots#wineries",
+            "#",
+            "wineries",
+            "8f1fb46625550c3#",
+        ]);
+        proptest::option::of(prop_oneof![known.prop_map(str::to_owned), "[#a-z0-9]{0,20}", any::<String>()])
     }
 }

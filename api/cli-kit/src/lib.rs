@@ -2,6 +2,7 @@
 //!
 //! An error is one line, what went wrong and how to mend it; details are for the log.
 
+pub mod output;
 pub mod usage;
 
 use std::fmt;
@@ -20,7 +21,7 @@ pub mod code {
 }
 
 /// What is logged unless `RUST_LOG` says otherwise.
-pub const DEFAULT_LOG: &str = "warn,aws_config=error,dynoxide=error";
+pub const DEFAULT_LOG: &str = "warn,aws_config=error,dynoxide=error,cellar::audit=info";
 
 /// What the variable that chooses the form of the log may be.
 const LOG_FORMAT: &str = "CELLAR_LOG_FORMAT";

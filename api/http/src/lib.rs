@@ -1,6 +1,8 @@
 //! The HTTP API: a request comes in through the [`router`] and its [`params`], is answered by one of the [`routes`],
 //! and whatever goes wrong becomes a [`problem`].
 
+pub mod access;
+pub mod client;
 pub mod config;
 pub mod description;
 pub mod emf;
@@ -9,11 +11,13 @@ pub mod health;
 pub mod idempotency;
 pub mod in_flight;
 pub mod instance;
+pub mod keys;
 pub mod known;
 pub mod middleware;
 pub mod params;
 pub mod paths;
 pub mod problem;
+pub mod rate;
 pub mod repeats;
 pub mod request_stats;
 pub mod router;

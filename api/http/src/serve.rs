@@ -26,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
 
+use crate::client::Peer;
 use crate::middleware::request_id;
 use crate::problem::{self, Kind, Problem};
 
@@ -157,8 +158,8 @@ pub async fn run(
             accepted = accept(&listener, &room, &mut full) => accepted,
         };
         let (room, hosts) = (Arc::clone(&room), Arc::clone(&hosts));
-        let connection = Connection { limits, room, hosts, stopping: stopping.clone() };
-        let (stream, permit) = accepted;
+        let (stream, peer, permit) = accepted;
+        let connection = Connection { peer: Peer(peer), limits, room, hosts, stopping: stopping.clone() };
         tokio::spawn(connection.serve(stream, router.clone(), permit));
     }
     drop((listener, stopping));
@@ -175,7 +176,7 @@ async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
     full: &mut Told,
-) -> (TcpStream, OwnedSemaphorePermit) {
+) -> (TcpStream, IpAddr, OwnedSemaphorePermit) {
     loop {
         if room.available_permits() == 0 {
             full.tell(|| tracing::warn!("no room for another connection: idle ones are closed sooner"));
@@ -183,7 +184,7 @@ async fn accept(
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(room).acquire_owned().await else { continue };
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
+            Ok((stream, peer)) => return (stream, peer.ip(), permit),
             // Of a connection that ended before it was accepted.
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
@@ -214,6 +215,7 @@ impl Told {
 }
 
 struct Connection {
+    peer: Peer,
     limits: ConnectionLimits,
     room: Arc<Semaphore>,
     hosts: Arc<Hosts>,
@@ -239,8 +241,9 @@ impl Connection {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
         let activity = Arc::new(Activity::new());
-        let (asking, hosts) = (Arc::clone(&activity), Arc::clone(&self.hosts));
-        let service = tower::service_fn(move |request: Request<_>| {
+        let (asking, hosts, peer) = (Arc::clone(&activity), Arc::clone(&self.hosts), self.peer);
+        let service = tower::service_fn(move |mut request: Request<_>| {
+            request.extensions_mut().insert(peer);
             let asking = Asking::begin(&asking);
             let answer = match hosts.refuse(&request) {
                 None => Either::Left(router.clone().oneshot(request.map(Body::new))),

@@ -21,12 +21,14 @@ use cellar_store::Store;
 use geo_index::GeohashCell;
 use tokio::sync::Notify;
 
-use crate::config::{ApiConfig, HealthConfig, WriteConfig};
+use crate::access::Access;
+use crate::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
 use crate::health::{Health, Readiness};
 use crate::in_flight::{InFlight, LimitPolicy};
 use crate::instance::Instance;
 use crate::known::KnownCollections;
 use crate::paths;
+use crate::rate::RateLimiter;
 use crate::repeats::Repeats;
 use crate::request_stats::RequestStats;
 use crate::telemetry::Telemetry;
@@ -60,8 +62,10 @@ pub struct Shared {
     pub health: Arc<Health>,
     /// Which process this is.
     pub instance: Arc<Instance>,
-    /// Who may write.
-    pub writes: Arc<WriteConfig>,
+    /// Who may do what.
+    pub access: Access,
+    /// How often each client may ask, if that is limited.
+    pub limiter: Option<RateLimiter>,
     /// Requests that read.
     pub in_flight: Arc<InFlight>,
     /// Requests that write.
@@ -93,6 +97,7 @@ pub struct AppStateBuilder {
     search: Search,
     config: ApiConfig,
     writes: WriteConfig,
+    access: AccessConfig,
     edge: EdgeConfig,
     health: HealthConfig,
     clock: Arc<dyn Clock>,
@@ -110,6 +115,11 @@ impl AppStateBuilder {
     /// Who may write; by default only local callers.
     pub fn writes(self, writes: WriteConfig) -> Self {
         Self { writes, ..self }
+    }
+
+    /// API keys; by default there are none.
+    pub fn access(self, access: AccessConfig) -> Self {
+        Self { access, ..self }
     }
 
     /// How cell answers are kept.
@@ -139,7 +149,8 @@ impl AppStateBuilder {
 
     /// The state.
     pub fn build(self) -> AppState {
-        let Self { store, search, config, writes, edge, health, clock, tiers, feed, request_stats } = self;
+        let Self { store, search, config, writes, access, edge, health, clock, tiers, feed, request_stats } =
+            self;
         let cells = Arc::new(Cells::new(search.clone(), edge));
         let cache = tiers.as_ref().map(|tiers| tiers.pages.cache().clone());
         let purges = tiers.as_ref().and_then(|tiers| tiers.edge.clone());
@@ -159,6 +170,9 @@ impl AppStateBuilder {
             [of_reads, of_writes].map(|policy| Arc::new(InFlight::new(policy, Arc::clone(&clock))));
         let telemetry = telemetry.with_limits(&in_flight, &writes_in_flight);
         let repeats = Repeats::new(Arc::clone(&clock));
+        let access = Access::new(writes, access, Arc::clone(&clock));
+        let limiter = config.clients.rate.map(|rate| RateLimiter::new(rate, Arc::clone(&clock)));
+        let telemetry = telemetry.with_rate_limit(limiter.as_ref());
         AppState(Arc::new(Shared {
             collections: Arc::new(KnownCollections::new(Arc::clone(&clock))),
             deletions: Arc::default(),
@@ -169,7 +183,8 @@ impl AppStateBuilder {
             in_flight,
             writes_in_flight,
             config: Arc::new(config),
-            writes: Arc::new(writes),
+            access,
+            limiter,
             started: Instant::now(),
             repeats,
             hot: tiers.as_ref().map(|tiers| Arc::clone(&tiers.hot)),
@@ -194,6 +209,7 @@ impl AppState {
             search,
             config: ApiConfig::default(),
             writes: WriteConfig::default(),
+            access: AccessConfig::default(),
             edge: EdgeConfig::default(),
             health: HealthConfig::default(),
             clock: Arc::new(SystemClock),

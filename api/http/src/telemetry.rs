@@ -25,6 +25,7 @@ use prometheus_client::registry::Registry;
 use rustc_hash::FxHashMap;
 
 use crate::in_flight::InFlight;
+use crate::rate::RateLimiter;
 
 /// Media type of the text that Prometheus reads.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -128,6 +129,16 @@ impl Telemetry {
     pub fn with_limits(mut self, reads: &Arc<InFlight>, writes: &Arc<InFlight>) -> Self {
         let gauges = InFlightGauges { reads: Arc::clone(reads), writes: Arc::clone(writes) };
         self.registry.register_collector(Box::new(gauges));
+        self
+    }
+
+    /// Tells of clients that asked too often, too.
+    #[must_use]
+    pub fn with_rate_limit(mut self, limiter: Option<&RateLimiter>) -> Self {
+        if let Some(limiter) = limiter {
+            let help = "Requests turned away since their client had asked too often";
+            self.registry.register("http_rate_limited", help, limiter.limited().clone());
+        }
         self
     }
 

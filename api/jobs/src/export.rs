@@ -3,16 +3,15 @@
 //! Invariant: a file appears under its name only when it is complete; until then it is a temporary file beside
 //! it. A FeatureCollection that is cut off on a pipe lacks its closing brackets and is not JSON.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use cellar_cli_kit::output::OutputFile;
 use cellar_model::Collection;
 use cellar_model::checksum::Checksum;
 use cellar_store::{Store, StoreError};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::progress::Progress;
@@ -127,7 +126,8 @@ pub async fn export(
     Ok(exported)
 }
 
-/// Writes a collection to a file, gzipped if its name ends in `.gz`. An older file of the name is replaced.
+/// Writes a collection to a file, gzipped if its name ends in `.gz`. An older file of the name is replaced; a device
+/// or a FIFO is written to.
 pub async fn export_to_file(
     store: &dyn Store,
     collection: &Collection,
@@ -136,8 +136,7 @@ pub async fn export_to_file(
     progress: &dyn Progress,
 ) -> Result<Exported, ExportError> {
     let fault = |error| ExportError::Output { name: path.display().to_string(), error };
-    let temporary = beside(path).map_err(fault)?;
-    let file = BufWriter::new(temporary.reopen().map_err(fault)?);
+    let file = BufWriter::new(OutputFile::create(path).map_err(fault)?);
     let (exported, file) = if is_gzip_name(path) {
         let mut out = GzEncoder::new(file, Compression::default());
         let exported = export(store, collection, format, &mut out, progress).await?;
@@ -146,27 +145,9 @@ pub async fn export_to_file(
         let mut out = file;
         (export(store, collection, format, &mut out, progress).await?, out)
     };
-    finish(file, temporary, path).map_err(fault)?;
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+    file.and_then(OutputFile::finish).map_err(fault)?;
     Ok(exported)
-}
-
-fn finish(file: BufWriter<File>, temporary: NamedTempFile, path: &Path) -> io::Result<()> {
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    temporary.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// A temporary file in the directory of the path, which goes when it is dropped.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    let name = path.file_name().ok_or_else(|| io::Error::other("it is not the name of a file"))?;
-    let prefix = format!(".{}.", name.to_string_lossy());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".part");
-    // As any new file is, within the umask; temporary files are private otherwise.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(directory.map_or_else(|| PathBuf::from("."), Path::to_owned))
 }
 
 fn is_gzip_name(path: &Path) -> bool {

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use cellar_http::client::Peer;
 use cellar_http::middleware::request_id;
 use cellar_http::problem::{Kind, Problem};
 use lambda_http::Context;
@@ -95,6 +96,10 @@ pub fn request(event: ApiGatewayV2httpRequest, context: &Context) -> Result<Requ
         headers.entry(request_id::HEADER).or_insert(id);
     }
     *request.headers_mut() = headers;
+    let peer = event.request_context.http.source_ip.as_deref().and_then(|text| text.parse().ok());
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(Peer(peer));
+    }
     Ok(request)
 }
 

@@ -46,6 +46,7 @@ fn function(config: LambdaConfig) -> Result<Function, StartError> {
     let state = AppState::builder(store, search)
         .config(config.api)
         .writes(config.write)
+        .access(config.access)
         .edge(config.edge)
         .health(config.health)
         .tiers(&tiers, None);

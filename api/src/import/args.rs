@@ -67,7 +67,8 @@ pub struct ImportArgs {
     #[arg(long, value_enum, default_value = "last")]
     pub on_repeat: OnRepeat,
 
-    /// File that lists rejected and repeated records [default: FILE.rejected.jsonl in the current directory]
+    /// File that lists rejected and repeated records, or a device or FIFO; an earlier list is replaced, any other file
+    /// refused [default: FILE.rejected.jsonl in the current directory]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
 

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use cellar_cache::Policy;
 use cellar_cache::clock::ManualClock;
-use cellar_http::config::{ApiConfig, HealthConfig, WriteConfig};
+use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
 use cellar_http::router::router;
 use cellar_http::state::AppState;
 use cellar_lambda::Function;
@@ -92,12 +92,21 @@ impl Server {
         Self::with_limits(config, writes, Limits::default())
     }
 
+    /// With API keys.
+    pub fn with_access(config: ApiConfig, writes: WriteConfig, access: AccessConfig) -> Self {
+        Self::made(config, writes, access, Limits::default())
+    }
+
     pub fn with_limits(config: ApiConfig, writes: WriteConfig, limits: Limits) -> Self {
+        Self::made(config, writes, AccessConfig::default(), limits)
+    }
+
+    fn made(config: ApiConfig, writes: WriteConfig, access: AccessConfig, limits: Limits) -> Self {
         let store = Arc::new(FakeStore::default());
         let clock = Arc::new(ManualClock::default());
         let search = Search::new(Arc::new(StorePages::new(store.clone())), limits);
         let state = AppState::builder(store.clone(), search);
-        let state = state.config(config).writes(writes).clock(clock.clone()).build();
+        let state = state.config(config).writes(writes).access(access).clock(clock.clone()).build();
         let tiers = Tiers::new(store.clone(), Policy::default(), None);
         Self::over(state, tiers, store, clock, None)
     }

@@ -1,24 +1,18 @@
 //! Results as files.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use cellar_cli_kit::CliError;
+use cellar_cli_kit::output::OutputFile;
 use serde::de::DeserializeOwned;
-use tempfile::NamedTempFile;
 
-/// Writes a file completely or not at all; anything but a regular file (a terminal, a pipe) is written to directly. A new file has the
-/// usual mode, 0666 without the umask.
+/// Writes a file completely or not at all; anything but a regular file (a terminal, a pipe) is written to directly.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), String> {
-    let written = if file.exists() && !file.is_file() {
-        File::options().write(true).open(file).and_then(|mut file| writeln!(file, "{text}"))
-    } else {
-        beside(file).and_then(|mut beside| {
-            writeln!(beside, "{text}")?;
-            beside.persist(file).map(drop).map_err(|error| error.error)
-        })
-    };
+    let written = OutputFile::create(file).and_then(|mut output| {
+        writeln!(output, "{text}")?;
+        output.finish()
+    });
     written.map_err(|error| format!("cannot write the report to `{}`: {error}", file.display()))
 }
 
@@ -30,15 +24,6 @@ pub(super) fn write_all(files: [Option<(&Path, String)>; 2]) -> Result<(), CliEr
         return Ok(());
     }
     Err(CliError::failure(format!("{}; the summary is above", failed.join("; "))))
-}
-
-/// A temporary file in the same directory.
-fn beside(file: &Path) -> io::Result<NamedTempFile> {
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(directory.unwrap_or(Path::new(".")))
 }
 
 /// Reads a saved document of this kind.

@@ -51,6 +51,8 @@ fn split_outside_quotes(text: &str, at: char) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -66,5 +68,20 @@ mod tests {
         let value = r#", ;hit, "a, b"; hit; detail="x; \"hit, y", c; hit=?0; detail"#;
         let read: Vec<_> = members(value).map(|member| (member.name, member.hit)).collect();
         assert_eq!(read, [("a, b", true), ("c", false)]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_a_list_and_what_is_written_is_read(
+            text in "([;=, ?]|hit|detail|[\\\\\"]|[ -~]{0,3}){0,20}", names in proptest::collection::vec("[a-z]{1,5}", 0..4),
+        ) {
+            prop_assert!(members(&text).count() <= text.len());
+            let written: Vec<String> = names.iter().map(|name| format!("{name}; hit; detail=\"a, b;\"")).collect();
+            let read: Vec<String> = members(&written.join(", "))
+                .filter(|member| member.hit && member.detail == Some("a, b;"))
+                .map(|member| member.name.to_owned())
+                .collect();
+            prop_assert_eq!(read, names);
+        }
     }
 }

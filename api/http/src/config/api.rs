@@ -6,6 +6,7 @@ use axum::http::Uri;
 use cellar_config::{ConfigError, Env, flag, number, text, text_or};
 use geo_index::{HALF_CIRCUMFERENCE, Meters};
 
+use super::clients::ClientConfig;
 use super::cors::CorsConfig;
 
 /// What one request may ask for and cost.
@@ -33,6 +34,8 @@ pub struct ApiConfig {
     pub max_connections: usize,
     /// Where clients reach the API, for links that have to be whole; without a slash at the end.
     pub public_url: Option<String>,
+    /// How often each client may ask, and who it is.
+    pub clients: ClientConfig,
     /// What web pages may do.
     pub cors: CorsConfig,
     /// Name of the region that answers.
@@ -54,6 +57,7 @@ impl Default for ApiConfig {
             max_writes_in_flight: 128,
             max_connections: 8_192,
             public_url: None,
+            clients: ClientConfig::default(),
             cors: CorsConfig::default(),
             region: "local".into(),
         }
@@ -64,7 +68,7 @@ impl ApiConfig {
     /// Reads `CELLAR_MAX_RADIUS_M`, `CELLAR_HORIZON_M`, `CELLAR_MAX_BODY_BYTES`, `CELLAR_MAX_BATCH_FEATURES`,
     /// `CELLAR_READ_TIME_LIMIT_MS`, `CELLAR_WRITE_TIME_LIMIT_MS`, `CELLAR_MAX_IN_FLIGHT`,
     /// `CELLAR_ADAPTIVE_LIMIT`, `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS`, `CELLAR_PUBLIC_URL` and
-    /// `AWS_REGION`, and what [`CorsConfig`] reads.
+    /// `AWS_REGION`, and what [`ClientConfig`] and [`CorsConfig`] read.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -103,6 +107,7 @@ impl ApiConfig {
             )?,
             max_connections: number(env, "CELLAR_MAX_CONNECTIONS", default.max_connections, 16..=1_000_000)?,
             public_url: public_url(env)?,
+            clients: ClientConfig::from_env(env)?,
             cors: CorsConfig::from_env(env)?,
             region: text_or(env, "AWS_REGION", &default.region, "the name of an AWS region"),
         })

@@ -11,7 +11,7 @@ use cellar_config::{ConfigError, Env, Variable, flag, number, required, text, te
 use cellar_search::cells::EdgeConfig;
 use cellar_search::policy::{TABLE_SETTLES, cache_policy};
 
-use super::{ApiConfig, HealthConfig, WriteConfig};
+use super::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
 
 /// Size of the function's memory, in MB; Lambda sets it.
 const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
@@ -55,6 +55,8 @@ pub struct LambdaConfig {
     pub api: ApiConfig,
     /// Who may write.
     pub write: WriteConfig,
+    /// API keys.
+    pub access: AccessConfig,
     /// The read cache.
     pub cache: Policy,
     /// Lifetimes of cell answers.
@@ -98,6 +100,7 @@ impl LambdaConfig {
             log: text_or(env, "RUST_LOG", "info", "a level, or `target=level` with commas"),
             api: ApiConfig::from_env(env)?,
             write: WriteConfig::from_env(env)?,
+            access: AccessConfig::from_env(env)?,
             cache: cache_policy(env, TABLE_SETTLES)?,
             edge: EdgeConfig::from_env(env)?,
             health: HealthConfig::from_env(env)?,

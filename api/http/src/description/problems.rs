@@ -32,31 +32,31 @@ pub struct LookupProblems;
 
 impl IntoResponses for SearchProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[400, 404, 410, 422, 500, 503])
+        problems(&[400, 401, 403, 404, 410, 422, 429, 500, 503])
     }
 }
 
 impl IntoResponses for CellProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[400, 404, 406, 410, 422, 500, 503])
+        problems(&[400, 401, 403, 404, 406, 410, 422, 429, 500, 503])
     }
 }
 
 impl IntoResponses for PlaceProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[400, 404, 410, 500, 503])
+        problems(&[400, 401, 403, 404, 410, 429, 500, 503])
     }
 }
 
 impl IntoResponses for CollectionProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[400, 404, 410, 500, 503])
+        problems(&[400, 401, 403, 404, 410, 429, 500, 503])
     }
 }
 
 impl IntoResponses for WriteProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 500, 503])
+        problems(&[400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 500, 503])
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::write_guard::is_write;
+use super::guard::is_write;
 use crate::config::{CorsConfig, Origins};
 use crate::problem::{Kind, Problem};
 

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request};
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use cellar_search::Work;
 use cellar_search::cells::rendered::Use;
 use cellar_store::ReadCost;
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use geo_index::tree::SearchWork;
 use tracing::Instrument as _;
@@ -69,7 +68,7 @@ where
         Box::pin(async move {
             let answer = |request| handler.call(request, state.clone());
             if admits {
-                let answer = |request| admit(&state, request, answer).map(IntoResponse::into_response);
+                let answer = |request| admit(&state, request, answer);
                 observed(&state, request, answer).await
             } else {
                 observed(&state, request, answer).await

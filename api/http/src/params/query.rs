@@ -169,6 +169,8 @@ fn escapes_are_whole(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn kind_of(raw: &str) -> Kind {
@@ -218,5 +220,19 @@ mod tests {
             }
         }
         assert!(QueryText::parse(Some("a=1.5&cursor=x"), &["a", "cursor"]).unwrap().plain.is_some());
+    }
+
+    proptest! {
+        /// What a link says is what the request said, whatever that was.
+        #[test]
+        fn a_query_is_refused_or_its_link_is_read_as_the_same(raw in "([acurso]{1,6}|[=&%+]|[ -~]|[0-9a-fA-F]{2}|é){0,20}") {
+            const KNOWN: [&str; 3] = ["a", "c", "cursor"];
+            if let Ok(query) = QueryText::parse(Some(&raw), &KNOWN) {
+                let link = query.link("/p");
+                let again = link.split_once('?').map(|(_, query)| query);
+                let again = QueryText::parse(again, &KNOWN).map_err(|_| TestCaseError::fail(link.clone()))?;
+                prop_assert_eq!(&again.pairs, &query.pairs, "{}", link);
+            }
+        }
     }
 }

@@ -17,6 +17,9 @@ pub enum Kind {
     BodyInvalid,
     FeatureInvalid,
     WriteUnauthorized,
+    ReadUnauthorized,
+    ScopeMissing,
+    RateLimited,
     WriteDisabled,
     HealthUnauthorized,
     RouteUnknown,
@@ -58,7 +61,7 @@ const fn facts(slug: &'static str, status: StatusCode, title: &'static str, mean
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 40] = [
         Self::ParameterUnknown,
         Self::ParameterMissing,
         Self::ParameterRepeated,
@@ -70,6 +73,9 @@ impl Kind {
         Self::BodyInvalid,
         Self::FeatureInvalid,
         Self::WriteUnauthorized,
+        Self::ReadUnauthorized,
+        Self::ScopeMissing,
+        Self::RateLimited,
         Self::WriteDisabled,
         Self::HealthUnauthorized,
         Self::RouteUnknown,
@@ -142,10 +148,16 @@ impl Kind {
                 "The body is not the JSON that is expected here."),
             Self::FeatureInvalid => facts("feature-invalid", S::BAD_REQUEST, "Invalid feature",
                 "A feature cannot be stored; nothing was written. `errors` says which members are at fault."),
-            Self::WriteUnauthorized => facts("write-unauthorized", S::UNAUTHORIZED, "Write token required",
-                "Writing takes a valid bearer token."),
+            Self::WriteUnauthorized => facts("write-unauthorized", S::UNAUTHORIZED, "Key required",
+                "Writing takes a valid API key, or the write token, as a bearer token."),
+            Self::ReadUnauthorized => facts("read-unauthorized", S::UNAUTHORIZED, "Key required",
+                "Reading from this server takes a valid API key as a bearer token."),
+            Self::ScopeMissing => facts("scope-missing", S::FORBIDDEN, "Scope missing",
+                "The API key does not allow this; `allowed` is the least scope that does."),
+            Self::RateLimited => facts("rate-limited", S::TOO_MANY_REQUESTS, "Too many requests",
+                "The client, told by its key or its address, asks more often than it may; `Retry-After` and `RateLimit` say when it may again."),
             Self::WriteDisabled => facts("write-disabled", S::FORBIDDEN, "Writing is disabled",
-                "This server has no write token and is not open for writing, or not to the web page that asks."),
+                "This server has no keys and is not open for writing, or not to the web page that asks."),
             Self::HealthUnauthorized => facts("health-unauthorized", S::FORBIDDEN, "Health secret required",
                 "Deep health checks take the server's health secret."),
             Self::RouteUnknown => facts("route-unknown", S::NOT_FOUND, "No such resource",

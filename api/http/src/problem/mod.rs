@@ -34,7 +34,7 @@ struct Parts {
     allowed: Option<Cow<'static, str>>,
     errors: Vec<FeatureFault>,
     retry_after_s: Option<u32>,
-    challenge: Option<&'static str>,
+    challenge: Option<Cow<'static, str>>,
     internal: Option<String>,
 }
 
@@ -110,8 +110,8 @@ impl Problem {
 
     /// Says how to authenticate: the value of `WWW-Authenticate`.
     #[must_use]
-    pub fn challenge(mut self, challenge: &'static str) -> Self {
-        self.0.challenge = Some(challenge);
+    pub fn challenge(mut self, challenge: impl Into<Cow<'static, str>>) -> Self {
+        self.0.challenge = Some(challenge.into());
         self
     }
 
@@ -157,8 +157,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.0.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if let Some(challenge) = self.0.challenge {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        let challenge = self.0.challenge.as_deref().map(HeaderValue::from_str);
+        if let Some(Ok(challenge)) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response.extensions_mut().insert(self);
         response

@@ -16,6 +16,7 @@ use super::conditional::Unconditional;
 use super::{require_writable, to_the_end};
 use crate::description::{CollectionParameter, FeatureBatch, WriteProblems};
 use crate::idempotency::{IdempotencyKey, Turn, claim};
+use crate::middleware::audit::Places;
 use crate::middleware::deadline::Deadline;
 use crate::params::{CollectionPath, NoQuery};
 use crate::problem::Problem;
@@ -49,7 +50,7 @@ pub struct Written {
     ),
     request_body(content = FeatureBatch, content_type = "application/geo+json"),
     responses((status = 200, description = "All of them are written", body = Written), WriteProblems),
-    security(("write_token" = [])),
+    security(("api_key" = [])),
 )]
 pub async fn post(
     State(state): State<AppState>,
@@ -70,7 +71,9 @@ pub async fn post(
         }
     };
     to_the_end(work).await?;
-    Ok(json(&answer))
+    let mut response = json(&answer);
+    response.extensions_mut().insert(Places(answer.written));
+    Ok(response)
 }
 
 /// Writes unless that was done before under the same key.

@@ -147,7 +147,7 @@ pub async fn get(
             headers(("location" = String, description = "Where its status is"))),
         WriteProblems,
     ),
-    security(("write_token" = [])),
+    security(("api_key" = [])),
 )]
 pub async fn delete(
     State(state): State<AppState>,
@@ -180,7 +180,7 @@ pub async fn delete(
             headers(("location" = String, description = "Path of the collection"))),
         WriteProblems,
     ),
-    security(("write_token" = [])),
+    security(("api_key" = [])),
 )]
 pub async fn put(
     State(state): State<AppState>,

@@ -96,7 +96,7 @@ fn linked(state: &AppState, collection: &Collection, place: &Place) -> Vec<u8> {
             )),
         WriteProblems,
     ),
-    security(("write_token" = [])),
+    security(("api_key" = [])),
 )]
 pub async fn put(
     State(state): State<AppState>,
@@ -146,7 +146,7 @@ pub async fn put(
         ConditionParameters,
     ),
     responses((status = 204, description = "Deleted"), WriteProblems),
-    security(("write_token" = [])),
+    security(("api_key" = [])),
 )]
 pub async fn delete(
     State(state): State<AppState>,

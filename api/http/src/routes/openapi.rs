@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 use serde_json::Value;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::openapi_3_0::downgraded;
@@ -20,6 +20,9 @@ use crate::config::ApiConfig;
 use crate::description;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+
+/// The scheme of keys; handlers name it.
+const API_KEY: &str = "api_key";
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -57,7 +60,7 @@ use crate::state::AppState;
         item::delete,
     ),
     components(schemas(description::Problem)),
-    modifiers(&WriteTokenScheme),
+    modifiers(&ApiKeyScheme),
     tags(
         (name = "search", description = "Finding places"),
         (name = "places", description = "Reading and writing places by id"),
@@ -67,16 +70,21 @@ use crate::state::AppState;
 )]
 pub struct Document;
 
-struct WriteTokenScheme;
+struct ApiKeyScheme;
 
-impl Modify for WriteTokenScheme {
+impl Modify for ApiKeyScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The server's CELLAR_WRITE_TOKEN; a local server may take writes without."))
+            .description(Some("An API key with a scope that includes what is asked for (`cellar key`), or the server's CELLAR_WRITE_TOKEN. A local server may take writes without, and reads take none unless the server is set to that."))
             .build();
         let components = document.components.get_or_insert_default();
-        components.add_security_scheme("write_token", SecurityScheme::Http(scheme));
+        components.add_security_scheme(API_KEY, SecurityScheme::Http(scheme));
+        let reads = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/v1/"));
+        for operation in reads.filter_map(|(_, item)| item.get.as_mut()) {
+            let key = SecurityRequirement::new(API_KEY, Vec::<String>::new());
+            operation.security = Some(vec![SecurityRequirement::default(), key]);
+        }
     }
 }
 

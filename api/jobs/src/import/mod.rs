@@ -28,7 +28,7 @@ mod rejects;
 mod seen;
 mod summary;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cellar_model::Collection;
 use thiserror::Error;
@@ -97,6 +97,28 @@ impl Import {
             chunk_records: CHUNK_RECORDS,
         }
     }
+
+    /// Refuses what an import would refuse before it reads or writes anything.
+    pub fn check(&self) -> Result<(), Cause> {
+        self.check_rejects(self.rejects_path().as_deref())
+    }
+
+    /// Where rejected records are listed, if they are.
+    fn rejects_path(&self) -> Option<PathBuf> {
+        let default = || (!self.dry_run).then(|| rejects::default_path(&self.input.name()));
+        self.rejects.clone().or_else(default)
+    }
+
+    /// A list must not take the place of the input, nor of anything that is no list.
+    fn check_rejects(&self, path: Option<&Path>) -> Result<(), Cause> {
+        let Some(path) = path else { return Ok(()) };
+        let whole = path.canonicalize().ok();
+        let is_input = |input: &PathBuf| whole.is_some() && input.canonicalize().ok() == whole;
+        if self.input.paths().iter().any(is_input) {
+            return Err(Cause::RejectsAreInput { path: path.to_owned() });
+        }
+        rejects::check(path)
+    }
 }
 
 /// Why an import stopped before the end.
@@ -136,6 +158,12 @@ pub enum Cause {
     /// A place came, and it is not said where it belongs.
     #[error("the input does not say of which collection its places are; name one")]
     NoCollection,
+    /// There is a file of this name, and it is no list of rejected records.
+    #[error("{} is there and is no list of rejected records; it was left as it is, and nothing was imported", path.display())]
+    RejectsAreForeign {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The rejects file is the input.
     #[error("{} is the input itself; the rejected records need another file", path.display())]
     RejectsAreInput {

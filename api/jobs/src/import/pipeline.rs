@@ -12,7 +12,7 @@ use super::checkpoint::{Checkpoint, Counts, Keeper};
 use super::chunk::Chunk;
 use super::findings::Findings;
 use super::reader::{Message, Reader, Resume};
-use super::rejects::{self, Rejects};
+use super::rejects::Rejects;
 use super::{Cause, Import, ImportError, Progress, Summary};
 
 /// Imports; goes on after the last checkpoint if an earlier run of the same import was cut off.
@@ -25,12 +25,8 @@ use super::{Cause, Import, ImportError, Progress, Summary};
 ///     import(Import::new("wineries".parse().unwrap(), input), store, &Silent).await
 /// }
 /// ```
-pub async fn import(
-    mut job: Import,
-    store: &dyn Store,
-    progress: &dyn Progress,
-) -> Result<Summary, ImportError> {
-    let mut run = Run::prepare(&mut job, store, progress);
+pub async fn import(job: Import, store: &dyn Store, progress: &dyn Progress) -> Result<Summary, ImportError> {
+    let mut run = Run::prepare(&job, store, progress);
     let began = Instant::now();
     let name = job.input.name();
     match run.all(job).await {
@@ -69,14 +65,13 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn prepare(job: &mut Import, store: &'a dyn Store, progress: &'a dyn Progress) -> Self {
+    fn prepare(job: &Import, store: &'a dyn Store, progress: &'a dyn Progress) -> Self {
         let paths = job.input.paths();
         let keeper = if job.dry_run || paths.is_empty() {
             Keeper::none(store)
         } else {
             Keeper::of_files(store, job.collection.as_ref(), &job.input.name(), &paths)
         };
-        let default = (!job.dry_run).then(|| rejects::default_path(&job.input.name()));
         Self {
             store,
             progress,
@@ -84,7 +79,7 @@ impl<'a> Run<'a> {
             collection: job.collection.clone(),
             known: HashSet::new(),
             dry: job.dry_run,
-            rejects_path: job.rejects.take().or(default),
+            rejects_path: job.rejects_path(),
             rejects: Rejects::nowhere(),
             counts: Counts::default(),
             resumed_from: None,
@@ -93,7 +88,7 @@ impl<'a> Run<'a> {
     }
 
     async fn all(&mut self, job: Import) -> Result<(), Stop> {
-        self.ensure_rejects_are_not_input(&job.input.paths())?;
+        job.check_rejects(self.rejects_path.as_deref())?;
         let earlier = self.keeper.load().await?;
         let usable = earlier.clone().filter(|earlier| !job.restart && self.can_resume(earlier));
         let resume = usable.as_ref().map(|earlier| Resume { mark: earlier.mark, plan: earlier.plan.clone() });
@@ -132,8 +127,7 @@ impl<'a> Run<'a> {
             self.progress.notice(&format!("going on after record {}", earlier.mark.records));
             self.counts = earlier.counts;
             self.resumed_from = Some(earlier.mark.records);
-            self.rejects = Rejects::resume(earlier.rejects, earlier.rejects_bytes)
-                .map_err(|error| self.rejects_fault(error))?;
+            self.rejects = Rejects::resume(earlier.rejects, earlier.rejects_bytes)?;
             return Ok(());
         }
         if earlier && !restart {
@@ -147,7 +141,7 @@ impl<'a> Run<'a> {
             self.keeper.remove().await?;
         }
         if let Some(path) = self.rejects_path.clone() {
-            self.rejects = Rejects::create(path).map_err(|error| self.rejects_fault(error))?;
+            self.rejects = Rejects::create(path)?;
         }
         Ok(())
     }
@@ -213,19 +207,6 @@ impl<'a> Run<'a> {
         let length = std::fs::metadata(&earlier.rejects).map_or(0, |file| file.len());
         self.rejects_path.as_deref().map(absolute).as_ref() == Some(&earlier.rejects)
             && length >= earlier.rejects_bytes
-    }
-
-    fn ensure_rejects_are_not_input(&self, inputs: &[PathBuf]) -> Result<(), Cause> {
-        let same = |path: &Path| {
-            let path = path.canonicalize().ok();
-            path.is_some() && inputs.iter().any(|input| input.canonicalize().ok() == path)
-        };
-        match self.rejects_path.as_deref() {
-            Some(path) if path.exists() && same(path) => {
-                Err(Cause::RejectsAreInput { path: path.to_owned() })
-            }
-            _ => Ok(()),
-        }
     }
 
     fn rejects_fault(&self, error: std::io::Error) -> Cause {

@@ -1,4 +1,6 @@
 use cellar_changes::record::Meaning;
+use lambda_http::Context;
+use proptest::prelude::*;
 
 use super::*;
 use crate::Target;
@@ -112,4 +114,38 @@ fn an_instruction_that_is_wrong_names_the_member() {
         assert!(text.contains(named), "{json}: {text}");
     }
     assert!(of(&warm(r#""top":5,"hours":3"#)).is_ok());
+}
+
+const EVENTS: [&str; 5] = [
+    include_str!("../../tests/fixtures/lambda/http-api-v2.json"),
+    include_str!("../../tests/fixtures/lambda/function-url-base64.json"),
+    include_str!("../../tests/fixtures/lambda/dynamodb-stream.json"),
+    include_str!("../../tests/fixtures/lambda/dynamodb-stream-damaged.json"),
+    include_str!("../../tests/fixtures/lambda/scheduler-envelope.json"),
+];
+
+proptest! {
+    /// Events with a few characters that are others, most of them still JSON.
+    #[test]
+    fn no_event_ends_the_process(
+        sample in 0..EVENTS.len(),
+        damages in proptest::collection::vec((0..10_000_usize, "[ -~]"), 0..6),
+    ) {
+        let mut chars: Vec<char> = EVENTS[sample].chars().collect();
+        for (at, put) in damages {
+            let at = at * chars.len() / 10_000;
+            chars[at] = put.chars().next().unwrap_or(' ');
+        }
+        let text: String = chars.into_iter().collect();
+        let Ok(event) = serde_json::from_str(&text) else { return Ok(()) };
+        match Event::of(event) {
+            Ok(Event::Http(event)) => {
+                if let Ok(request) = crate::http::request(*event, &Context::default()) {
+                    prop_assert!(request.uri().path().starts_with('/'));
+                }
+            }
+            Err(Refusal(reason)) => prop_assert!(!reason.is_empty()),
+            Ok(_) => {}
+        }
+    }
 }

@@ -2,5 +2,6 @@
 
 mod fuzz;
 mod h3_text;
+mod hostile;
 mod support;
 mod vectors;

@@ -2,7 +2,7 @@
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 19] = [
+const SUBCOMMANDS: [&[&str]; 23] = [
     &["demo"],
     &["serve"],
     &["edge"],
@@ -21,12 +21,16 @@ const SUBCOMMANDS: [&[&str]; 19] = [
     &["warm"],
     &["edge-map"],
     &["edge-plan"],
+    &["key"],
+    &["key", "create"],
+    &["key", "list"],
+    &["key", "revoke"],
     &["contract"],
 ];
 
 /// Where the store and the caches are, and what the servers `serve`, `demo` and `edge` are set to. Only these flags have
 /// variables: what one call asks for is said in the call.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 15] = [
     "CELLAR_DATA",
     "CELLAR_TABLE",
     "CELLAR_ENDPOINT_URL",
@@ -41,6 +45,7 @@ const SETTINGS: [&str; 14] = [
     "CELLAR_EDGE_MAP_OF",
     "CELLAR_EDGE_CACHE",
     "CELLAR_MAX_RADIUS_M",
+    "CELLAR_API_KEYS_FILE",
 ];
 
 /// The flags of a help text, each with what is said of it.

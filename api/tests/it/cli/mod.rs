@@ -10,6 +10,8 @@ mod edge;
 mod help;
 mod import;
 mod importing;
+mod keys;
+mod outputs;
 pub(crate) mod process;
 mod read;
 mod stop;

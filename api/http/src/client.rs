@@ -71,7 +71,9 @@ impl Proxies {
         client
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether it is the address of a trusted proxy.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.trusted.iter().any(|network| network.contains(&address))
     }
 }
@@ -96,6 +98,15 @@ fn address(text: &str) -> Option<IpAddr> {
     let address =
         bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()));
     address.map(|address: IpAddr| address.to_canonical())
+}
+
+/// A member of the last element of `Forwarded`, which the nearest proxy has written.
+pub(crate) fn forwarded_member<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let line = headers.get_all(header::FORWARDED).iter().next_back()?.to_str().ok()?;
+    parts(parts(line, ',').last()?, ';').find_map(|pair| {
+        let (member, value) = pair.split_once('=')?;
+        member.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+    })
 }
 
 /// The `for` of an element of `Forwarded`.

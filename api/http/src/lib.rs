@@ -2,6 +2,7 @@
 //! and whatever goes wrong becomes a [`problem`].
 
 pub mod access;
+pub mod base;
 pub mod client;
 pub mod config;
 pub mod description;

@@ -24,6 +24,8 @@ pub const ITEM: &str = "/v1/collections/{collection}/items/{id}";
 pub const LANDING: &str = "/";
 /// The same, where the API begins.
 pub const API: &str = "/v1";
+/// Where clients that do not read the landing page look for the collections.
+pub const COLLECTIONS_AT_ROOT: &str = "/collections";
 /// Which standards are kept.
 pub const CONFORMANCE: &str = "/conformance";
 /// A page for people.
@@ -46,7 +48,7 @@ pub const PROBLEMS: &str = "/problems";
 pub const PROBLEM: &str = "/problems/{problem}";
 
 /// Every path, in the order of the router.
-pub const ALL: [&str; 21] = [
+pub const ALL: [&str; 22] = [
     COLLECTIONS,
     COLLECTION,
     CATEGORIES,
@@ -58,6 +60,7 @@ pub const ALL: [&str; 21] = [
     ITEM,
     LANDING,
     API,
+    COLLECTIONS_AT_ROOT,
     CONFORMANCE,
     EXPLORER,
     LIVE,

@@ -123,10 +123,11 @@ fn data_routes() -> [Route; 9] {
 }
 
 /// Probes and documents: they answer even when nothing else does.
-fn open_routes() -> [Route; 12] {
+fn open_routes() -> [Route; 13] {
     [
         Route::open(paths::LANDING).get(landing::landing),
         Route::open(paths::API).get(landing::api),
+        Route::open(paths::COLLECTIONS_AT_ROOT).get(landing::collections),
         Route::open(paths::CONFORMANCE).get(landing::conformance),
         Route::open(paths::EXPLORER).get(explorer::explorer),
         Route::open(paths::LIVE).get(health::live),

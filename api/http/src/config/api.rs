@@ -34,6 +34,8 @@ pub struct ApiConfig {
     pub max_connections: usize,
     /// Where clients reach the API, for links that have to be whole; without a slash at the end.
     pub public_url: Option<String>,
+    /// Whether, where that is not known, links begin with the name that a request was sent to.
+    pub links_by_host: bool,
     /// How often each client may ask, and who it is.
     pub clients: ClientConfig,
     /// What web pages may do.
@@ -57,6 +59,7 @@ impl Default for ApiConfig {
             max_writes_in_flight: 128,
             max_connections: 8_192,
             public_url: None,
+            links_by_host: true,
             clients: ClientConfig::default(),
             cors: CorsConfig::default(),
             region: "local".into(),
@@ -107,17 +110,11 @@ impl ApiConfig {
             )?,
             max_connections: number(env, "CELLAR_MAX_CONNECTIONS", default.max_connections, 16..=1_000_000)?,
             public_url: public_url(env)?,
+            links_by_host: default.links_by_host,
             clients: ClientConfig::from_env(env)?,
             cors: CorsConfig::from_env(env)?,
             region: text_or(env, "AWS_REGION", &default.region, "the name of an AWS region"),
         })
-    }
-}
-
-impl ApiConfig {
-    /// The address of a path: a whole one where it is known, else the path.
-    pub(crate) fn address(&self, path: &str) -> String {
-        self.public_url.as_ref().map_or_else(|| path.to_owned(), |base| format!("{base}{path}"))
     }
 }
 
@@ -178,10 +175,9 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_whole_where_it_is_known() {
+    fn the_public_address_is_that_of_a_server() {
         let of = |url| ApiConfig::from_env(&HashMap::from([("CELLAR_PUBLIC_URL", url)]));
-        assert_eq!(ApiConfig::default().address("/v1"), "/v1");
-        assert_eq!(of("https://example.com/geo/").unwrap().address("/v1"), "https://example.com/geo/v1");
+        assert_eq!(of("https://example.com/geo/").unwrap().public_url.unwrap(), "https://example.com/geo");
         for bad in [
             "example.com",
             "ftp://a",

@@ -98,7 +98,8 @@ impl LambdaConfig {
             deadline_margin: millis(env, "CELLAR_DEADLINE_MARGIN_MS", 100, 20, 5_000)?,
             metrics: flag(env, "CELLAR_EMF", true)?,
             log: text_or(env, "RUST_LOG", "info", "a level, or `target=level` with commas"),
-            api: ApiConfig::from_env(env)?,
+            // The function's own name is not that of the CDN before it.
+            api: ApiConfig { links_by_host: false, ..ApiConfig::from_env(env)? },
             write: WriteConfig::from_env(env)?,
             access: AccessConfig::from_env(env)?,
             cache: cache_policy(env, TABLE_SETTLES)?,

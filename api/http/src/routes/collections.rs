@@ -18,6 +18,7 @@ use super::answer::json;
 use super::body::JsonText;
 use super::conditional::{Unconditional, tagged};
 use super::unknown_collection;
+use crate::base::Base;
 use crate::description::{
     CollectionDocument, CollectionList, CollectionParameter, CollectionProblems, ProbeProblems, WriteProblems,
 };
@@ -78,6 +79,7 @@ pub struct CollectionInput {
 )]
 pub async fn list(
     State(state): State<AppState>,
+    base: Base,
     Deadline(deadline): Deadline,
     _: NoQuery,
 ) -> Result<Response, Problem> {
@@ -86,14 +88,14 @@ pub async fn list(
         bounded(deadline, state.store.maintenance().deletions()),
     )?;
     let live = stream::iter(live)
-        .map(|info| described(&state, info, deadline))
+        .map(|info| described(&state, &base, info, deadline))
         .buffered(EXTENTS_AT_A_TIME)
         .try_collect::<Vec<_>>();
-    let deletions = deletions.into_iter().map(|deletion| deletion_document(&state, deletion));
+    let deletions = deletions.into_iter().map(|deletion| deletion_document(&base, deletion));
     let mut collections: Vec<_> = live.await?.into_iter().chain(deletions).collect();
     collections.sort_by(|one, other| one.id.cmp(&other.id));
     collections.dedup_by(|one, other| one.id == other.id);
-    let this = state.config.address(paths::COLLECTIONS);
+    let this = base.address(paths::COLLECTIONS);
     Ok(json(&List { collections, links: vec![Link::new("self", "application/json", this)] }))
 }
 
@@ -116,15 +118,16 @@ pub async fn list(
 pub async fn get(
     State(state): State<AppState>,
     CollectionPath(name): CollectionPath,
+    base: Base,
     Deadline(deadline): Deadline,
     headers: HeaderMap,
     _: NoQuery,
 ) -> Result<Response, Problem> {
     let found = match bounded(deadline, state.store.collection(&name)).await? {
-        Some(info) => Some(described(&state, info, deadline).await?),
+        Some(info) => Some(described(&state, &base, info, deadline).await?),
         None => {
             let deletion = bounded(deadline, state.store.maintenance().deletion(&name)).await?;
-            deletion.map(|deletion| deletion_document(&state, deletion))
+            deletion.map(|deletion| deletion_document(&base, deletion))
         }
     };
     let document = found.ok_or_else(|| unknown_collection(&name))?;
@@ -152,6 +155,7 @@ pub async fn get(
 pub async fn delete(
     State(state): State<AppState>,
     CollectionPath(name): CollectionPath,
+    base: Base,
     Deadline(deadline): Deadline,
     _: Unconditional,
     _: NoQuery,
@@ -160,7 +164,7 @@ pub async fn delete(
     let deletion = deletion.ok_or_else(|| unknown_collection(&name))?;
     state.collections.forget(&name);
     state.deletions.notify_one();
-    let document = json(&deletion_document(&state, deletion));
+    let document = json(&deletion_document(&base, deletion));
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, path(&name))], document).into_response())
 }
 
@@ -185,6 +189,7 @@ pub async fn delete(
 pub async fn put(
     State(state): State<AppState>,
     CollectionPath(name): CollectionPath,
+    base: Base,
     Deadline(deadline): Deadline,
     _: Unconditional,
     _: NoQuery,
@@ -204,7 +209,7 @@ pub async fn put(
     };
     state.collections.remember(info.name.clone());
     let location = path(&info.name);
-    let document = json(&described(&state, info, deadline).await?);
+    let document = json(&document(&base, info, None));
     Ok(if existed {
         document
     } else {
@@ -232,8 +237,8 @@ fn path(name: &Collection) -> String {
 }
 
 /// Of a collection that is being deleted there is nothing left to be followed.
-fn deletion_document(state: &AppState, deletion: Deletion) -> Document {
-    let this = state.config.address(&path(&deletion.collection));
+fn deletion_document(base: &Base, deletion: Deletion) -> Document {
+    let this = base.address(&path(&deletion.collection));
     Document {
         id: deletion.collection.to_string(),
         links: vec![Link::new("self", "application/json", this)],
@@ -246,16 +251,25 @@ fn deletion_document(state: &AppState, deletion: Deletion) -> Document {
     }
 }
 
-/// A collection with its extent: one Query.
-async fn described(state: &AppState, info: CollectionInfo, deadline: Instant) -> Result<Document, Problem> {
+/// A collection with its extent, which takes one Query.
+async fn described(
+    state: &AppState,
+    base: &Base,
+    info: CollectionInfo,
+    deadline: Instant,
+) -> Result<Document, Problem> {
     let roots = state.store.roots(&info.name, deadline).await?.roots;
-    let path = state.config.address(&path(&info.name));
-    Ok(Document {
+    Ok(document(base, info, Extent::of(roots.as_deref())))
+}
+
+fn document(base: &Base, info: CollectionInfo, extent: Option<Extent>) -> Document {
+    let path = base.address(&path(&info.name));
+    Document {
         id: info.name.to_string(),
         title: info.title,
         status: "active",
         deleted: None,
-        extent: Extent::of(roots.as_deref()),
+        extent,
         item_type: "feature",
         crs: [CRS84],
         links: vec![
@@ -263,5 +277,5 @@ async fn described(state: &AppState, info: CollectionInfo, deadline: Instant) ->
             Link::new("nearby", GEOJSON, format!("{path}/nearby")),
             Link::new("self", "application/json", path),
         ],
-    })
+    }
 }

@@ -14,6 +14,7 @@ use cellar_store::{Store, StoreError, Written, bounded};
 use super::body::JsonText;
 use super::conditional::{Guarded, etag, tagged_as, unmet};
 use super::{require_collection, require_writable, to_the_end};
+use crate::base::Base;
 use crate::description::{
     CollectionParameter, ConditionParameters, Feature, FeatureInput, IdParameter, PlaceProblems,
     WriteProblems,
@@ -45,6 +46,7 @@ use crate::state::AppState;
 pub async fn get(
     State(state): State<AppState>,
     PlacePath { collection, id }: PlacePath,
+    base: Base,
     deadline: Deadline,
     headers: HeaderMap,
     _: NoQuery,
@@ -53,12 +55,12 @@ pub async fn get(
     let place = bounded(deadline.0, state.store.get(&collection, &id)).await?;
     let place = place.ok_or_else(|| unknown(&collection, &id))?;
     let tag = etag(place.feature().as_bytes());
-    Ok(tagged_as(&headers, GEOJSON, tag, || linked(&state, &collection, &place)))
+    Ok(tagged_as(&headers, GEOJSON, tag, || linked(&base, &collection, &place)))
 }
 
 /// A feature with its links. They are not part of what its entity tag is of: that is what is stored.
-fn linked(state: &AppState, collection: &Collection, place: &Place) -> Vec<u8> {
-    let path = state.config.address(&format!("/v1/collections/{collection}"));
+fn linked(base: &Base, collection: &Collection, place: &Place) -> Vec<u8> {
+    let path = base.address(&format!("/v1/collections/{collection}"));
     let this = format!("{path}/items/{}", escape_segment(place.id.as_str()));
     let links = [Link::new("self", GEOJSON, this), Link::new("collection", "application/json", path)];
     let feature = place.feature();
@@ -101,6 +103,7 @@ fn linked(state: &AppState, collection: &Collection, place: &Place) -> Vec<u8> {
 pub async fn put(
     State(state): State<AppState>,
     PlacePath { collection, id }: PlacePath,
+    base: Base,
     deadline: Deadline,
     Guarded(conditions): Guarded,
     _: NoQuery,
@@ -108,7 +111,7 @@ pub async fn put(
 ) -> Result<Response, Problem> {
     let place = parse_feature(&body, IdRule::Given(&id))?;
     require_writable(&state, &collection, deadline).await?;
-    let answer = feature(&state, &collection, &place).into_response();
+    let answer = feature(&base, &collection, &place).into_response();
     let location = format!("/v1/collections/{collection}/items/{}", escape_segment(id.as_str()));
     let expected = conditions.clone();
     let written = to_the_end(async move {
@@ -198,10 +201,10 @@ async fn remove(
 }
 
 /// The place as it is stored, with its entity tag.
-fn feature(state: &AppState, collection: &Collection, place: &Place) -> impl IntoResponse + use<> {
+fn feature(base: &Base, collection: &Collection, place: &Place) -> impl IntoResponse + use<> {
     let etag = etag(place.feature().as_bytes());
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(GEOJSON)), (header::ETAG, etag)];
-    (headers, linked(state, collection, place))
+    (headers, linked(base, collection, place))
 }
 
 fn unknown(collection: &Collection, id: &PlaceId) -> Problem {

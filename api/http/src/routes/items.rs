@@ -11,6 +11,7 @@ use cellar_search::Items;
 
 use super::answer::feature_page;
 use super::require_collection;
+use crate::base::Base;
 use crate::description::{CollectionParameter, FeatureCollection, PageParameters, SearchProblems};
 use crate::middleware::deadline::Deadline;
 use crate::middleware::observe::SearchTiming;
@@ -43,6 +44,7 @@ use crate::state::AppState;
 pub async fn items(
     State(state): State<AppState>,
     CollectionPath(collection): CollectionPath,
+    base: Base,
     deadline: Deadline,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
@@ -52,14 +54,14 @@ pub async fn items(
     let Items { hits, next, work } =
         state.search.items(&collection, params.query.clone(), deadline.0).await?;
     let timing = SearchTiming { work, elapsed: started.elapsed() };
-    let path = state.config.address(&format!("/v1/collections/{collection}/items"));
+    let path = base.address(&format!("/v1/collections/{collection}/items"));
     let next = next.map(|key| params.text.next_link(&path, &key.to_cursor(params.fingerprint)));
     let now = humantime::format_rfc3339_seconds(SystemTime::now());
     // All there are, where one answer has them.
     let is_whole = next.is_none() && params.query.after.is_none();
     let matched = if is_whole { format!("\"numberMatched\":{},", hits.len()) } else { String::new() };
     let mut links = Link::of_page(params.text.link(&path), next);
-    let collection = state.config.address(&format!("/v1/collections/{collection}"));
+    let collection = base.address(&format!("/v1/collections/{collection}"));
     links.push(Link::new("collection", "application/json", collection));
     let members = format!("\"timeStamp\":\"{now}\",{matched}");
     Ok((Extension(timing), feature_page(&hits, &members, &links)).into_response())

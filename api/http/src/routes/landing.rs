@@ -1,9 +1,8 @@
 //! Where clients begin: what there is, and which parts of OGC API - Features 1.0
 //! (<https://docs.ogc.org/is/17-069r4/17-069r4.html>) it keeps to.
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use cellar_model::features::Link;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,9 +10,9 @@ use utoipa::ToSchema;
 use super::answer::json;
 use super::explorer;
 use super::openapi::OPENAPI_3_0;
+use crate::base::Base;
 use crate::description::Landing;
 use crate::paths;
-use crate::state::AppState;
 
 /// Conformance classes that are kept.
 const CLASSES: [&str; 3] = [
@@ -42,8 +41,8 @@ pub struct Conformance {
 /// For browsers, which ask for HTML, it is the explorer. A shared cache keeps neither: not every one heeds `Vary`.
 #[utoipa::path(get, path = "/", tag = "service", operation_id = "landing",
     responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html")))))]
-pub async fn landing(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    for_both(&state, &headers, paths::LANDING)
+pub async fn landing(base: Base, headers: HeaderMap) -> Response {
+    for_both(&base, &headers, paths::LANDING)
 }
 
 /// What there is, where the API begins
@@ -51,8 +50,18 @@ pub async fn landing(State(state): State<AppState>, headers: HeaderMap) -> Respo
 /// The same as at `/`.
 #[utoipa::path(get, path = "/v1", tag = "service", operation_id = "apiLanding",
     responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html")))))]
-pub async fn api(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    for_both(&state, &headers, paths::API)
+pub async fn api(base: Base, headers: HeaderMap) -> Response {
+    for_both(&base, &headers, paths::API)
+}
+
+/// Where the collections are
+///
+/// For clients that do not read the landing page, but look for the collections below the address that they were given.
+#[utoipa::path(get, path = "/collections", tag = "service", operation_id = "collectionsAtRoot",
+    responses((status = 307, description = "They are at `/v1/collections`",
+        headers(("location" = String, description = "There")))))]
+pub async fn collections(base: Base) -> Redirect {
+    Redirect::temporary(&base.address(paths::COLLECTIONS))
 }
 
 /// Which standards are kept
@@ -64,15 +73,14 @@ pub async fn conformance() -> Response {
     json(&Conformance { conforms_to: CLASSES })
 }
 
-fn for_both(state: &AppState, headers: &HeaderMap, path: &str) -> Response {
-    let mut response =
-        if explorer::is_wanted(headers) { explorer::page(headers) } else { links(state, path) };
+fn for_both(base: &Base, headers: &HeaderMap, path: &str) -> Response {
+    let mut response = if explorer::is_wanted(headers) { explorer::page(headers) } else { links(base, path) };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     response
 }
 
-fn links(state: &AppState, path: &str) -> Response {
-    let link = |rel, media_type, path: &str| Link::new(rel, media_type, state.config.address(path));
+fn links(base: &Base, path: &str) -> Response {
+    let link = |rel, media_type, path: &str| Link::new(rel, media_type, base.address(path));
     json(&LandingDocument {
         title: "Cellar",
         description: "Exact nearby search",

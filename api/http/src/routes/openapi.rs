@@ -34,6 +34,7 @@ const API_KEY: &str = "api_key";
     paths(
         landing::landing,
         landing::api,
+        landing::collections,
         landing::conformance,
         explorer::explorer,
         health::live,

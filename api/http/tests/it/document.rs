@@ -122,7 +122,8 @@ async fn the_examples_work() {
         let body = example_body(&document, operation);
         let verb: Method = method.to_uppercase().parse().unwrap();
         let answer = server.send(request(verb, &uri, body.clone())).await;
-        assert!(answer.status.is_success(), "{method} {uri} {body}: {}", answer.text);
+        let is_right = answer.status.is_success() || answer.status.is_redirection();
+        assert!(is_right, "{method} {uri} {body}: {}", answer.text);
         let responses: &Map<String, Value> = operation["responses"].as_object().unwrap();
         let response = &responses[answer.status.as_str()];
         if let Some(content) = response["content"].as_object() {

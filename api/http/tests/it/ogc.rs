@@ -1,7 +1,8 @@
 //! OGC API - Features 1.0, Part 1 (<https://docs.ogc.org/is/17-069r4/17-069r4.html>), as its clients walk through it.
 
+use axum::http::Method;
 use cellar_http::config::{ApiConfig, WriteConfig};
-use cellar_test_kit::server::Server;
+use cellar_test_kit::server::{Server, request, send};
 use serde_json::{Value, json};
 
 const BASE: &str = "https://geo.example.com/cellar";
@@ -126,9 +127,30 @@ async fn parameters_of_the_standard_are_checked() {
     }
 }
 
+#[tokio::test]
+async fn collections_are_found_from_the_root() {
+    let server = published().await;
+    let answer = server.get("/collections").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (307, &*format!("{BASE}/v1/collections"))
+    );
+}
+
+/// Clients such as GDAL 3.6 resolve no paths.
+#[tokio::test]
+async fn without_an_address_links_begin_with_the_host_that_was_asked() {
+    let server = Server::with_wineries(1).await;
+    let mut request = request(Method::GET, "/v1/collections/wineries", "");
+    request.headers_mut().insert("host", "localhost:8080".parse().unwrap());
+    request.headers_mut().insert("x-forwarded-host", "evil.example.com".parse().unwrap());
+    let collection = send(&server.router, request).await.json();
+    assert_eq!(link(&collection, "self").unwrap(), "http://localhost:8080/v1/collections/wineries");
+}
+
 /// Where the server does not know its own address, links are paths.
 #[tokio::test]
-async fn without_an_address_links_are_paths() {
+async fn without_an_address_or_host_links_are_paths() {
     let server = Server::with_wineries(1).await;
     let collection = server.get("/v1/collections/wineries").await.json();
     assert_eq!(link(&collection, "items").unwrap(), "/v1/collections/wineries/items");

@@ -24,10 +24,14 @@ pub const ITEM: &str = "/v1/collections/{collection}/items/{id}";
 pub const LANDING: &str = "/";
 /// The same, where the API begins.
 pub const API: &str = "/v1";
+/// The same with a slash, which some clients add.
+pub const API_SLASH: &str = "/v1/";
 /// Where clients that do not read the landing page look for the collections.
 pub const COLLECTIONS_AT_ROOT: &str = "/collections";
 /// Which standards are kept.
 pub const CONFORMANCE: &str = "/conformance";
+/// The same below the API.
+pub const API_CONFORMANCE: &str = "/v1/conformance";
 /// A page for people.
 pub const EXPLORER: &str = "/explorer";
 /// Liveness probe.
@@ -48,7 +52,7 @@ pub const PROBLEMS: &str = "/problems";
 pub const PROBLEM: &str = "/problems/{problem}";
 
 /// Every path, in the order of the router.
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 24] = [
     COLLECTIONS,
     COLLECTION,
     CATEGORIES,
@@ -60,8 +64,10 @@ pub const ALL: [&str; 22] = [
     ITEM,
     LANDING,
     API,
+    API_SLASH,
     COLLECTIONS_AT_ROOT,
     CONFORMANCE,
+    API_CONFORMANCE,
     EXPLORER,
     LIVE,
     READY,

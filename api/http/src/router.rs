@@ -123,12 +123,14 @@ fn data_routes() -> [Route; 9] {
 }
 
 /// Probes and documents: they answer even when nothing else does.
-fn open_routes() -> [Route; 13] {
+fn open_routes() -> [Route; 15] {
     [
         Route::open(paths::LANDING).get(landing::landing),
         Route::open(paths::API).get(landing::api),
+        Route::open(paths::API_SLASH).get(landing::api_slash),
         Route::open(paths::COLLECTIONS_AT_ROOT).get(landing::collections),
         Route::open(paths::CONFORMANCE).get(landing::conformance),
+        Route::open(paths::API_CONFORMANCE).get(landing::api_conformance),
         Route::open(paths::EXPLORER).get(explorer::explorer),
         Route::open(paths::LIVE).get(health::live),
         Route::open(paths::READY).get(health::ready),

@@ -54,6 +54,15 @@ pub async fn api(base: Base, headers: HeaderMap) -> Response {
     for_both(&base, &headers, paths::API)
 }
 
+/// What there is, for clients that add a slash
+///
+/// The same as at `/`.
+#[utoipa::path(get, path = "/v1/", tag = "service", operation_id = "apiLandingSlash",
+    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html")))))]
+pub async fn api_slash(base: Base, headers: HeaderMap) -> Response {
+    for_both(&base, &headers, paths::API)
+}
+
 /// Where the collections are
 ///
 /// For clients that do not read the landing page, but look for the collections below the address that they were given.
@@ -71,6 +80,15 @@ pub async fn collections(base: Base) -> Redirect {
     responses((status = 200, description = "Conformance classes", body = Conformance)))]
 pub async fn conformance() -> Response {
     json(&Conformance { conforms_to: CLASSES })
+}
+
+/// Which standards are kept, below the API
+///
+/// The same as at `/conformance`.
+#[utoipa::path(get, path = "/v1/conformance", tag = "service", operation_id = "apiConformance",
+    responses((status = 200, description = "Conformance classes", body = Conformance)))]
+pub async fn api_conformance() -> Response {
+    conformance().await
 }
 
 fn for_both(base: &Base, headers: &HeaderMap, path: &str) -> Response {

@@ -34,8 +34,10 @@ const API_KEY: &str = "api_key";
     paths(
         landing::landing,
         landing::api,
+        landing::api_slash,
         landing::collections,
         landing::conformance,
+        landing::api_conformance,
         explorer::explorer,
         health::live,
         health::ready,

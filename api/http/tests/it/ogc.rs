@@ -127,6 +127,14 @@ async fn parameters_of_the_standard_are_checked() {
     }
 }
 
+/// OWSLib adds a slash to the address and looks for everything below it.
+#[tokio::test]
+async fn below_the_api_is_what_is_at_the_root() {
+    let server = published().await;
+    assert_eq!(server.get("/v1/").await.text, server.get("/v1").await.text);
+    assert_eq!(server.get("/v1/conformance").await.text, server.get("/conformance").await.text);
+}
+
 #[tokio::test]
 async fn collections_are_found_from_the_root() {
     let server = published().await;

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::client::{ForwardedHeader, Peer, Proxies, forwarded_member};
@@ -38,7 +39,7 @@ impl FromRequestParts<AppState> for Base {
         if !config.links_by_host {
             return Ok(Self(String::new()));
         }
-        let own = parts.uri.authority().map(|authority| authority.as_str());
+        let own = parts.uri.authority().map(Authority::as_str);
         let own = own.or_else(|| parts.headers.get(header::HOST)?.to_str().ok());
         let peer = parts.extensions.get::<Peer>();
         let proxies = &config.clients.proxies;

@@ -123,12 +123,11 @@ pub async fn get(
     headers: HeaderMap,
     _: NoQuery,
 ) -> Result<Response, Problem> {
-    let found = match bounded(deadline, state.store.collection(&name)).await? {
-        Some(info) => Some(described(&state, &base, info, deadline).await?),
-        None => {
-            let deletion = bounded(deadline, state.store.maintenance().deletion(&name)).await?;
-            deletion.map(|deletion| deletion_document(&base, deletion))
-        }
+    let found = if let Some(info) = bounded(deadline, state.store.collection(&name)).await? {
+        Some(described(&state, &base, info, deadline).await?)
+    } else {
+        let deletion = bounded(deadline, state.store.maintenance().deletion(&name)).await?;
+        deletion.map(|deletion| deletion_document(&base, deletion))
     };
     let document = found.ok_or_else(|| unknown_collection(&name))?;
     Ok(tagged(&headers, "application/json", serde_json::to_vec(&document).unwrap_or_default()))

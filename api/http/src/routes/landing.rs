@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::answer::json;
 use super::explorer;
-use super::openapi::OPENAPI_3_0;
+use super::openapi_3_0;
 use crate::base::Base;
 use crate::description::Landing;
 use crate::paths;
@@ -104,7 +104,7 @@ fn links(base: &Base, path: &str) -> Response {
         description: "Exact nearby search",
         links: [
             link("self", "application/json", path),
-            link("service-desc", OPENAPI_3_0, paths::OPENAPI_3_0),
+            link("service-desc", openapi_3_0::MEDIA_TYPE, paths::OPENAPI_3_0),
             link("service-desc", "application/vnd.oai.openapi+json;version=3.1", paths::OPENAPI),
             link("conformance", "application/json", paths::CONFORMANCE),
             link("data", "application/json", paths::COLLECTIONS),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::openapi_3_0::downgraded;
+use super::openapi_3_0::{MEDIA_TYPE, downgraded};
 use super::{
     batch, categories, cells, collections, edge_map, explorer, health, item, items, landing, nearby, pages,
     ping, problems as kinds,
@@ -100,9 +100,6 @@ pub async fn openapi_json(State(state): State<AppState>) -> Response {
     (headers, text(&state.config)).into_response()
 }
 
-/// Media type of OpenAPI 3.0 in JSON.
-pub(super) const OPENAPI_3_0: &str = "application/vnd.oai.openapi+json;version=3.0";
-
 /// This document, as OpenAPI 3.0
 ///
 /// For clients that do not read 3.1, such as those of OGC API - Features.
@@ -115,7 +112,7 @@ pub async fn openapi_3_0_json(State(state): State<AppState>) -> Result<Response,
     };
     let document = serde_json::from_slice(&text(&state.config)).map_err(internal)?;
     let text = downgraded(document).to_string();
-    let headers = [(header::CONTENT_TYPE, OPENAPI_3_0), (header::CACHE_CONTROL, "public, max-age=300")];
+    let headers = [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "public, max-age=300")];
     Ok((headers, text).into_response())
 }
 
@@ -146,4 +143,49 @@ fn with_limits(mut document: Value, config: &ApiConfig) -> Value {
         parameter["schema"]["default"] = config.horizon.get().into();
     }
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Keys of a schema that version 3.0 does not have, wherever they are.
+    fn newer(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| newer(item, path, found)),
+            Value::Object(members) => {
+                for (name, member) in members.iter().filter(|(name, _)| *name != "example") {
+                    let is_newer = match name.as_str() {
+                        "prefixItems" | "const" | "webhooks" | "identifier" => true,
+                        "type" => !member.is_string() && !member.is_object(),
+                        "examples" => member.is_array(),
+                        "exclusiveMinimum" | "exclusiveMaximum" => member.is_number(),
+                        "items" => member.is_boolean(),
+                        _ => false,
+                    };
+                    if is_newer {
+                        found.push(format!("{path}/{name}"));
+                    }
+                    newer(member, &format!("{path}/{name}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn nothing_newer_is_left() {
+        let document = serde_json::to_value(Document::openapi()).unwrap();
+        let mut before = Vec::new();
+        newer(&document, "", &mut before);
+        assert!(!before.is_empty(), "the document has nothing that could be rewritten");
+        let (mut found, document) = (Vec::new(), downgraded(document));
+        newer(&document, "", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+        let position = &document["components"]["schemas"]["Point"]["properties"]["coordinates"];
+        assert_eq!(position["items"], json!({ "type": "number" }));
+        assert_eq!((&position["minItems"], &position["maxItems"]), (&json!(2), &json!(3)));
+    }
 }

@@ -3,6 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// Its media type, in JSON.
+pub(super) const MEDIA_TYPE: &str = "application/vnd.oai.openapi+json;version=3.0";
+
 /// A document of version 3.1 in version 3.0.
 pub(super) fn downgraded(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
@@ -82,48 +85,7 @@ fn nullable_choice(schema: &mut Map<String, Value>, key: &str) {
 
 #[cfg(test)]
 mod tests {
-    use utoipa::OpenApi as _;
-
     use super::*;
-    use crate::routes::openapi::Document;
-
-    /// Keys of a schema that version 3.0 does not have, wherever they are.
-    fn newer(value: &Value, path: &str, found: &mut Vec<String>) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| newer(item, path, found)),
-            Value::Object(members) => {
-                for (name, member) in members.iter().filter(|(name, _)| *name != "example") {
-                    let is_newer = match name.as_str() {
-                        "prefixItems" | "const" | "webhooks" | "identifier" => true,
-                        "type" => !member.is_string() && !member.is_object(),
-                        "examples" => member.is_array(),
-                        "exclusiveMinimum" | "exclusiveMaximum" => member.is_number(),
-                        "items" => member.is_boolean(),
-                        _ => false,
-                    };
-                    if is_newer {
-                        found.push(format!("{path}/{name}"));
-                    }
-                    newer(member, &format!("{path}/{name}"), found);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    #[test]
-    fn nothing_newer_is_left() {
-        let document = serde_json::to_value(Document::openapi()).unwrap();
-        let mut before = Vec::new();
-        newer(&document, "", &mut before);
-        assert!(!before.is_empty(), "the document has nothing that could be rewritten");
-        let (mut found, document) = (Vec::new(), downgraded(document));
-        newer(&document, "", &mut found);
-        assert_eq!(found, Vec::<String>::new());
-        let position = &document["components"]["schemas"]["Point"]["properties"]["coordinates"];
-        assert_eq!(position["items"], json!({ "type": "number" }));
-        assert_eq!((&position["minItems"], &position["maxItems"]), (&json!(2), &json!(3)));
-    }
 
     #[test]
     fn nothing_at_all_becomes_nullable() {

@@ -127,7 +127,7 @@ async fn parameters_of_the_standard_are_checked() {
     }
 }
 
-/// OWSLib adds a slash to the address and looks for everything below it.
+/// `OWSLib` adds a slash to the address and looks for everything below it.
 #[tokio::test]
 async fn below_the_api_is_what_is_at_the_root() {
     let server = published().await;

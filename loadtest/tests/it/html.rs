@@ -216,9 +216,20 @@ fn files_have_the_mode_of_any_other_file() {
             for file in ["a.json", "a.html"] {
                 let found = std::fs::metadata(directory.path().join(file)).unwrap().permissions().mode();
                 assert_eq!(found & 0o777, mode, "{command:?} {umask} {file}: {found:o}");
-                // One that is there keeps its mode.
-                std::fs::remove_file(directory.path().join(file)).unwrap();
+                // As with the shell's `>`, only what is new gets a mode of its own; the last one stays for the next check.
+                if umask != "002" {
+                    std::fs::remove_file(directory.path().join(file)).unwrap();
+                }
             }
         }
+        let path = directory.path().join("a.json");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let mut again = std::process::Command::new(env!("CARGO_BIN_EXE_loadtest"));
+        assert_eq!(code(&again.args(command).args(files).current_dir(&directory).output().unwrap()), 0);
+        let kept = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(kept, 0o600, "{command:?}: a private file stays private");
+        files.iter().filter(|file| file.starts_with("a.")).for_each(|file| {
+            std::fs::remove_file(directory.path().join(file)).unwrap();
+        });
     }
 }

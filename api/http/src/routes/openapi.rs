@@ -18,7 +18,6 @@ use super::{
 };
 use crate::config::ApiConfig;
 use crate::description;
-use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// The scheme of keys; handlers name it.
@@ -97,7 +96,7 @@ impl Modify for ApiKeyScheme {
 pub async fn openapi_json(State(state): State<AppState>) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, text(&state.config)).into_response()
+    (headers, texts(&state.config).newer).into_response()
 }
 
 /// This document, as OpenAPI 3.0
@@ -106,32 +105,36 @@ pub async fn openapi_json(State(state): State<AppState>) -> Response {
 #[utoipa::path(get, path = "/openapi-3.0.json", tag = "service", operation_id = "openapi30",
     responses((status = 200, description = "The document", body = Object,
         content_type = "application/vnd.oai.openapi+json")))]
-pub async fn openapi_3_0_json(State(state): State<AppState>) -> Result<Response, Problem> {
-    let internal = |error: serde_json::Error| {
-        Problem::new(Kind::Internal, "the document cannot be written").internal(error.to_string())
-    };
-    let document = serde_json::from_slice(&text(&state.config)).map_err(internal)?;
-    let text = downgraded(document).to_string();
+pub async fn openapi_3_0_json(State(state): State<AppState>) -> Response {
     let headers = [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "public, max-age=300")];
-    Ok((headers, text).into_response())
+    (headers, texts(&state.config).older).into_response()
+}
+
+/// The document of a server, in both versions.
+#[derive(Clone)]
+struct Texts {
+    newer: Bytes,
+    older: Bytes,
 }
 
 /// The document of a server with these limits. A process has one configuration, so the last document is kept.
-fn text(config: &ApiConfig) -> Bytes {
-    static LAST: Mutex<Option<(ApiConfig, Bytes)>> = Mutex::new(None);
+fn texts(config: &ApiConfig) -> Texts {
+    static LAST: Mutex<Option<(ApiConfig, Texts)>> = Mutex::new(None);
     let mut last = LAST.lock();
-    if let Some((of, text)) = &*last
+    if let Some((of, texts)) = &*last
         && of == config
     {
-        return text.clone();
+        return texts.clone();
     }
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
     if let Some(url) = &config.public_url {
         document["servers"] = serde_json::json!([{ "url": url }]);
     }
-    let text = Bytes::from(with_limits(document, config).to_string());
-    *last = Some((config.clone(), text.clone()));
-    text
+    let document = with_limits(document, config);
+    let newer = Bytes::from(document.to_string());
+    let texts = Texts { newer, older: Bytes::from(downgraded(document).to_string()) };
+    *last = Some((config.clone(), texts.clone()));
+    texts
 }
 
 /// Writes the server's own limits into the document.

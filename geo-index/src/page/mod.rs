@@ -18,9 +18,10 @@ pub use split::SplitPage;
 
 use std::collections::BTreeMap;
 use std::mem::size_of;
+use std::ops::Range;
 
 use crate::category::CategoryFilter;
-use crate::grid::h3::Leaf;
+use crate::grid::h3::{H3Cell, Leaf};
 use crate::point::{Position, UnitVector};
 use texts::Texts;
 
@@ -222,6 +223,13 @@ impl PlacesPage {
     /// The payload of a place.
     pub fn payload(&self, row: usize) -> &[u8] {
         self.payloads.get(row)
+    }
+
+    /// The rows of the places keyed below a cell.
+    pub(crate) fn rows_below(&self, cell: H3Cell) -> Range<usize> {
+        let (first, last) = cell.leaves().into_inner();
+        let start = self.leaves.partition_point(|leaf| *leaf < first);
+        start..start + self.leaves[start..].partition_point(|leaf| *leaf <= last)
     }
 
     pub(crate) fn units(&self) -> &[UnitVector] {

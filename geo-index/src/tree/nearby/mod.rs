@@ -17,27 +17,34 @@
 //! A search of few places in a large world would look at every root within the radius in vain. Over a tree that
 //! has pages above the roots ([`with_coarse_pages`](NearbySearch::with_coarse_pages)), one that has not found enough in the
 //! nearest root asks for a coarse page instead of the next roots: mostly it holds everything that they do.
+//!
+//! - [`candidates`]: what a page's places become, until they are the answer.
+//! - [`crowds`]: leaves with too many places for a page.
+//! - [`coarse`]: pages above the roots.
 
-use std::cmp::Ordering;
+mod candidates;
+mod coarse;
+mod crowds;
+
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use candidates::Candidate;
+use coarse::Coarse;
+
 use super::begin::begin_of;
 use super::query::{NearbyKey, NearbyQuery};
-use super::queue::{QueueEntry, RunId, may_hold, surely_may_hold};
-use super::{COARSE_RESOLUTIONS, Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, root_index};
-use crate::distance::{Chord, DistanceFrom, EARTH_RADIUS_M, angle, distance};
+use super::queue::{QueueEntry, may_hold, surely_may_hold};
+use super::{Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, root_index};
+use crate::distance::{Chord, EARTH_RADIUS_M, angle};
 use crate::error::SearchError;
+use crate::grid::GridCell;
 use crate::grid::h3::{H3Cell, Leaf};
-use crate::grid::{GridCell, cap};
-use crate::page::{Allowed, ChildCell, CrowdPage, Page, PlacesPage, RootsPage, RunRead, SplitPage};
-use crate::point::{Position, UnitVector};
+use crate::page::{ChildCell, Page, RootsPage, RunRead, SplitPage};
+use crate::point::UnitVector;
 use crate::units::Meters;
-
-/// Places that are looked at before those within reach are kept.
-const TAKEN_AT_ONCE: usize = 32;
 
 /// Reach, in radians, from which on a search begins at the base cells rather than at the roots: 320 km. It then knows
 /// which roots exist before it asks for the first of them.
@@ -45,9 +52,6 @@ const WIDE_REACH: f64 = 0.05;
 
 /// Roots that other searches ask for before they ask which exist. Most find enough before.
 const EAGER_ROOTS: usize = 3;
-
-/// So many roots within reach are rather read one by one, once there are enough places: a coarse page may be a split.
-const FEW_ROOTS: usize = 2;
 
 /// By how much a search that ends early stays behind what it is sure of, in metres: more than rounding blurs a distance
 /// computed from an angle.
@@ -104,44 +108,12 @@ pub struct NearbySearch {
     work: SearchWork,
 }
 
-/// What is known of the pages above the roots.
-#[derive(Debug, Default)]
-struct Coarse {
-    pages: FxHashMap<H3Cell, CoarsePage>,
-    /// Roots whose own pages were looked at.
-    roots: Vec<H3Cell>,
-    /// Whether one of these was a split: then places are not few.
-    is_dense: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CoarsePage {
-    /// All places below it have been looked at.
-    Places,
-    Split,
-}
-
-/// How a search gets at what a missing page holds.
-enum Way {
-    /// It has it already.
-    Done,
-    /// By this page, of the cell or of one above it.
-    Page(H3Cell),
-}
-
 /// What is known of [`NearbyQuery::after`] without computing a distance.
 #[derive(Debug)]
 struct After {
     angle: f64,
     surely_before_sq: f64,
     surely_behind_sq: f64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    chord_sq: f64,
-    page: u32,
-    row: u32,
 }
 
 /// The places found.
@@ -261,7 +233,7 @@ impl NearbySearch {
         let mut waiting: Vec<QueueEntry> = Vec::new();
         self.begins.clear();
         while let Some(next) = self.pop_within_reach() {
-            if self.is_covered(next.cell) {
+            if self.take_from_above(next.cell) {
                 continue;
             }
             if !self.is_due(&missing, &next) {
@@ -297,7 +269,7 @@ impl NearbySearch {
                 // There is nothing below it.
                 continue;
             }
-            let Way::Page(cell) = self.way_to(next.cell, &mut local, &mut looked_at)? else { continue };
+            let Some(cell) = self.page_of(next.cell, &mut local, &mut looked_at)? else { continue };
             if let Some(base) = self.base_to_ask(cell) {
                 // Which roots exist is worth knowing before one more is asked for.
                 missing.push(next);
@@ -362,72 +334,6 @@ impl NearbySearch {
         let start = self.query.after.as_ref().map_or(Meters::ZERO, |after| after.distance);
         self.ended_at = end.filter(|end| *end > start);
         self.ended_at.is_some()
-    }
-
-    /// Whether a coarse page had all places of a cell.
-    fn is_covered(&self, cell: H3Cell) -> bool {
-        let Some(coarse) = self.coarse.as_ref().filter(|_| cell.level() == ROOT_RESOLUTION) else {
-            return false;
-        };
-        let mut above = COARSE_RESOLUTIONS.filter_map(|level| cell.ancestor(level));
-        above.any(|cell| coarse.pages.get(&cell) == Some(&CoarsePage::Places))
-    }
-
-    fn note_root(&mut self, cell: H3Cell, page: &Page) {
-        if let Some(coarse) = self.coarse.as_mut().filter(|_| cell.level() == ROOT_RESOLUTION) {
-            coarse.roots.push(cell);
-            coarse.is_dense |= matches!(page, Page::Split(_));
-        }
-    }
-
-    /// The page to ask for in order to have what a missing one holds: a coarse one while places seem to be few.
-    fn way_to(
-        &mut self,
-        cell: H3Cell,
-        local: &mut impl FnMut(H3Cell) -> Option<Arc<Page>>,
-        looked_at: &mut impl FnMut(H3Cell, &Arc<Page>),
-    ) -> Result<Way, SearchError> {
-        let few = |coarse: &Coarse| !coarse.roots.is_empty() && !coarse.is_dense;
-        if cell.level() != ROOT_RESOLUTION || !self.coarse.as_ref().is_some_and(few) {
-            return Ok(Way::Page(cell));
-        }
-        let found_enough = self.candidates.len() >= self.query.limit.get();
-        if found_enough && self.roots_ahead().nth(FEW_ROOTS).is_none() {
-            return Ok(Way::Page(cell));
-        }
-        for above in COARSE_RESOLUTIONS.filter_map(|level| cell.ancestor(level)) {
-            if self.coarse.as_ref().is_some_and(|coarse| coarse.pages.contains_key(&above)) {
-                continue;
-            }
-            let Some(page) = self.supplied.remove(&above).or_else(|| local(above)) else {
-                return Ok(Way::Page(above));
-            };
-            looked_at(above, &page);
-            if self.look_at_coarse(above, page)? == CoarsePage::Places {
-                return Ok(Way::Done);
-            }
-        }
-        Ok(Way::Page(cell))
-    }
-
-    fn roots_ahead(&self) -> impl Iterator<Item = &QueueEntry> {
-        let is_root =
-            |ahead: &&QueueEntry| ahead.cell.level() == ROOT_RESOLUTION && ahead.bound <= self.reach;
-        self.queue.iter().filter(is_root)
-    }
-
-    fn look_at_coarse(&mut self, cell: H3Cell, page: Arc<Page>) -> Result<CoarsePage, SearchError> {
-        let kind = if matches!(*page, Page::Split(_)) {
-            self.count_page()?;
-            CoarsePage::Split
-        } else {
-            self.look_at(cell, page)?;
-            CoarsePage::Places
-        };
-        if let Some(coarse) = &mut self.coarse {
-            coarse.pages.insert(cell, kind);
-        }
-        Ok(kind)
     }
 
     fn count_page(&mut self) -> Result<(), SearchError> {
@@ -551,7 +457,7 @@ impl NearbySearch {
                 self.descend(split);
                 self.pages.push(page);
             }
-            Page::Places(places) => self.take(&page, places, COARSE_RESOLUTIONS.contains(&cell.level())),
+            Page::Places(places) => self.take(&page, places, 0..places.len()),
             Page::Crowd(crowd) => {
                 if let Ok(leaf) = Leaf::try_from(cell) {
                     self.enter(leaf, crowd);
@@ -563,138 +469,11 @@ impl NearbySearch {
         Ok(())
     }
 
-    fn take(&mut self, page: &Arc<Page>, places: &PlacesPage, is_coarse: bool) {
-        let before = self.candidates.len();
-        self.collect(places, is_coarse);
-        if self.candidates.len() > before {
-            self.untightened = true;
-            self.unsettled = true;
-            self.pages.push(Arc::clone(page));
-        }
-    }
-
     fn begin_at(&mut self, roots: &RootsPage) {
         self.begun += 1;
         for shape in roots.roots().iter().filter_map(|root| root_index::shape(*root)) {
             self.enqueue(shape, 0.0);
         }
-    }
-
-    /// Puts the runs of a crowd into the queue.
-    fn enter(&mut self, leaf: Leaf, crowd: &CrowdPage) {
-        let (cell, crowd_number) = (H3Cell::from(leaf), self.crowds.len());
-        let anywhere = cap(cell).min_angle(self.origin);
-        for (run, part) in crowd.runs().iter().enumerate() {
-            let angle = |spot: &Position| Chord::angle_at_most(spot.unit().chord_sq(self.origin));
-            let nearest = part.spots.iter().map(angle).reduce(f64::min);
-            let (bound, run) = (nearest.unwrap_or(anywhere), Some(RunId { crowd: crowd_number, run }));
-            if bound > self.reach {
-                self.passed_over |= bound <= self.radius;
-            } else {
-                self.queue.push(QueueEntry { bound, density: 0.0, cell, run });
-            }
-        }
-    }
-
-    fn crowd(&self, id: RunId) -> (Leaf, &CrowdPage) {
-        let (leaf, page) = &self.crowds[id.crowd];
-        let Page::Crowd(crowd) = &**page else { unreachable!("only crowds are kept there") };
-        (*leaf, crowd)
-    }
-
-    fn run_read(&self, id: RunId) -> RunRead {
-        let (leaf, crowd) = self.crowd(id);
-        crowd.read(leaf, id.run)
-    }
-
-    /// Goes through a run if it is at hand, or past it if nothing of it is in the answer; false if it has to be asked for.
-    fn go_through(&mut self, id: RunId) -> Result<bool, SearchError> {
-        self.settle();
-        let read = self.run_read(id);
-        if self.is_before_all(id, &read) {
-            return Ok(true);
-        }
-        if let Some(distance) = self.is_behind_last(id, &read) {
-            self.passed_over |= distance <= self.query.radius;
-            return Ok(true);
-        }
-        let Some(page) = self.supplied_runs.remove(&read) else { return Ok(false) };
-        self.count_page()?;
-        if let Page::Places(places) = &*page {
-            self.take(&page, places, false);
-        }
-        Ok(true)
-    }
-
-    /// Asks for a run, unless those that are asked for already have as many places as are wanted: twice as many runs in
-    /// each further round, in case they were not the wanted ones.
-    fn ask_for_run(&mut self, missing: &mut Vec<QueueEntry>, next: QueueEntry) -> bool {
-        let asked = missing.iter().filter_map(|entry| entry.run);
-        let places = |id: RunId| self.crowd(id).1.runs()[id.run].places as usize;
-        let (runs, places) = asked.map(places).fold((0, 0), |(runs, sum), places| (runs + 1, sum + places));
-        let due = runs < 1 << self.run_rounds.min(8) || places < self.query.limit.get();
-        if due {
-            missing.push(next);
-        } else {
-            self.queue.push(next);
-        }
-        due
-    }
-
-    /// The distances of a run's places, if these are known exactly.
-    fn distances(&self, id: RunId) -> Option<impl Iterator<Item = Meters>> {
-        let spots = &self.crowd(id).1.runs()[id.run].spots;
-        let origin = self.query.origin;
-        (!spots.is_empty()).then(|| spots.iter().map(move |spot| distance(origin, *spot)))
-    }
-
-    /// Whether all places of a run come before those that the search begins behind.
-    fn is_before_all(&self, id: RunId, read: &RunRead) -> bool {
-        let (Some(key), Some(mut distances)) = (&self.query.after, self.distances(id)) else { return false };
-        let ends_before = read.last.as_deref().is_some_and(|last| last <= key.id.as_str());
-        distances.all(|at| at < key.distance || (ends_before && at == key.distance))
-    }
-
-    /// The distance of a run's nearest place, if `limit` candidates come before all of its places.
-    fn is_behind_last(&self, id: RunId, read: &RunRead) -> Option<Meters> {
-        let (key, distances) = (self.last_key.as_ref()?, self.distances(id)?);
-        let nearest = distances.reduce(|a, b| if b < a { b } else { a })?;
-        let begins_behind = read.after.as_deref().is_some_and(|after| after >= key.id.as_str());
-        (nearest > key.distance || (begins_behind && nearest == key.distance)).then_some(nearest)
-    }
-
-    /// Keeps only the `limit` first candidates by their exact keys, and the pages that these are in.
-    fn settle(&mut self) {
-        let limit = self.query.limit.get();
-        if !self.unsettled || self.candidates.len() < limit {
-            return;
-        }
-        self.unsettled = false;
-        let mut found = self.exact();
-        let dropped = found.len() > limit;
-        if dropped {
-            found.select_nth_unstable_by(limit - 1, Found::by_key);
-            found.truncate(limit);
-        }
-        let last = found.iter().max_by(|a, b| Found::by_key(a, b)).filter(|_| found.len() == limit);
-        let last_key = last.map(|last| NearbyKey { distance: last.at, id: last.id().to_owned() });
-        let kept: Vec<_> = found.iter().map(|found| (found.page, found.row as u32, found.position)).collect();
-        drop(found);
-        self.passed_over |= dropped;
-        self.last_key = last_key;
-        self.candidates.clear();
-        let from = self.origin;
-        let mut pages: Vec<Arc<Page>> = Vec::new();
-        let mut moved: FxHashMap<usize, u32> = FxHashMap::default();
-        pages.extend(self.pages.iter().filter(|page| matches!(***page, Page::Split(_))).cloned());
-        for (page, row, position) in kept {
-            let page = *moved.entry(page).or_insert_with(|| {
-                pages.push(Arc::clone(&self.pages[page]));
-                pages.len() as u32 - 1
-            });
-            self.candidates.push(Candidate { chord_sq: position.unit().chord_sq(from), page, row });
-        }
-        self.pages = pages;
     }
 
     fn descend(&mut self, split: &SplitPage) {
@@ -703,154 +482,6 @@ impl NearbySearch {
             self.enqueue(child, density);
         }
     }
-
-    fn collect(&mut self, places: &PlacesPage, is_coarse: bool) {
-        let allowed = self.query.category.as_ref().map(|filter| places.allowed(filter));
-        if allowed.as_ref().is_some_and(Allowed::none) {
-            return;
-        }
-        let before = self.candidates.len();
-        self.take_in(places);
-        if allowed.is_none() && self.after.is_none() && !is_coarse {
-            return;
-        }
-        let mut candidates = std::mem::take(&mut self.candidates);
-        // Of roots whose own pages were looked at, a coarse page says nothing new.
-        let roots = self.coarse.as_ref().map_or(&[][..], |coarse| &coarse.roots);
-        let is_known = |row: usize| is_coarse && roots.iter().any(|root| root.covers(places.leaf(row)));
-        let wanted = |&Candidate { chord_sq, row, .. }: &Candidate| {
-            let row = row as usize;
-            allowed.as_ref().is_none_or(|allowed| allowed.has(row))
-                && !is_known(row)
-                && self.is_behind(places, row, chord_sq)
-        };
-        let mut kept = before;
-        for at in before..candidates.len() {
-            if wanted(&candidates[at]) {
-                candidates.swap(kept, at);
-                kept += 1;
-            }
-        }
-        candidates.truncate(kept);
-        self.candidates = candidates;
-    }
-
-    /// All places within reach become candidates. A branch on whether a place is one would be mispredicted half of the time,
-    /// so each is written down, and the next one overwrites it if it was none.
-    fn take_in(&mut self, places: &PlacesPage) {
-        let (origin, reach_sq) = (self.origin, self.reach_sq);
-        let mut written = [Candidate { chord_sq: 0.0, page: self.pages.len() as u32, row: 0 }; TAKEN_AT_ONCE];
-        let (mut row, mut nearest_beyond_sq) = (0, f64::INFINITY);
-        for units in places.units().chunks(TAKEN_AT_ONCE) {
-            let mut count = 0;
-            for unit in units {
-                let chord_sq = unit.chord_sq(origin);
-                let within = chord_sq <= reach_sq;
-                nearest_beyond_sq = if within { nearest_beyond_sq } else { chord_sq.min(nearest_beyond_sq) };
-                written[count].chord_sq = chord_sq;
-                written[count].row = row;
-                count += usize::from(within);
-                row += 1;
-            }
-            self.candidates.extend_from_slice(&written[..count]);
-        }
-        self.passed_over |= nearest_beyond_sq <= self.radius_sq;
-    }
-
-    fn is_behind(&self, places: &PlacesPage, row: usize, chord_sq: f64) -> bool {
-        let (Some(after), Some(key)) = (&self.after, &self.query.after) else { return true };
-        if chord_sq < after.surely_before_sq {
-            return false;
-        }
-        chord_sq > after.surely_behind_sq || {
-            let at = distance(self.query.origin, places.position(row));
-            (at.get(), places.id(row)) > (key.distance.get(), key.id.as_str())
-        }
-    }
-
-    /// Shrinks the reach to the k-th candidate.
-    fn tighten(&mut self) {
-        let limit = self.query.limit.get();
-        if !self.untightened || self.candidates.len() < limit {
-            return;
-        }
-        self.untightened = false;
-        let by_chord = |a: &Candidate, b: &Candidate| a.chord_sq.total_cmp(&b.chord_sq);
-        let (_, kth, _) = self.candidates.select_nth_unstable_by(limit - 1, by_chord);
-        let reach_sq = Chord::widen_sq(kth.chord_sq);
-        if reach_sq < self.reach_sq {
-            self.reach_sq = reach_sq;
-            self.reach = Chord::angle_at_least(reach_sq);
-            let before = self.candidates.len();
-            self.candidates.retain(|candidate| candidate.chord_sq <= reach_sq);
-            self.passed_over |= self.candidates.len() < before;
-        }
-    }
-
-    /// The candidates within the radius, with their distances.
-    fn exact(&self) -> Vec<Found<'_>> {
-        // Positions first: they lie far apart in memory, and in a loop that does nothing else the processor fetches many
-        // of them at a time.
-        let mut found: Vec<Found<'_>> = Vec::with_capacity(self.candidates.len());
-        found.extend(self.candidates.iter().map(|candidate| self.found(candidate)));
-        let from = DistanceFrom::new(self.query.origin);
-        for found in &mut found {
-            found.at = from.to(found.position);
-        }
-        let end = self.ended_at;
-        found.retain(|found| found.at <= self.query.radius && end.is_none_or(|end| found.at < end));
-        found
-    }
-
-    /// The answer, once [`advance`](NearbySearch::advance) has said that it is done.
-    pub fn finish(self) -> NearbyAnswer {
-        let limit = self.query.limit.get();
-        let mut found = self.exact();
-        let cut = found.len() > limit;
-        if cut {
-            found.select_nth_unstable_by(limit, Found::by_key);
-            found.truncate(limit);
-        }
-        found.sort_unstable_by(Found::by_key);
-        let more = cut || self.passed_over || self.queue.iter().any(|ahead| !self.is_covered(ahead.cell));
-        let last = found.last().filter(|_| more && found.len() == limit);
-        let next = last.map(|last| NearbyKey { distance: last.at, id: last.id().to_owned() });
-        // An empty id stands before all places at this distance.
-        let next = next.or_else(|| Some(NearbyKey { distance: self.ended_at?, id: String::new() }));
-        let hit = |found: &Found<'_>| Hit {
-            page: Arc::clone(&self.pages[found.page]),
-            row: found.row,
-            distance: Some(found.at),
-        };
-        NearbyAnswer { hits: found.iter().map(hit).collect(), next, work: self.work }
-    }
-
-    fn found(&self, &Candidate { page, row, .. }: &Candidate) -> Found<'_> {
-        let (page, row) = (page as usize, row as usize);
-        let Page::Places(places) = &*self.pages[page] else {
-            unreachable!("candidates are rows of places pages")
-        };
-        Found { at: Meters::ZERO, position: places.position(row), places, page, row }
-    }
-}
-
-/// A candidate with its distance.
-struct Found<'a> {
-    at: Meters,
-    position: Position,
-    places: &'a PlacesPage,
-    page: usize,
-    row: usize,
-}
-
-impl Found<'_> {
-    fn id(&self) -> &str {
-        self.places.id(self.row)
-    }
-
-    fn by_key(a: &Self, b: &Self) -> Ordering {
-        a.at.get().total_cmp(&b.at.get()).then_with(|| a.id().cmp(b.id()))
-    }
 }
 
 #[cfg(test)]
@@ -858,7 +489,8 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::page::Row;
+    use crate::page::{PlacesPage, Row};
+    use crate::point::Position;
 
     fn places(rows: Vec<Row>) -> Arc<Page> {
         Arc::new(Page::Places(PlacesPage::new(rows)))

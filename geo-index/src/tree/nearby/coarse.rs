@@ -70,39 +70,45 @@ impl NearbySearch {
         })
     }
 
-    /// The page to ask for in order to have what a missing one holds: a coarse one while places seem to be few. None
-    /// if a coarse page is at hand that had it.
-    pub(super) fn page_of(
+    /// Takes the places of a root from the coarse pages that are at hand; false if they do not hold them. A close look at
+    /// the root would cost more.
+    pub(super) fn take_from_coarse(
         &mut self,
         cell: H3Cell,
         local: &mut impl FnMut(H3Cell) -> Option<Arc<Page>>,
         looked_at: &mut impl FnMut(H3Cell, &Arc<Page>),
-    ) -> Result<Option<H3Cell>, SearchError> {
-        let few = |coarse: &Coarse| coarse.has_seen_a_root && !coarse.is_dense;
-        if cell.level() != ROOT_RESOLUTION || !self.coarse.as_ref().is_some_and(few) {
-            return Ok(Some(cell));
-        }
-        let found_enough = self.candidates.len() >= self.query.limit.get();
-        if found_enough && self.roots_ahead().nth(FEW_ROOTS).is_none() {
-            return Ok(Some(cell));
-        }
-        for above in COARSE_RESOLUTIONS.filter_map(|level| cell.ancestor(level)) {
-            if self.coarse.as_ref().is_some_and(|coarse| coarse.pages.contains_key(&above)) {
-                continue;
-            }
-            let Some(page) = self.supplied.remove(&above).or_else(|| local(above)) else {
-                return Ok(Some(above));
-            };
+    ) -> Result<bool, SearchError> {
+        while let Some(above) = self.coarse_page_of(cell) {
+            let Some(page) = self.supplied.remove(&above).or_else(|| local(above)) else { break };
             looked_at(above, &page);
             self.count_page()?;
             if let Some(coarse) = &mut self.coarse {
                 coarse.pages.insert(above, page);
             }
             if self.take_from_above(cell) {
-                return Ok(None);
+                return Ok(true);
             }
         }
-        Ok(Some(cell))
+        Ok(false)
+    }
+
+    /// The page to ask for in order to have what a missing one holds.
+    pub(super) fn page_to_ask(&self, cell: H3Cell) -> H3Cell {
+        self.coarse_page_of(cell).unwrap_or(cell)
+    }
+
+    /// While places seem to be few, the next page to look at above a root.
+    fn coarse_page_of(&self, cell: H3Cell) -> Option<H3Cell> {
+        let coarse = self.coarse.as_ref().filter(|_| cell.level() == ROOT_RESOLUTION)?;
+        if !coarse.has_seen_a_root || coarse.is_dense {
+            return None;
+        }
+        let found_enough = self.candidates.len() >= self.query.limit.get();
+        if found_enough && self.roots_ahead().nth(FEW_ROOTS).is_none() {
+            return None;
+        }
+        let mut above = COARSE_RESOLUTIONS.filter_map(|level| cell.ancestor(level));
+        above.find(|above| !coarse.pages.contains_key(above))
     }
 
     fn roots_ahead(&self) -> impl Iterator<Item = &QueueEntry> {

@@ -260,6 +260,9 @@ impl NearbySearch {
                 self.look_at(next.cell, page)?;
                 continue;
             }
+            if self.take_from_coarse(next.cell, &mut local, &mut looked_at)? {
+                continue;
+            }
             if !self.may_hold(&next, self.reach) {
                 // Nothing of it lies within reach; within the radius it may.
                 self.passed_over |= self.reach < self.radius;
@@ -269,7 +272,7 @@ impl NearbySearch {
                 // There is nothing below it.
                 continue;
             }
-            let Some(cell) = self.page_of(next.cell, &mut local, &mut looked_at)? else { continue };
+            let cell = self.page_to_ask(next.cell);
             if let Some(base) = self.base_to_ask(cell) {
                 // Which roots exist is worth knowing before one more is asked for.
                 missing.push(next);

@@ -76,14 +76,16 @@ impl StoreArgs {
         self.open_with(self.config().patient()).await
     }
 
-    /// The same for a command that only reads: data that is not there is not created, for its name is mistyped.
+    /// The same for a command that only reads, and whose user waits for a single place: data that is not there is not
+    /// created, for its name is mistyped.
     pub async fn open_existing(&self) -> Result<OpenStore, CliError> {
         // What is no directory is told of when it is opened.
         if self.table.is_none() && !Embedded::is_there(&self.data) && !self.data.is_file() {
             let message = format!("there is no data in {}", self.data.display());
             return Err(CliError::failure(message).hint("check --data, or import something first"));
         }
-        self.open().await
+        let interactive = self.config().interactive;
+        self.open_with(StoreConfig { interactive, ..self.config().patient() }).await
     }
 
     /// The same for a server, whose callers do not wait for long.

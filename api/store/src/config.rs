@@ -17,6 +17,10 @@ pub const DEFAULT_TABLE: &str = "cellar";
 /// long; a connection that hangs must leave time for another attempt.
 const ATTEMPT: Duration = Duration::from_millis(700);
 
+/// How long a call of a job may take with its retries, and one attempt.
+const JOB_CALL: Duration = Duration::from_mins(2);
+const JOB_ATTEMPT: Duration = Duration::from_secs(30);
+
 /// Settings of a store. Region and credentials come from the usual AWS environment.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -53,10 +57,12 @@ impl StoreConfig {
         }
     }
 
-    /// The same for a job that nobody waits for: what moves many places waits as long as the table throttles.
+    /// The same for a job that nobody waits for: it waits as long as the table throttles, and survives a disk or a network
+    /// that stands still for a minute or two.
     #[must_use]
     pub fn patient(self) -> Self {
-        Self { bulk: CallLimits { waits_out_throttling: true, ..self.bulk }, ..self }
+        let limits = CallLimits { waits_out_throttling: true, ..CallLimits::new(JOB_CALL, JOB_ATTEMPT) };
+        Self { interactive: limits, bulk: limits, ..self }
     }
 
     /// The defaults, for a table of this name.

@@ -20,6 +20,9 @@ use super::item::{self, Item};
 use super::journal::Journal;
 use super::retry::{Bounds, RetryBudget, retry};
 use super::roots::Registered;
+use super::write::BATCH_ITEMS;
+#[cfg(feature = "embedded")]
+use super::write::EMBEDDED_BATCH_PLACES;
 use super::{
     CategoryIndex, CategoryPart, CollectionInfo, Maintenance, Previous, RangeRead, RangeRows, RootsRead,
     ScanPart, ScanPosition, SetupError, Store, StoreConfig, StoreError, Written, table,
@@ -35,6 +38,8 @@ pub struct DynamoStore {
     pub(super) interactive: CallLimits,
     pub(super) bulk: CallLimits,
     pub(super) batches_in_flight: usize,
+    /// Places that a batch holds at most.
+    pub(super) batch_places: usize,
     /// Of an embedded engine on disk; a DynamoDB table is durable by itself.
     journal: Option<Journal>,
     /// Roots that need not be registered again.
@@ -60,6 +65,7 @@ impl DynamoStore {
             interactive: config.interactive,
             bulk: config.bulk,
             batches_in_flight: config.batches_in_flight.max(1),
+            batch_places: BATCH_ITEMS,
             journal: None,
             registered: Registered::default(),
             is_private: false,
@@ -68,10 +74,10 @@ impl DynamoStore {
         }
     }
 
-    /// Forces a log to disk before any write is acknowledged.
+    /// As a store on an embedded engine: larger batches, and a log that is forced to disk before any write is acknowledged.
     #[cfg(feature = "embedded")]
-    pub(super) fn with_journal(self, journal: Option<Journal>) -> Self {
-        Self { is_private: journal.is_none(), journal, ..self }
+    pub(super) fn on_engine(self, journal: Option<Journal>) -> Self {
+        Self { is_private: journal.is_none(), journal, batch_places: EMBEDDED_BATCH_PLACES, ..self }
     }
 
     pub(super) async fn settle(&self) -> Result<(), StoreError> {

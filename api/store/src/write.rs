@@ -1,4 +1,4 @@
-//! Writing many places: batches of 25, several in flight, until DynamoDB has taken every one of them.
+//! Writing many places: in batches, several in flight, until DynamoDB has taken every one of them.
 
 use std::collections::HashMap;
 
@@ -15,6 +15,11 @@ use super::{DynamoStore, Previous, StoreError};
 /// Items in a `BatchWriteItem` request, at most.
 pub(super) const BATCH_ITEMS: usize = 25;
 
+/// Places in a batch for an embedded engine, which makes one transaction of it. In a larger one the engine would answer
+/// no search for longer.
+#[cfg(feature = "embedded")]
+pub(super) const EMBEDDED_BATCH_PLACES: usize = 250;
+
 /// Places that are written one by one at a time.
 const PUTS_IN_FLIGHT: usize = 16;
 
@@ -27,7 +32,7 @@ impl DynamoStore {
         collection: &Collection,
         places: &[Place],
     ) -> Result<(), StoreError> {
-        let mut waiting = batches(places);
+        let mut waiting = batches(places, self.batch_places);
         let mut in_flight = FuturesUnordered::new();
         loop {
             let free = self.batches_in_flight - in_flight.len();
@@ -106,11 +111,11 @@ pub(super) fn put_request(item: Item) -> Result<WriteRequest, StoreError> {
     Ok(WriteRequest::builder().put_request(put).build())
 }
 
-/// Cuts places into batches that DynamoDB takes.
-fn batches(mut places: &[Place]) -> impl Iterator<Item = &[Place]> {
+/// Cuts places into batches of at most `most` that DynamoDB takes.
+fn batches(mut places: &[Place], most: usize) -> impl Iterator<Item = &[Place]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
-        let fitting = places.iter().take(BATCH_ITEMS).take_while(|place| {
+        let fitting = places.iter().take(most).take_while(|place| {
             bytes += request_bytes(place);
             bytes <= BATCH_BYTES
         });
@@ -146,7 +151,7 @@ mod tests {
     }
 
     fn sizes(places: &[Place]) -> Vec<usize> {
-        batches(places).map(<[Place]>::len).collect()
+        batches(places, BATCH_ITEMS).map(<[Place]>::len).collect()
     }
 
     #[test]
@@ -156,7 +161,7 @@ mod tests {
         assert_eq!(sizes(&places(51, 10)), [25, 25, 1]);
         assert_eq!(sizes(&places(25, 390_000)), [20, 5]);
         let all = places(60, 200);
-        let ids: Vec<_> = batches(&all).flatten().map(|place| place.id.as_str()).collect();
+        let ids: Vec<_> = batches(&all, BATCH_ITEMS).flatten().map(|place| place.id.as_str()).collect();
         assert_eq!(ids.len(), 60);
         assert_eq!((ids[0], ids[59]), ("0", "59"));
     }

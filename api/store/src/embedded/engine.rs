@@ -172,11 +172,10 @@ impl Source {
     }
 }
 
-/// A database that appends to its log without an fsync for each write: the store's journal forces it to disk.
+/// A database that appends to its log without an fsync for each write (`.cargo/config.toml` builds SQLite so): the store's
+/// journal forces it to disk.
 fn open_without_waiting(path: &str) -> Result<LoggedDatabase, String> {
     let database = Database::new(path).map_err(|error| error.to_string())?;
-    // The engine's only way to set `synchronous = NORMAL`; its other settings are SQLite's defaults.
-    database.disable_bulk_loading().map_err(|error| error.to_string())?;
     with_log(database, path)
 }
 

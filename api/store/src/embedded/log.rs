@@ -26,6 +26,7 @@ const MAX_ANSWER_BYTES: i64 = 1 << 20;
 
 const SET_UP: &str = "
     PRAGMA synchronous = NORMAL;
+    PRAGMA cache_size = -2000;
     CREATE INDEX IF NOT EXISTS _cellar_stream_order
         ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
     CREATE TABLE IF NOT EXISTS _cellar_trimmed (table_name TEXT PRIMARY KEY, through INTEGER NOT NULL);";

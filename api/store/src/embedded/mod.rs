@@ -159,7 +159,7 @@ impl Embedded {
         let attempt = config.interactive.attempt.max(LEAST_ATTEMPT);
         let interactive = CallLimits { attempt, ..config.interactive };
         let config = StoreConfig { endpoint_url: Some(self.endpoint()), interactive, ..config.clone() };
-        let store = connect_with(&config, &sdk)?.with_journal(self.journal.clone());
+        let store = connect_with(&config, &sdk)?.on_engine(self.journal.clone());
         store.create_table(Stream::On).await?;
         store.enable_stream().await?;
         store.enable_expiry().await?;

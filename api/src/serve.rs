@@ -2,17 +2,21 @@
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cellar_cache::Policy;
+use cellar_cache::clock::SystemClock;
 use cellar_cache::remote::redis::RedisRemote;
 use cellar_changes::{Settings, TableStream};
 use cellar_cli_kit::{CliError, code};
 use cellar_config::{ConfigError, Env, ProcessEnv, text_or};
 use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
+use cellar_http::imports::Imports;
 use cellar_http::serve::{self as sockets, ConnectionLimits, Hosts};
 use cellar_http::state::AppState;
+use cellar_imports::{Service, StartError, Workers};
 use cellar_purge::{EdgeKind, purge_settings};
 use cellar_search::cells::EdgeConfig;
 use cellar_search::deletions::Deletions;
@@ -71,7 +75,8 @@ pub struct ServeArgs {
 
 /// Serves until a signal to stop.
 pub async fn run(args: ServeArgs) -> Result<u8, CliError> {
-    let config = Config::from_env(&ProcessEnv, args.listen, args.store.is_embedded()).explained()?;
+    let spool = args.store.is_embedded().then(|| args.store.data.join("imports"));
+    let config = Config::from_env(&ProcessEnv, args.listen, args.store.is_embedded(), spool).explained()?;
     let redis = args.cache.redis(&args.store)?;
     let edge = args.edge.edge(config.cache.settle).await?;
     let open = args.store.open_to_serve().await?;
@@ -105,10 +110,17 @@ pub(super) struct Config {
     health: HealthConfig,
     feed: Settings,
     hosts: Hosts,
+    imports: Option<cellar_imports::Settings>,
 }
 
 impl Config {
-    pub(super) fn from_env(env: &dyn Env, listen: SocketAddr, embedded: bool) -> Result<Self, ConfigError> {
+    /// Imports are kept in `spool` unless the environment says where.
+    pub(super) fn from_env(
+        env: &dyn Env,
+        listen: SocketAddr,
+        embedded: bool,
+        spool: Option<PathBuf>,
+    ) -> Result<Self, ConfigError> {
         let api = ApiConfig::from_env(env)?;
         let mut write = WriteConfig::from_env(env)?;
         write.open |= listen.ip().is_loopback();
@@ -118,7 +130,8 @@ impl Config {
         let health = HealthConfig::from_env(env)?;
         let hosts = hosts(env, listen);
         let cache = cache_args::policy(env, embedded)?;
-        Ok(Self { api, write, access, cache, edge, health, feed, hosts })
+        let imports = cellar_imports::Settings::from_env(env, spool)?;
+        Ok(Self { api, write, access, cache, edge, health, feed, hosts, imports })
     }
 }
 
@@ -138,7 +151,7 @@ fn hosts(env: &dyn Env, listen: SocketAddr) -> Hosts {
 pub(super) fn variables(env: &dyn Env) -> Result<(), ConfigError> {
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     for embedded in [true, false] {
-        let config = Config::from_env(env, listen, embedded)?;
+        let config = Config::from_env(env, listen, embedded, None)?;
         for kind in [EdgeKind::CloudFront, EdgeKind::Nginx] {
             purge_settings(env, kind, config.cache.settle)?;
         }
@@ -178,6 +191,7 @@ pub(super) async fn until_stopped(
     let background = beside.within(|| tiers.start(feed));
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
     let deletions = Deletions::new(store.clone(), search.clone(), deletion::Settings::default());
+    let (imports, workers) = imports(config.imports, open, &search).await?;
     let limits =
         sockets::Limits { connections: connection_limits(config.api.max_connections), hosts: config.hosts };
     let state = AppState::builder(store, search)
@@ -187,15 +201,37 @@ pub(super) async fn until_stopped(
         .edge(config.edge)
         .health(config.health)
         .tiers(&tiers, Some(background.status.clone()))
+        .imports(imports)
         .build();
     let deletions = deletions.start(Arc::clone(&state.deletions));
     let listing = tokio::spawn(roots::make_missing(open.store.clone(), open.is_embedded()));
     let router = cellar_http::router::router(state);
     sockets::run(listener, router, stop, DRAIN, limits).await;
+    drop(workers);
     listing.abort();
     deletions.stop().await;
     background.stop().await;
     Ok(())
+}
+
+/// Who takes imports, if there is a directory for them, and the threads that carry them out.
+async fn imports(
+    settings: Option<cellar_imports::Settings>,
+    open: &OpenStore,
+    search: &Search,
+) -> Result<(Option<Arc<dyn Imports>>, Option<Workers>), CliError> {
+    let Some(settings) = settings else { return Ok((None, None)) };
+    let store = open.for_jobs().await?;
+    match Service::start(settings, store, search.clone(), Arc::new(SystemClock)) {
+        Ok((service, workers)) => Ok((Some(Arc::new(service)), Some(workers))),
+        Err(StartError::Taken(directory)) => {
+            let directory = directory.display();
+            tracing::warn!(%directory, "another server takes the imports of this directory; this one takes none");
+            Ok((None, None))
+        }
+        Err(error) => Err(CliError::failure(error.to_string())
+            .hint("name another directory with CELLAR_IMPORT_DIR, or `off`")),
+    }
 }
 
 /// A thread for what goes on beside requests: the change feed and the invalidation bus must go on when there are more

@@ -13,6 +13,7 @@ mod explorer;
 mod failures;
 mod health;
 mod idempotency;
+mod imports;
 mod keys;
 mod live;
 mod logs;

@@ -10,6 +10,7 @@ mod edge;
 mod help;
 mod import;
 mod importing;
+mod imports;
 mod keys;
 mod outputs;
 pub(crate) mod process;

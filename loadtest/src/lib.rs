@@ -14,6 +14,9 @@ pub mod coldstart;
 pub mod compare;
 pub mod cost;
 mod html;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
 pub mod lambda;
 pub mod lines;

@@ -90,6 +90,7 @@ pub struct Job {
     /// Its id: 32 hexadecimal digits.
     pub id: String,
     /// Where to.
+    #[serde(with = "as_text")]
     pub collection: Collection,
     /// How far it is.
     pub state: JobState,
@@ -207,4 +208,19 @@ pub trait Imports: Send + Sync {
 
     /// Ends all jobs of a collection, which is being deleted.
     async fn cancel_all(&self, collection: &Collection);
+}
+
+/// A collection as its name.
+mod as_text {
+    use cellar_model::Collection;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(collection: &Collection, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(collection.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Collection, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }

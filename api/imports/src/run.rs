@@ -78,8 +78,11 @@ fn stopped(shared: &Shared, id: &str) -> End {
 
 /// What is kept of how far a job has come goes: it will not be carried on.
 pub(crate) async fn forget(shared: &Shared, job: &Job) {
-    let Ok(import) = order(shared, job) else { return };
-    if let Err(error) = import::forget(&import, &*shared.store).await {
+    let forgotten = match order(shared, job) {
+        Ok(import) => import::forget(&import, &*shared.store),
+        Err(_) => return,
+    };
+    if let Err(error) = forgotten.await {
         tracing::warn!(import = job.id, %error, "the checkpoint of an import stays in the table");
     }
 }

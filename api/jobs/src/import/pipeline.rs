@@ -37,8 +37,12 @@ pub async fn import(job: Import, store: &dyn Store, progress: &dyn Progress) -> 
 }
 
 /// Forgets how far an import has come that will not be carried on: its checkpoint goes.
-pub async fn forget(job: &Import, store: &dyn Store) -> Result<(), StoreError> {
-    keeper(job, store).remove().await
+pub fn forget<'a>(
+    job: &Import,
+    store: &'a dyn Store,
+) -> impl Future<Output = Result<(), StoreError>> + Send + use<'a> {
+    let keeper = keeper(job, store);
+    async move { keeper.remove().await }
 }
 
 fn keeper<'a>(job: &Import, store: &'a dyn Store) -> Keeper<'a> {

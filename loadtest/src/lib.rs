@@ -13,10 +13,10 @@ pub mod cli;
 pub mod coldstart;
 pub mod compare;
 pub mod cost;
-mod html;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
+mod html;
 pub mod http;
 pub mod lambda;
 pub mod lines;

@@ -137,7 +137,7 @@ impl Shared {
         }
     }
 
-    /// A job has ended.
+    /// A job has ended. Whoever sees that finds its files as they will stay.
     pub(crate) fn end(&self, id: &str, end: End) {
         let now = self.clock.unix_ms();
         let record = self.table.lock().end(id, now, &self.settings, |job| end.tell(job));
@@ -146,6 +146,7 @@ impl Shared {
             self.spool.drop_body(id);
             let Job { state, read, stored, rejected, repeated, ref collection, .. } = record.job;
             tracing::info!(import = id, %collection, ?state, read, stored, rejected, repeated, "import ended");
+            self.table.lock().ended(record);
         }
         self.changed.send_replace(());
     }

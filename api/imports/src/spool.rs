@@ -84,7 +84,12 @@ impl Spool {
             };
             match fs::read(path.join("job.json")) {
                 Ok(json) => match serde_json::from_slice::<Record>(&json) {
-                    Ok(record) if record.job.id == id => records.push(record),
+                    Ok(record) if record.job.id == id => {
+                        if record.job.state.is_end() {
+                            self.drop_body(id);
+                        }
+                        records.push(record);
+                    }
                     _ => tracing::warn!(
                         import = id,
                         "the record of an import cannot be read; it is left alone"

@@ -170,21 +170,28 @@ impl Table {
         at.is_some_and(|at| self.queue.remove(at).is_some())
     }
 
-    /// A job has ended; what is to be kept of it.
+    /// A job that has ended, as it is to be [kept](Self::ended).
     pub(crate) fn end(
-        &mut self,
+        &self,
         id: &str,
         now_unix_ms: u64,
         settings: &Settings,
         how: impl FnOnce(&mut Job),
     ) -> Option<Record> {
-        let entry = self.jobs.get_mut(id)?;
-        let job = &mut entry.record.job;
+        let mut record = self.jobs.get(id)?.record.clone();
+        let job = &mut record.job;
         how(job);
         job.ended_unix_ms = Some(now_unix_ms);
         let keep = u64::try_from(settings.keep.as_millis()).unwrap_or(u64::MAX);
         job.expires_unix_ms = Some(now_unix_ms.saturating_add(keep));
-        Some(entry.record.clone())
+        Some(record)
+    }
+
+    /// It is kept: from now on everybody is told that it has ended.
+    pub(crate) fn ended(&mut self, record: Record) {
+        if let Some(entry) = self.jobs.get_mut(&record.job.id) {
+            entry.record = record;
+        }
     }
 
     pub(crate) fn get(&self, collection: &Collection, id: &str) -> Option<&Job> {

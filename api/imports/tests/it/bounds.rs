@@ -40,7 +40,7 @@ async fn a_body_that_is_coming_in_waits_too_and_leaves_nothing_when_it_breaks_of
     sender.unbounded_send(Err("the connection is gone".into())).unwrap();
     assert_eq!(coming.await.unwrap(), Err(Refused::Broken("the connection is gone".into())));
     assert!(bed.files().is_empty(), "{:?}", bed.files());
-    drop(sender.disconnect());
+    sender.disconnect();
     // A client that goes away: nobody waits for the answer.
     let service = bed.service().clone();
     let dropped =
@@ -88,7 +88,7 @@ async fn a_list_of_rejected_records_does_not_fill_the_disk() {
     let job = bed.ended(&sent.id).await;
     assert_eq!(job.state, JobState::Failed);
     assert!(job.error.unwrap().contains("longer than 1000 bytes"));
-    assert!(job.read < 1_000 && job.rejects_bytes < 3_000, "{} records", job.read);
+    assert!(job.read < 20 && job.rejects_bytes < 2_000, "{} records", job.read);
 }
 
 #[tokio::test]

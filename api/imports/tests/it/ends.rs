@@ -10,11 +10,14 @@ use crate::bed::{Bed, csv};
 async fn a_file_is_stored_and_what_is_not_is_listed_with_its_line() {
     let bed = Bed::new(|_| {}).await;
     let sent = bed.send("id,lat,lon\na,1,2\nb,,2\nc,3,4\na,5,6\n").await.unwrap();
-    assert_eq!((sent.state, sent.bytes), (JobState::Queued, 35));
+    assert_eq!((sent.state, sent.bytes), (JobState::Queued, 34));
     let job = bed.done(&sent.id).await;
     assert_eq!((job.read, job.stored, job.rejected, job.repeated), (4, 2, 1, 1));
     assert_eq!((job.read_bytes, job.resumed), (job.bytes, 0));
-    assert!(job.recognised.unwrap().starts_with("CSV"), "the name of the spool's file is nobody's business");
+    assert!(
+        job.recognised.unwrap().starts_with("read as CSV"),
+        "the name of the spool's file is nobody's business"
+    );
     assert_eq!(job.findings.unwrap()["without_category"], 2);
     assert!(job.started_unix_ms.is_some() && job.ended_unix_ms < job.expires_unix_ms);
     assert_eq!(bed.store.places().keys().collect::<Vec<_>>(), ["a", "c"]);

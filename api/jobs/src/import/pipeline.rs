@@ -185,6 +185,8 @@ impl<'a> Run<'a> {
         self.counts = counts;
         self.progress.position(chunk.read_bytes, counts.read);
         self.progress.counted(self.done());
+        // Whoever was told may have to end this before the next chunk, however quick the store is.
+        tokio::task::yield_now().await;
         Ok(())
     }
 

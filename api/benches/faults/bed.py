@@ -288,7 +288,7 @@ def until(holds: Callable[[], object], patience_s: float = RECOVERY_S) -> None:
         except (OSError, ValueError):
             pass
         time.sleep(0.05)
-    raise SystemExit("it does not come back")
+    raise SystemExit("what was at fault does not come back")
 
 
 def free_port() -> int:

@@ -63,8 +63,9 @@ class Trial:
 
         def write() -> tuple[str, str, object]:
             self.number += 1
+            # Far from what is searched: a change nearby has the edge forget it.
             identity = f"w-{self.number}"
-            return "PUT", f"/v1/collections/places/items/{identity}", feature(identity, 1.0, 1.0)
+            return "PUT", f"/v1/collections/places/items/{identity}", feature(identity, 60.0, 150.0)
 
         return {
             "warm search": lambda: search(0, 5),

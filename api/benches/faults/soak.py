@@ -155,10 +155,16 @@ class Soak:
         for thread in threads:
             thread.join()
         self.end(name, fault)
-        until(lambda: all(ready(server.url) == "ok, Redis ok" for server in self.servers))
+        until(lambda: all(self.is_well(server) for server in self.servers))
         self.check()
         self.sizes.append([(server.resident_mb(), server.descriptors()) for server in self.servers])
         return f"{name} {fault}".strip()
+
+    @staticmethod
+    def is_well(server: Server) -> bool:
+        """A write is what finds out that Redis can be reached again."""
+        written = ask(server.url, "PUT", url_of("pulse"), feature("pulse", -60.0, -60.0, version=0))
+        return written in (200, 201) and ready(server.url) == "ok, Redis ok"
 
     def draw(self) -> tuple[str, str]:
         """What fails: a proxy's side, or a process that dies and comes back."""

@@ -7,6 +7,7 @@ mod contract;
 mod deleting;
 mod demo;
 mod edge;
+mod faults;
 mod help;
 mod import;
 mod importing;

@@ -98,14 +98,14 @@ class Trial:
         identity, where = f"e-{self.number}", "/v1/collections/places/nearby?lat=45&lon=45&mode=cell"
         ask(self.bed.edge.url, "GET", where)
         ask(self.server.url, "PUT", f"/v1/collections/places/items/{identity}", feature(identity, 45.0, 45.0))
-        until(lambda: identity.encode() in request(self.bed.edge.url, "GET", where)[1])
-        return True
+        return until(lambda: identity.encode() in request(self.bed.edge.url, "GET", where)[1])
 
     def row(self, name: str, fault: str) -> str:
         what, through, _ = ROWS.get(name, ("nothing", "server", []))
         # What is loaded within the settling time after a write is kept for that time only.
         time.sleep(self.settle_s / 2)
-        until(lambda: self.is_well("server") and self.is_well("edge"))
+        if not until(lambda: self.is_well("server") and self.is_well("edge")):
+            raise SystemExit("not well before the fault")
         if name in ROWS:
             self.bed.fault(name, fault)
             # Long enough for memory not to be trusted any more.
@@ -115,10 +115,8 @@ class Trial:
         if name in ROWS:
             self.bed.well(name)
         begun = time.monotonic()
-        until(lambda: self.is_well(through))
-        if name == "edge":
-            self.edge_follows()
-        recovered = f"{time.monotonic() - begun:.1f} s"
+        is_well = until(lambda: self.is_well(through)) and (name != "edge" or self.edge_follows())
+        recovered = f"{time.monotonic() - begun:.1f} s" if is_well else "not within 120 s"
         return "| " + " | ".join([what, fault, *cells, meanwhile, recovered]) + " |"
 
 

@@ -155,7 +155,9 @@ class Soak:
         for thread in threads:
             thread.join()
         self.end(name, fault)
-        until(lambda: all(self.is_well(server) for server in self.servers))
+        if not until(lambda: all(self.is_well(server) for server in self.servers)):
+            said = ", ".join(ready(server.url) for server in self.servers)
+            self.wrong(f"{name} {fault} is over, and the servers are not well: {said}")
         self.check()
         self.sizes.append([(server.resident_mb(), server.descriptors()) for server in self.servers])
         return f"{name} {fault}".strip()

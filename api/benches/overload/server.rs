@@ -49,7 +49,10 @@ impl Server {
         let directory = data.path().join("data");
         let mut import = Command::new(env!("CARGO_BIN_EXE_cellar"));
         import.arg("import").arg(&csv).args(["-c", "places", "--data"]).arg(&directory);
-        assert!(import.stdout(Stdio::null()).status().expect("it runs").success(), "the places are imported");
+        assert!(
+            import.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("it runs").success(),
+            "the places are imported"
+        );
         let mut serve = Command::new(env!("CARGO_BIN_EXE_cellar"));
         serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&directory);
         let mut processes = Vec::new();

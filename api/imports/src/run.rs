@@ -105,7 +105,11 @@ async fn attempts(shared: &Arc<Shared>, record: &Record) -> End {
         }
         failures += 1;
         if !is_passing(&error.cause) || failures > shared.settings.failures {
-            tracing::warn!(import = record.job.id, %error, "import failed");
+            if let Cause::Input { .. } = error.cause {
+                tracing::info!(import = record.job.id, %error, "a file cannot be imported");
+            } else {
+                tracing::warn!(import = record.job.id, %error, "import failed");
+            }
             return End::Failed(words(&error));
         }
         tracing::warn!(import = record.job.id, %error, failures, "an import is put off");

@@ -9,6 +9,7 @@ mod demo;
 mod edge;
 mod faults;
 mod help;
+mod hostile;
 mod import;
 mod importing;
 mod imports;

@@ -90,6 +90,7 @@ bench: nginx redis
 	$(CARGO) bench -p cellar --bench l2
 	$(CARGO) bench -p cellar --bench http
 	$(CARGO) bench -p cellar --bench edge
+	$(CARGO) bench -p cellar-http --bench limiter
 
 # To compare two commits: size, public items, and how many packages the load test and the client are built from.
 count:

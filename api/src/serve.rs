@@ -321,8 +321,75 @@ pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static,
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Instant;
+
+    use cellar_model::demo;
+    use cellar_store::{CollectionInfo, DynamoStore, Embedded, StoreConfig};
 
     use super::*;
+
+    /// Longest that anything here may take; a machine that is busy is no failure.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// A table on a thread of its own, and what has it write so many places.
+    fn table() -> (Arc<DynamoStore>, mpsc::Sender<usize>) {
+        let (orders, ordered) = mpsc::channel();
+        let (store, made) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let engine = Embedded::memory().await.unwrap();
+                let own = Arc::new(engine.store(&StoreConfig::default()).await.unwrap());
+                let name: cellar_model::Collection = "places".parse().unwrap();
+                own.put_collection(&CollectionInfo { name: name.clone(), title: None }).await.unwrap();
+                store.send(Arc::new(engine.store(&StoreConfig::default()).await.unwrap())).unwrap();
+                for (seed, count) in ordered.iter().enumerate() {
+                    let places: Vec<_> = demo::places(count, seed as u64).collect();
+                    own.put_many(&name, &places).await.unwrap();
+                }
+            });
+        });
+        (made.recv().unwrap(), orders)
+    }
+
+    /// Keeps this thread until something holds. It does nothing else meanwhile, as if it were busy with requests.
+    fn busy_until(what: &str, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(Instant::now() < end, "waited too long for {what}");
+            thread::yield_now();
+        }
+    }
+
+    /// The test is the only thread that there is for requests, and it never comes to rest.
+    #[tokio::test]
+    async fn the_feed_and_heartbeats_go_on_while_nobody_has_time_for_requests() {
+        let (store, orders) = table();
+        let tiers = Tiers::new(store.clone(), Policy::default(), None);
+        let beside = Beside::start().unwrap();
+        let feed = Feed {
+            stream: TableStream::of(&store),
+            table: store.table().to_owned(),
+            settings: Settings::embedded(),
+        };
+        let background = beside.within(|| tiers.start(feed));
+        let cache = tiers.pages.cache();
+        busy_until("the first heartbeat", || cache.is_trusted());
+        let before = background.status.lag().records;
+        orders.send(20).unwrap();
+        busy_until("the changes", || background.status.lag().records >= before + 20);
+        // Each time that it has caught up is a heartbeat, which memory is trusted by for three seconds.
+        let (mut beats, mut last) = (0, Duration::ZERO);
+        busy_until("twenty heartbeats", || {
+            let since = background.status.lag().since_caught_up.unwrap_or_default();
+            beats += u32::from(since < last);
+            last = since;
+            assert!(cache.is_trusted(), "after {beats} heartbeats");
+            beats == 20
+        });
+    }
 
     #[test]
     fn only_a_server_for_this_machine_is_particular_about_names() {

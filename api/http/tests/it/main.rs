@@ -14,6 +14,7 @@ mod failures;
 mod health;
 mod idempotency;
 mod imports;
+mod isolation;
 mod keys;
 mod live;
 mod logs;

@@ -164,9 +164,10 @@ class Soak:
 
     @staticmethod
     def is_well(server: Server) -> bool:
-        """A write is what finds out that Redis can be reached again."""
+        """A search for what is in no memory is what finds out that Redis and the table can be reached again."""
         written = ask(server.url, "PUT", url_of("pulse"), feature("pulse", -60.0, -60.0, version=0))
-        return written in (200, 201) and ready(server.url) == "ok, Redis ok"
+        found = ask(server.url, "GET", "/v1/collections/places/nearby?lat=-60&lon=-60&radius=1000")
+        return written in (200, 201) and found == 200 and ready(server.url) == "ok, Redis ok"
 
     def draw(self) -> tuple[str, str]:
         """What fails: a proxy's side, or a process that dies and comes back."""

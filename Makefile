@@ -21,7 +21,7 @@ lint:
 
 # A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server, the
 # edge against its function in node and in nginx. The tests of the HTTP API run once more through the Lambda function.
-unit: curl redis node nginx
+unit: curl redis node nginx python
 	$(CARGO) test --workspace --locked
 	CELLAR_TEST_TRANSPORT=lambda $(CARGO) test --workspace --test http --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
@@ -90,6 +90,7 @@ bench: nginx redis
 	$(CARGO) bench -p cellar --bench l2
 	$(CARGO) bench -p cellar --bench http
 	$(CARGO) bench -p cellar --bench edge
+	$(CARGO) bench -p cellar-http --bench limiter
 
 # To compare two commits: size, public items, and how many packages the load test and the client are built from.
 count:

@@ -48,7 +48,7 @@ const CHUNK: usize = 1_000;
 
 /// Generates the demo data and serves it until a signal to stop.
 pub async fn run(args: DemoArgs) -> Result<u8, CliError> {
-    let config = Config::from_env(&ProcessEnv, args.listen, true).explained()?;
+    let config = Config::from_env(&ProcessEnv, args.listen, true, None).explained()?;
     let (listener, address) = bind(args.listen).await?;
     let open = OpenStore::embedded(Embedded::memory().await.explained()?).await?;
     fill(&*open.store, args.places as usize, args.seed).await?;
@@ -61,7 +61,7 @@ pub async fn run(args: DemoArgs) -> Result<u8, CliError> {
 
 /// What the environment is asked for.
 pub(super) fn variables(env: &dyn Env) -> Result<(), ConfigError> {
-    Config::from_env(env, (Ipv4Addr::LOCALHOST, 0).into(), true).map(drop)
+    Config::from_env(env, (Ipv4Addr::LOCALHOST, 0).into(), true, None).map(drop)
 }
 
 async fn fill(store: &dyn Store, count: usize, seed: u64) -> Result<(), CliError> {

@@ -77,6 +77,7 @@ fn plan(args: ImportArgs) -> Result<(Import, Option<u64>), CliError> {
     let job = Import {
         // What an export holds of it decides whether a collection is created.
         collection: args.collection.filter(|_| !restores),
+        creates: true,
         input,
         options,
         rejects: args.rejects,

@@ -2,17 +2,21 @@
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cellar_cache::Policy;
+use cellar_cache::clock::SystemClock;
 use cellar_cache::remote::redis::RedisRemote;
 use cellar_changes::{Settings, TableStream};
 use cellar_cli_kit::{CliError, code};
 use cellar_config::{ConfigError, Env, ProcessEnv, text_or};
 use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
+use cellar_http::imports::Imports;
 use cellar_http::serve::{self as sockets, ConnectionLimits, Hosts};
 use cellar_http::state::AppState;
+use cellar_imports::{Service, StartError, Workers};
 use cellar_purge::{EdgeKind, purge_settings};
 use cellar_search::cells::EdgeConfig;
 use cellar_search::deletions::Deletions;
@@ -71,7 +75,8 @@ pub struct ServeArgs {
 
 /// Serves until a signal to stop.
 pub async fn run(args: ServeArgs) -> Result<u8, CliError> {
-    let config = Config::from_env(&ProcessEnv, args.listen, args.store.is_embedded()).explained()?;
+    let spool = args.store.is_embedded().then(|| args.store.data.join("imports"));
+    let config = Config::from_env(&ProcessEnv, args.listen, args.store.is_embedded(), spool).explained()?;
     let redis = args.cache.redis(&args.store)?;
     let edge = args.edge.edge(config.cache.settle).await?;
     let open = args.store.open_to_serve().await?;
@@ -105,10 +110,17 @@ pub(super) struct Config {
     health: HealthConfig,
     feed: Settings,
     hosts: Hosts,
+    imports: Option<cellar_imports::Settings>,
 }
 
 impl Config {
-    pub(super) fn from_env(env: &dyn Env, listen: SocketAddr, embedded: bool) -> Result<Self, ConfigError> {
+    /// Imports are kept in `spool` unless the environment says where.
+    pub(super) fn from_env(
+        env: &dyn Env,
+        listen: SocketAddr,
+        embedded: bool,
+        spool: Option<PathBuf>,
+    ) -> Result<Self, ConfigError> {
         let api = ApiConfig::from_env(env)?;
         let mut write = WriteConfig::from_env(env)?;
         write.open |= listen.ip().is_loopback();
@@ -118,7 +130,8 @@ impl Config {
         let health = HealthConfig::from_env(env)?;
         let hosts = hosts(env, listen);
         let cache = cache_args::policy(env, embedded)?;
-        Ok(Self { api, write, access, cache, edge, health, feed, hosts })
+        let imports = cellar_imports::Settings::from_env(env, spool)?;
+        Ok(Self { api, write, access, cache, edge, health, feed, hosts, imports })
     }
 }
 
@@ -138,7 +151,7 @@ fn hosts(env: &dyn Env, listen: SocketAddr) -> Hosts {
 pub(super) fn variables(env: &dyn Env) -> Result<(), ConfigError> {
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     for embedded in [true, false] {
-        let config = Config::from_env(env, listen, embedded)?;
+        let config = Config::from_env(env, listen, embedded, None)?;
         for kind in [EdgeKind::CloudFront, EdgeKind::Nginx] {
             purge_settings(env, kind, config.cache.settle)?;
         }
@@ -178,6 +191,7 @@ pub(super) async fn until_stopped(
     let background = beside.within(|| tiers.start(feed));
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
     let deletions = Deletions::new(store.clone(), search.clone(), deletion::Settings::default());
+    let (imports, workers) = imports(config.imports, open, &search).await?;
     let limits =
         sockets::Limits { connections: connection_limits(config.api.max_connections), hosts: config.hosts };
     let state = AppState::builder(store, search)
@@ -187,15 +201,37 @@ pub(super) async fn until_stopped(
         .edge(config.edge)
         .health(config.health)
         .tiers(&tiers, Some(background.status.clone()))
+        .imports(imports)
         .build();
     let deletions = deletions.start(Arc::clone(&state.deletions));
     let listing = tokio::spawn(roots::make_missing(open.store.clone(), open.is_embedded()));
     let router = cellar_http::router::router(state);
     sockets::run(listener, router, stop, DRAIN, limits).await;
+    drop(workers);
     listing.abort();
     deletions.stop().await;
     background.stop().await;
     Ok(())
+}
+
+/// Who takes imports, if there is a directory for them, and the threads that carry them out.
+async fn imports(
+    settings: Option<cellar_imports::Settings>,
+    open: &OpenStore,
+    search: &Search,
+) -> Result<(Option<Arc<dyn Imports>>, Option<Workers>), CliError> {
+    let Some(settings) = settings else { return Ok((None, None)) };
+    let store = open.for_jobs().await?;
+    match Service::start(settings, store, search.clone(), Arc::new(SystemClock)) {
+        Ok((service, workers)) => Ok((Some(Arc::new(service)), Some(workers))),
+        Err(StartError::Taken(directory)) => {
+            let directory = directory.display();
+            tracing::warn!(%directory, "another server takes the imports of this directory; this one takes none");
+            Ok((None, None))
+        }
+        Err(error) => Err(CliError::failure(error.to_string())
+            .hint("name another directory with CELLAR_IMPORT_DIR, or `off`")),
+    }
 }
 
 /// A thread for what goes on beside requests: the change feed and the invalidation bus must go on when there are more
@@ -285,8 +321,75 @@ pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static,
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Instant;
+
+    use cellar_model::demo;
+    use cellar_store::{CollectionInfo, DynamoStore, Embedded, StoreConfig};
 
     use super::*;
+
+    /// Longest that anything here may take; a machine that is busy is no failure.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// A table on a thread of its own, and what has it write so many places.
+    fn table() -> (Arc<DynamoStore>, mpsc::Sender<usize>) {
+        let (orders, ordered) = mpsc::channel();
+        let (store, made) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let engine = Embedded::memory().await.unwrap();
+                let own = Arc::new(engine.store(&StoreConfig::default()).await.unwrap());
+                let name: cellar_model::Collection = "places".parse().unwrap();
+                own.put_collection(&CollectionInfo { name: name.clone(), title: None }).await.unwrap();
+                store.send(Arc::new(engine.store(&StoreConfig::default()).await.unwrap())).unwrap();
+                for (seed, count) in ordered.iter().enumerate() {
+                    let places: Vec<_> = demo::places(count, seed as u64).collect();
+                    own.put_many(&name, &places).await.unwrap();
+                }
+            });
+        });
+        (made.recv().unwrap(), orders)
+    }
+
+    /// Keeps this thread until something holds. It does nothing else meanwhile, as if it were busy with requests.
+    fn busy_until(what: &str, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(Instant::now() < end, "waited too long for {what}");
+            thread::yield_now();
+        }
+    }
+
+    /// The test is the only thread that there is for requests, and it never comes to rest.
+    #[tokio::test]
+    async fn the_feed_and_heartbeats_go_on_while_nobody_has_time_for_requests() {
+        let (store, orders) = table();
+        let tiers = Tiers::new(store.clone(), Policy::default(), None);
+        let beside = Beside::start().unwrap();
+        let feed = Feed {
+            stream: TableStream::of(&store),
+            table: store.table().to_owned(),
+            settings: Settings::embedded(),
+        };
+        let background = beside.within(|| tiers.start(feed));
+        let cache = tiers.pages.cache();
+        busy_until("the first heartbeat", || cache.is_trusted());
+        let before = background.status.lag().records;
+        orders.send(20).unwrap();
+        busy_until("the changes", || background.status.lag().records >= before + 20);
+        // Each time that it has caught up is a heartbeat, which memory is trusted by for three seconds.
+        let (mut beats, mut last) = (0, Duration::ZERO);
+        busy_until("twenty heartbeats", || {
+            let since = background.status.lag().since_caught_up.unwrap_or_default();
+            beats += u32::from(since < last);
+            last = since;
+            assert!(cache.is_trusted(), "after {beats} heartbeats");
+            beats == 20
+        });
+    }
 
     #[test]
     fn only_a_server_for_this_machine_is_particular_about_names() {

@@ -41,6 +41,7 @@ pub struct OpenStore {
     /// The store.
     pub store: Arc<DynamoStore>,
     embedded: Option<Embedded>,
+    config: StoreConfig,
 }
 
 impl StoreArgs {
@@ -96,7 +97,7 @@ impl StoreArgs {
     async fn open_with(&self, config: StoreConfig) -> Result<OpenStore, CliError> {
         if self.table.is_some() {
             let store = Arc::new(connect(&config).await.explained()?);
-            return Ok(OpenStore { store, embedded: None });
+            return Ok(OpenStore { store, embedded: None, config });
         }
         OpenStore::embedded(Embedded::open(&self.data).await.explained()?).await
     }
@@ -105,8 +106,19 @@ impl StoreArgs {
 impl OpenStore {
     /// A store on an embedded engine.
     pub async fn embedded(embedded: Embedded) -> Result<Self, CliError> {
-        let store = Arc::new(embedded.store(&StoreConfig::default()).await.explained()?);
-        Ok(Self { store, embedded: Some(embedded) })
+        let config = StoreConfig::default();
+        let store = Arc::new(embedded.store(&config).await.explained()?);
+        Ok(Self { store, embedded: Some(embedded), config })
+    }
+
+    /// The same store for jobs beside requests: with connections, retries and patience of its own.
+    pub(super) async fn for_jobs(&self) -> Result<Arc<DynamoStore>, CliError> {
+        let config = self.config.clone().patient();
+        let store = match &self.embedded {
+            Some(embedded) => embedded.store(&config).await,
+            None => connect(&config).await,
+        };
+        store.map(Arc::new).explained()
     }
 
     /// Whether the engine is this process's own: nobody else had the data open when it opened it.

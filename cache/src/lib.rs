@@ -22,6 +22,9 @@ mod bus;
 pub mod clock;
 mod envelope;
 mod fence;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod inner;
 mod invalidate;
 mod load;

@@ -13,6 +13,9 @@ pub mod cli;
 pub mod coldstart;
 pub mod compare;
 pub mod cost;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod html;
 pub mod http;
 pub mod lambda;

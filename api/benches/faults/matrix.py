@@ -1,307 +1,168 @@
 #!/usr/bin/env python3
 """What users see while something that the server depends on is at fault: the table of docs/RELIABILITY.md.
 
-Starts an embedded engine as the table, a redis-server, and a `cellar serve` that reaches both through proxies which this script
-puts at fault, one fault at a time. Needs redis-server on the PATH, and nothing else.
+Starts an embedded engine as the table, a redis-server, nginx as an edge, and a `cellar serve` that reaches all of them
+through proxies which this script puts at fault, one fault at a time. Needs redis-server and nginx with njs.
 
     cargo build --release --bin cellar
-    api/benches/faults/matrix.py target/release/cellar > table.md
+    api/benches/faults/matrix.py target/release/cellar --write docs/RELIABILITY.md
+    api/benches/faults/matrix.py target/debug/cellar --only edge --requests 3 --settle 1     # to try it
+
+Without --write the table goes to standard output. With it, it replaces what stands between the two lines
+`<!-- faults -->` and `<!-- /faults -->`, with the commit, the date and the number of processors above it.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
+import datetime
 import os
-import random
 import re
 import shutil
-import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-REQUESTS = 12
-PATIENCE_S = 20
-# Long enough for memory not to be trusted any more.
-SETTLE_S = 12
-TOKEN = "faults-matrix-token"
+from bed import Bed, ask, feature, ready, request, until
+
+FAULTS = ["killed", "stopped", "never answers", "slow", "reset", "garbage", "refuses writes", "closes idle connections"]
+# Who is asked: the server, or the edge in front of it.
+ROWS = {
+    "table": ("table", "server", FAULTS),
+    "Redis": ("Redis", "server", FAULTS),
+    "edge": ("edge, told of changes", "server", FAULTS),
+    "origin": ("origin, seen through the edge", "edge", [fault for fault in FAULTS if fault not in ("stopped", "refuses writes")]),
+}
+HEADER = "| what | fault | warm search | cold search | place by id | write | `/ready` meanwhile | all well again after |"
 
 
-class Proxy:
-    """Passes bytes on to a server, or does what its fault says."""
+class Trial:
+    """The bed, and requests to it."""
 
-    def __init__(self, port: int) -> None:
-        self.target, self.fault, self.links = port, "none", []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+    def __init__(self, bed: Bed, requests: int, settle_s: float) -> None:
+        self.bed, self.wanted, self.settle_s, self.number = bed, requests, settle_s, 0
+        fill(bed.engine.url)
+        self.server = bed.serve_behind_an_edge()
 
-    def set(self, fault: str) -> None:
-        """Begins a fault. One that ends connections ends those that there are, too."""
-        self.fault = fault
-        if fault in ("killed", "reset"):
-            for link in self.links:
-                reset(link)
-            self.links.clear()
+    def requests(self, through: str) -> dict[str, Callable[[], tuple[str, str, object]]]:
+        """What is asked, by kind. Of an edge, cell answers: others are not kept there."""
+        def search(lat: float, lon: float) -> tuple[str, str, object]:
+            where = f"lat={lat}&lon={lon}"
+            wanted = "mode=cell" if through == "edge" else "radius=200000"
+            return "GET", f"/v1/collections/places/nearby?{where}&{wanted}", None
 
-    def _accept(self) -> None:
-        while True:
-            client, _ = self.listener.accept()
-            self.links.append(client)
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        def cold() -> tuple[str, str, object]:
+            """Somewhere that nobody has asked about."""
+            self.number += 1
+            spot = self.number * 37 % 1000
+            return search(spot // 50 * 8 - 80, spot % 50 * 7 - 170)
 
-    def _serve(self, client: socket.socket) -> None:
-        if self.fault == "killed":
-            reset(client)
-            return
-        try:
-            server = socket.create_connection(("127.0.0.1", self.target))
-        except OSError:
-            reset(client)
-            return
-        self.links.append(server)
-        threading.Thread(target=self._answers, args=(server, client), daemon=True).start()
-        try:
-            while data := client.recv(1 << 16):
-                match self.fault:
-                    case "never answers":
-                        continue
-                    case "slow":
-                        time.sleep(0.3)
-                    case "reset" | "killed":
-                        break
-                    case "garbage":
-                        client.sendall(random.randbytes(200))
-                        continue
-                    case "refuses writes" if is_write(data):
-                        client.sendall(THROTTLED)
-                        continue
-                server.sendall(data)
-        except OSError:
-            pass
-        reset(client)
-        reset(server)
-
-    def _answers(self, server: socket.socket, client: socket.socket) -> None:
-        try:
-            while data := server.recv(1 << 16):
-                client.sendall(data)
-                if self.fault == "closes idle connections":
-                    time.sleep(0.02)
-                    client.shutdown(socket.SHUT_RDWR)
-                    return
-        except OSError:
-            pass
-
-
-def reset(link: socket.socket) -> None:
-    try:
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        link.close()
-    except OSError:
-        pass
-
-
-def is_write(data: bytes) -> bool:
-    """Of requests to a table."""
-    return re.search(rb"x-amz-target: \w+\.(PutItem|UpdateItem|DeleteItem|BatchWriteItem)", data, re.IGNORECASE) is not None
-
-
-BODY = b'{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"on purpose"}'
-THROTTLED = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
-)
-
-
-class Bed:
-    """Everything that runs, and requests to it."""
-
-    def __init__(self, cellar: str, directory: Path) -> None:
-        self.cellar, self.directory, self.processes = cellar, directory, []
-        self.number = 0
-        engine = self.start([cellar, "serve", "--listen", "127.0.0.1:0", "--data", str(directory / "data")])
-        endpoint = int((directory / "data" / "endpoint").read_text().strip().rsplit(":", 1)[1])
-        self.fill(engine)
-        self.redis_port = free_port()
-        self.processes.append(
-            subprocess.Popen(["redis-server", "--port", str(self.redis_port), "--save", ""], stdout=subprocess.DEVNULL)
-        )
-        until(lambda: self.redis("PING"))
-        self.proxies = {"table": Proxy(endpoint), "Redis": Proxy(self.redis_port)}
-        self.server = self.start(
-            [
-                *(cellar, "serve", "--listen", "127.0.0.1:0", "--table", "cellar"),
-                *("--endpoint-url", f"http://127.0.0.1:{self.proxies['table'].port}"),
-                *("--redis", f"redis://127.0.0.1:{self.proxies['Redis'].port}"),
-            ]
-        )
-
-    def start(self, command: list[str]) -> str:
-        env = os.environ | {
-            "AWS_REGION": "local",
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "CELLAR_WRITE_TOKEN": TOKEN,
-            "RUST_LOG": "error",
-        }
-        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.processes.append(process)
-        line = process.stdout.readline()
-        return line.strip().rsplit(" ", 1)[1]
-
-    def fill(self, url: str) -> None:
-        ask(url, "PUT", "/v1/collections/places", {})
-        for row in range(20):
-            features = [feature(f"p-{row}-{column}", row * 8 - 80, column * 7 - 170) for column in range(50)]
-            ask(url, "POST", "/v1/collections/places/items", {"type": "FeatureCollection", "features": features})
-
-    def redis(self, *words: str) -> bool:
-        with socket.create_connection(("127.0.0.1", self.redis_port), timeout=5) as link:
-            link.sendall((" ".join(words) + "\r\n").encode())
-            return link.recv(4096)[:1] in b"+:"
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-            process.wait()
-
-    # What is asked.
-
-    def warm(self) -> str:
-        return "/v1/collections/places/nearby?lat=0&lon=5&radius=200000"
-
-    def cold(self) -> str:
-        """Somewhere that nobody has asked about."""
-        self.number += 1
-        spot = self.number * 37 % 1000
-        return f"/v1/collections/places/nearby?lat={spot // 50 * 8 - 80}&lon={spot % 50 * 7 - 170}&radius=50000"
-
-    def requests(self) -> dict[str, Callable[[], tuple[str, str, object]]]:
         def write() -> tuple[str, str, object]:
             self.number += 1
+            # Far from what is searched: a change nearby has the edge forget it.
             identity = f"w-{self.number}"
-            return "PUT", f"/v1/collections/places/items/{identity}", feature(identity, 1.0, 1.0)
+            return "PUT", f"/v1/collections/places/items/{identity}", feature(identity, 60.0, 150.0)
 
         return {
-            "warm search": lambda: ("GET", self.warm(), None),
-            "cold search": lambda: ("GET", self.cold(), None),
+            "warm search": lambda: search(0, 5),
+            "cold search": cold,
             "place by id": lambda: ("GET", "/v1/collections/places/items/p-3-4", None),
             "write": write,
         }
 
-    def measure(self) -> dict[str, str]:
-        return {name: self.seen(make) for name, make in self.requests().items()}
+    def url(self, through: str) -> str:
+        return self.bed.edge.url if through == "edge" else self.server.url
 
-    def seen(self, make: Callable[[], tuple[str, str, object]]) -> str:
+    def seen(self, through: str, make: Callable[[], tuple[str, str, object]]) -> str:
         outcomes, times = Counter(), []
-        for _ in range(REQUESTS):
+        for _ in range(self.wanted):
             method, path, body = make()
             begun = time.monotonic()
-            outcomes[ask(self.server, method, path, body)] += 1
+            outcomes[ask(self.url(through), method, path, body)] += 1
             times.append(time.monotonic() - begun)
         times.sort()
-        what = ", ".join(f"{count} × {status}" for status, count in sorted(outcomes.items()))
+        what = ", ".join(f"{count} × {status or 'nothing'}" for status, count in sorted(outcomes.items()))
         return f"{what}; {times[len(times) // 2] * 1e3:.0f} / {times[-1] * 1e3:.0f} ms"
 
-    def ready(self) -> str:
-        try:
-            with urllib.request.urlopen(self.server + "/ready", timeout=PATIENCE_S) as answer:
-                document = json.load(answer)
-                return f"{document['status']}, Redis {document['cache']['redis']}"
-        except urllib.error.HTTPError as error:
-            return str(error.code)
+    def is_well(self, through: str) -> bool:
+        asked = [ask(self.url(through), *make()) for make in self.requests(through).values()]
+        return all(status in (200, 201) for status in asked) and ready(self.server.url) == "ok, Redis ok"
 
-    def warm_up(self) -> None:
-        """What is loaded within the settling time after a write is kept for that time only."""
-        time.sleep(6)
-        until(lambda: ask(self.server, *self.requests()["warm search"]()) == 200)
-        until(lambda: self.ready() == "ok, Redis ok")
+    def edge_follows(self) -> bool:
+        """Whether a place that is written now is what the edge answers with, soon."""
+        self.number += 1
+        identity, where = f"e-{self.number}", "/v1/collections/places/nearby?lat=45&lon=45&mode=cell"
+        ask(self.bed.edge.url, "GET", where)
+        ask(self.server.url, "PUT", f"/v1/collections/places/items/{identity}", feature(identity, 45.0, 45.0))
+        return until(lambda: identity.encode() in request(self.bed.edge.url, "GET", where)[1])
 
-    def recover(self) -> str:
-        """How long it takes until everything is as before."""
+    def row(self, name: str, fault: str) -> str:
+        what, through, _ = ROWS.get(name, ("nothing", "server", []))
+        # What is loaded within the settling time after a write is kept for that time only.
+        time.sleep(self.settle_s / 2)
+        if not until(lambda: self.is_well("server") and self.is_well("edge")):
+            raise SystemExit("not well before the fault")
+        if name in ROWS:
+            self.bed.fault(name, fault)
+            # Long enough for memory not to be trusted any more.
+            time.sleep(self.settle_s)
+        cells = [self.seen(through, make) for make in self.requests(through).values()]
+        meanwhile = ready(self.server.url)
+        if name in ROWS:
+            self.bed.well(name)
         begun = time.monotonic()
-        until(lambda: all(ask(self.server, *make()) in (200, 201) for make in self.requests().values()) and self.ready() == "ok, Redis ok")
-        return f"{time.monotonic() - begun:.1f} s"
+        is_well = until(lambda: self.is_well(through)) and (name != "edge" or self.edge_follows())
+        recovered = f"{time.monotonic() - begun:.1f} s" if is_well else "not within 120 s"
+        return "| " + " | ".join([what, fault, *cells, meanwhile, recovered]) + " |"
 
 
-def feature(identity: str, lat: float, lon: float) -> dict[str, object]:
-    return {
-        "type": "Feature",
-        "id": identity,
-        "geometry": {"type": "Point", "coordinates": [lon, lat]},
-        "properties": {"name": identity},
-    }
+def fill(url: str) -> None:
+    ask(url, "PUT", "/v1/collections/places", {})
+    for row in range(20):
+        features = [feature(f"p-{row}-{column}", row * 8 - 80, column * 7 - 170) for column in range(50)]
+        ask(url, "POST", "/v1/collections/places/items", {"type": "FeatureCollection", "features": features})
 
 
-def ask(url: str, method: str, path: str, body: object) -> int:
-    """The status; 0 for none in time."""
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"content-type": "application/geo+json", "authorization": f"Bearer {TOKEN}"}
-    request = urllib.request.Request(url + path, data=data, headers=headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-            answer.read()
-            return answer.status
-    except urllib.error.HTTPError as error:
-        error.read()
-        return error.code
-    except OSError:
-        return 0
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        try:
-            if holds():
-                return
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise SystemExit("it does not come back")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-FAULTS = ["none", "killed", "never answers", "slow", "reset", "garbage", "refuses writes", "closes idle connections"]
+def write(path: Path, lines: list[str]) -> None:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    made = f"Measured at {commit} on {datetime.date.today()}, {os.cpu_count()} processors:"
+    table = "\n".join(["<!-- faults -->", made, "", *lines, "<!-- /faults -->"])
+    text = path.read_text()
+    if not re.search(r"<!-- faults -->.*<!-- /faults -->", text, re.DOTALL):
+        raise SystemExit(f"{path} has no place for the table: <!-- faults --> and <!-- /faults -->")
+    path.write_text(re.sub(r"<!-- faults -->.*<!-- /faults -->", lambda _: table, text, flags=re.DOTALL))
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cellar", help="the binary")
+    parser.add_argument("--only", choices=ROWS, help="faults of this only")
+    parser.add_argument("--faults", default=",".join(FAULTS), help="these faults only, with commas")
+    parser.add_argument("--requests", type=int, default=12, help="requests of each kind")
+    parser.add_argument("--settle", type=float, default=12, help="seconds until a fault is measured")
+    parser.add_argument("--write", type=Path, help="file whose table is replaced")
+    args = parser.parse_args()
     directory = Path(tempfile.mkdtemp())
-    bed = Bed(sys.argv[1], directory)
+    bed = Bed(args.cellar, directory)
+    lines = [HEADER, "|---|---|---|---|---|---|---|---|"]
     try:
-        print("| what | fault | warm search | cold search | place by id | write | `/ready` meanwhile | all well again after |")
-        print("|---|---|---|---|---|---|---|---|")
-        for name, proxy in bed.proxies.items():
-            for fault in FAULTS if name == "table" else FAULTS[1:]:
-                bed.warm_up()
-                if name == "Redis" and fault == "refuses writes":
-                    bed.redis("CONFIG", "SET", "min-replicas-to-write", "1")
-                else:
-                    proxy.set(fault)
-                time.sleep(SETTLE_S)
-                cells = bed.measure()
-                ready = bed.ready()
-                bed.redis("CONFIG", "SET", "min-replicas-to-write", "0")
-                proxy.set("none")
-                row = [name if fault != "none" else "nothing", fault, *cells.values(), ready, bed.recover()]
-                print("| " + " | ".join(row) + " |", flush=True)
+        trial = Trial(bed, args.requests, args.settle)
+        wanted = [(name, fault) for name, (_, _, faults) in ROWS.items() for fault in faults if args.only in (None, name)]
+        wanted = [(name, fault) for name, fault in wanted if fault in args.faults.split(",")]
+        for name, fault in [("", "none"), *wanted]:
+            lines.append(trial.row(name, fault))
+            print(lines[-1], file=sys.stderr, flush=True)
     finally:
         bed.close()
         shutil.rmtree(directory)
+    if args.write:
+        write(args.write, lines)
+    else:
+        print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ pub mod emf;
 mod extent;
 pub mod health;
 pub mod idempotency;
+pub mod imports;
 pub mod in_flight;
 pub mod instance;
 pub mod keys;

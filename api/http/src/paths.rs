@@ -20,6 +20,14 @@ pub const PAGES: &str = "/v1/collections/{collection}/pages";
 pub const ITEMS: &str = "/v1/collections/{collection}/items";
 /// One place.
 pub const ITEM: &str = "/v1/collections/{collection}/items/{id}";
+/// Imports into a collection.
+pub const IMPORTS: &str = "/v1/collections/{collection}/imports";
+/// One import.
+pub const IMPORT: &str = "/v1/collections/{collection}/imports/{import}";
+/// Ends an import.
+pub const IMPORT_CANCEL: &str = "/v1/collections/{collection}/imports/{import}/cancel";
+/// What an import did not store.
+pub const IMPORT_REJECTS: &str = "/v1/collections/{collection}/imports/{import}/rejects";
 /// Links to what there is.
 pub const LANDING: &str = "/";
 /// The same, where the API begins.
@@ -52,7 +60,7 @@ pub const PROBLEMS: &str = "/problems";
 pub const PROBLEM: &str = "/problems/{problem}";
 
 /// Every path, in the order of the router.
-pub const ALL: [&str; 24] = [
+pub const ALL: [&str; 28] = [
     COLLECTIONS,
     COLLECTION,
     CATEGORIES,
@@ -62,6 +70,10 @@ pub const ALL: [&str; 24] = [
     PAGES,
     ITEMS,
     ITEM,
+    IMPORTS,
+    IMPORT,
+    IMPORT_CANCEL,
+    IMPORT_REJECTS,
     LANDING,
     API,
     API_SLASH,

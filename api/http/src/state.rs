@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use crate::access::Access;
 use crate::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
 use crate::health::{Health, Readiness};
+use crate::imports::Imports;
 use crate::in_flight::{InFlight, LimitPolicy};
 use crate::instance::Instance;
 use crate::known::KnownCollections;
@@ -52,6 +53,8 @@ pub struct Shared {
     pub collections: Arc<KnownCollections>,
     /// Told of each deletion that is asked for. Who carries them out listens.
     pub deletions: Arc<Notify>,
+    /// Who carries imports out, if anybody does.
+    pub imports: Option<Arc<dyn Imports>>,
     /// Density maps in memory.
     pub edge_maps: Arc<EdgeMaps>,
     /// Whether the store answers.
@@ -104,6 +107,7 @@ pub struct AppStateBuilder {
     tiers: Option<Tiers>,
     feed: Option<Status>,
     request_stats: Option<Arc<RequestStats>>,
+    imports: Option<Arc<dyn Imports>>,
 }
 
 impl AppStateBuilder {
@@ -147,10 +151,15 @@ impl AppStateBuilder {
         Self { request_stats: Some(Arc::default()), ..self }
     }
 
+    /// Who carries imports out; by default nobody does.
+    pub fn imports(self, imports: Option<Arc<dyn Imports>>) -> Self {
+        Self { imports, ..self }
+    }
+
     /// The state.
     pub fn build(self) -> AppState {
-        let Self { store, search, config, writes, access, edge, health, clock, tiers, feed, request_stats } =
-            self;
+        let Self { store, search, config, writes, access, edge, health, clock, tiers, feed, .. } = self;
+        let Self { request_stats, imports, .. } = self;
         let cells = Arc::new(Cells::new(search.clone(), edge));
         let cache = tiers.as_ref().map(|tiers| tiers.pages.cache().clone());
         let purges = tiers.as_ref().and_then(|tiers| tiers.edge.clone());
@@ -176,6 +185,7 @@ impl AppStateBuilder {
         AppState(Arc::new(Shared {
             collections: Arc::new(KnownCollections::new(Arc::clone(&clock))),
             deletions: Arc::default(),
+            imports,
             edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
             readiness: Arc::new(Readiness::new(Arc::clone(&clock))),
             health: Arc::new(Health::new(health, clock)),
@@ -216,6 +226,7 @@ impl AppState {
             tiers: None,
             feed: None,
             request_stats: None,
+            imports: None,
         }
     }
 

@@ -1,7 +1,9 @@
 //! How a job tells how far it is.
 
 use cellar_cli_kit::visible;
-use cellar_model::grouped;
+use cellar_model::place::Place;
+use cellar_model::{Collection, grouped};
+use futures::future::{BoxFuture, ready};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Told after every chunk is durable.
@@ -14,6 +16,29 @@ pub trait Progress: Send + Sync {
 
     /// How a file is read, before the first of its records is done.
     fn recognised(&self, _what: &str) {}
+
+    /// What an import has done so far, durably: told after every chunk, and at the beginning of one that goes on.
+    fn counted(&self, _done: Done) {}
+
+    /// Places that an import has just written, before the checkpoint that says so: caches may have to know.
+    fn written<'a>(&'a self, _collection: &'a Collection, _places: &'a [Place]) -> BoxFuture<'a, ()> {
+        Box::pin(ready(()))
+    }
+}
+
+/// What an import has done up to a point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Records read.
+    pub read: u64,
+    /// Places stored.
+    pub stored: u64,
+    /// Records that are no places.
+    pub rejected: u64,
+    /// Records whose id came before.
+    pub repeated: u64,
+    /// Length of the list of rejected and repeated records.
+    pub rejects_bytes: u64,
 }
 
 /// Says nothing.

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "server")]
 pub mod fake;
+#[cfg(feature = "server")]
+pub mod imports;
 pub mod memory;
 #[cfg(feature = "server")]
 pub mod server;

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::fake::FakeStore;
+use crate::imports::FakeImports;
 use crate::transport::{self, Received};
 
 pub struct Server {
@@ -106,7 +107,8 @@ impl Server {
         let clock = Arc::new(ManualClock::default());
         let search = Search::new(Arc::new(StorePages::new(store.clone())), limits);
         let state = AppState::builder(store.clone(), search);
-        let state = state.config(config).writes(writes).access(access).clock(clock.clone()).build();
+        let state = state.config(config).writes(writes).access(access).clock(clock.clone());
+        let state = state.imports(Some(Arc::new(FakeImports::default()))).build();
         let tiers = Tiers::new(store.clone(), Policy::default(), None);
         Self::over(state, tiers, store, clock, None)
     }

@@ -61,6 +61,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "cellar-imports",
+        &[
+            "cellar-cache",
+            "cellar-config",
+            "cellar-http",
+            "cellar-input",
+            "cellar-jobs",
+            "cellar-model",
+            "cellar-search",
+            "cellar-store",
+        ],
+    ),
+    (
         "cellar-lambda",
         &[
             "cellar-cache",
@@ -96,6 +109,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cellar-config",
             "cellar-coordination",
             "cellar-http",
+            "cellar-imports",
             "cellar-infra",
             "cellar-input",
             "cellar-jobs",

@@ -24,6 +24,12 @@ pub mod response;
 pub mod slice;
 pub mod stats;
 
+/// Every member of a header `Cache-Status` has a name, whatever the header is.
+#[cfg(feature = "fuzz")]
+pub(crate) fn check_cache_status(value: &str) {
+    assert!(cache_status::members(value).all(|member| !member.name.is_empty()));
+}
+
 pub use self::events::{Done, Exchange, Refined, Verdict};
 pub use self::failure::Failure;
 pub use self::latencies::Latencies;

@@ -1,6 +1,7 @@
 // The server, and every request to it with the time that it took.
 
 import { type Found, NearbyClient, NearbyError, type Wanted } from '../../../client/typescript/src/index.js';
+import { withKey } from './key.js';
 import type { Outline } from './shapes.js';
 import { type Tier, tiers, work } from './tiers.js';
 
@@ -47,9 +48,14 @@ export interface Searched {
   readonly requests: readonly Measured[];
 }
 
+/** That the server is read with a key only, and this was none. */
+export class KeyNeeded extends Error {}
+
 async function json(path: string, signal?: AbortSignal): Promise<any> {
-  const answer = await fetch(BASE + path, signal ? { signal } : {});
+  const headers = withKey();
+  const answer = await fetch(BASE + path, signal ? { headers, signal } : { headers });
   const body = await answer.json();
+  if (answer.status === 401) throw new KeyNeeded(body.detail);
   if (!answer.ok) throw new Error(body.detail ?? `the server answers ${answer.status}`);
   return body;
 }
@@ -94,7 +100,7 @@ function measuring(requests: Measured[]) {
   return async (url: string, init: RequestInit): Promise<Response> => {
     const start = performance.now();
     // Each request is to show what the server has, not what the browser has.
-    const answer = await fetch(url, { ...init, cache: 'no-store' });
+    const answer = await fetch(url, { ...init, headers: withKey(init.headers), cache: 'no-store' });
     const body = await answer.arrayBuffer();
     const { status, headers } = answer;
     const ms = performance.now() - start;
@@ -119,6 +125,11 @@ function cellOf(url: string, body: ArrayBuffer): Measured['cell'] {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a key would have helped. */
+export function needsKey(error: unknown): boolean {
+  return error instanceof KeyNeeded || (error instanceof NearbyError && error.problem?.status === 401);
 }
 
 /** What went wrong, for people. */

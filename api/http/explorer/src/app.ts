@@ -2,7 +2,8 @@
 
 import { cellOf } from '../../../client/typescript/src/cells.js';
 import type { Found, Position, Wanted } from '../../../client/typescript/src/index.js';
-import { BASE, collections, type Measured, type Page, pages, sample, search, type Searched, told } from './api.js';
+import { BASE, collections, type Measured, needsKey, type Page, pages, sample, search, type Searched, told } from './api.js';
+import { curlHeader, setKey } from './key.js';
 import { MapView } from './map.js';
 import { circle, type Outline, rectangle } from './shapes.js';
 
@@ -48,8 +49,27 @@ async function attempt(run: (signal: AbortSignal) => Promise<void>): Promise<voi
   try {
     await run(signal);
   } catch (error) {
-    if (!signal.aborted) say(told(error), true);
+    if (!signal.aborted) fail(error);
   }
+}
+
+/** Tells what went wrong, and asks for a key if one would have helped. */
+function fail(error: unknown): void {
+  say(told(error), true);
+  if (needsKey(error) && !document.querySelector('#access')) askForKey();
+}
+
+/** A form of its own, so that the key is no part of what the page's address says. */
+function askForKey(): void {
+  status.before(element<HTMLTemplateElement>('#keyed').content.cloneNode(true));
+  const access = element<HTMLFormElement>('#access');
+  access.addEventListener('submit', (event) => {
+    event.preventDefault();
+    setKey((access.elements.namedItem('key') as HTMLInputElement).value.trim());
+    access.remove();
+    say('Asking with the key …');
+    start().catch(fail);
+  });
 }
 
 // ---- What is wanted ----
@@ -190,7 +210,7 @@ function cell(request: Measured | undefined): HTMLTableCellElement {
 function curl(path: string): HTMLButtonElement {
   const button = make('button', '', 'curl');
   button.type = 'button';
-  const command = `curl -i --compressed '${BASE}${path.replaceAll("'", '%27')}'`;
+  const command = `curl -i --compressed${curlHeader()} '${BASE}${path.replaceAll("'", '%27')}'`;
   button.title = command;
   button.addEventListener('click', () => {
     // Pages that came over plain HTTP from elsewhere have no clipboard: then there is the command to select.
@@ -245,9 +265,9 @@ form.addEventListener('submit', (event) => {
 });
 fields.collection!.addEventListener('change', () => {
   fields.category!.value = '';
-  enter(true).catch((error) => say(told(error), true));
+  enter(true).catch(fail);
 });
 element('#closer').addEventListener('click', () => map.zoom(2));
 element('#farther').addEventListener('click', () => map.zoom(0.5));
 element('#here').addEventListener('click', whereIAm);
-start().catch((error) => say(told(error), true));
+start().catch(fail);

@@ -1,8 +1,11 @@
 // The explorer in headless Chromium, as `cellar demo` serves it: no complaint, no request to anybody else.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 
 import { Browser } from './browser.mjs';
@@ -186,7 +189,62 @@ test('it fits a phone, and the dark', async () => {
   await keep('phone');
 });
 
+test('where reading takes a key it asks for one, and keeps it until the tab is closed', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'explorer-'));
+  const file = join(directory, 'keys.json');
+  const create = ['key', 'create', '--scope', 'write:*', '--file', file, '--json'];
+  const { key } = JSON.parse(execFileSync(process.env.CELLAR_BINARY, create, { encoding: 'utf8' }));
+  const env = { ...process.env, CELLAR_API_KEYS_FILE: file, CELLAR_READS: 'keyed' };
+  const keyed = spawn(process.env.CELLAR_BINARY, ['serve', '--listen', '127.0.0.1:0', '--data', join(directory, 'data')], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const demo = base;
+  try {
+    const [line] = await once(keyed.stdout, 'data');
+    // Requests to this server are not foreign.
+    base = /(http:\/\/127\.0\.0\.1:\d+)/.exec(line)[1];
+    browser.requests = [];
+    const headers = { authorization: `Bearer ${key}` };
+    const collection = `${base}/v1/collections/bars`;
+    await fetch(collection, { method: 'PUT', headers });
+    const place = { type: 'Feature', geometry: { type: 'Point', coordinates: [2.35, 48.85] }, properties: { name: 'A' } };
+    const item = { method: 'PUT', headers: { ...headers, 'content-type': 'application/geo+json' }, body: JSON.stringify(place) };
+    assert.equal((await fetch(`${collection}/items/a`, item)).status, 201);
+
+    await browser.open(`${base}/explorer`);
+    await browser.until("document.querySelector('#access input')");
+    assert.match(await browser.evaluate(text('#status')), /takes the header/);
+    const give = (value) => `(() => {
+      document.querySelector('#access input').value = ${JSON.stringify(value)};
+      document.querySelector('#access').requestSubmit();
+    })()`;
+    await browser.evaluate(give('cellar_wrong'));
+    await browser.until(`document.querySelector('#access') && /no key of this server/.test(${text('#status')})`);
+    await browser.evaluate(give(key));
+    await browser.until(SEARCHED);
+    assert.match(await browser.evaluate(text('#places')), /A/);
+    const kept = await browser.evaluate('[sessionStorage.length, localStorage.length, document.cookie, location.href].join()');
+    assert.equal(await browser.evaluate("sessionStorage.getItem('cellar-api-key')"), key);
+    assert.ok(kept.startsWith('1,0,,') && !kept.includes(key), kept);
+    const command = await browser.evaluate("document.querySelector('#requests button').title");
+    assert.ok(command.includes('Bearer $CELLAR_API_KEY') && !command.includes(key), command);
+    await browser.open(`${base}/explorer?again`);
+    await browser.until(SEARCHED);
+    // The browser itself notes each answer of 401.
+    browser.complaints = browser.complaints.filter((line) => !/status of 401/.test(line));
+    assert.deepEqual(browser.requests.filter((url) => !url.startsWith(`${base}/`) && !/^(data|about):/.test(url)), []);
+  } finally {
+    keyed.kill('SIGKILL');
+    base = demo;
+    browser.requests = [];
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test('it needs one file', async () => {
+  await browser.open(`${base}/explorer#collection=places&lat=48.85&lon=2.35&radius=1500&limit=5`);
+  await browser.until(SEARCHED);
   const loaded = await browser.evaluate("performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)");
   assert.ok(loaded.every((path) => path.startsWith('/v1/')), loaded.join());
 });

@@ -24,6 +24,8 @@ pub struct ApiConfig {
     pub read_time_limit: Duration,
     /// Time for a request that writes.
     pub write_time_limit: Duration,
+    /// Time for a request that brings a file to be imported.
+    pub upload_time_limit: Duration,
     /// Requests that read, worked on at a time; more are turned away.
     pub max_in_flight: usize,
     /// Whether fewer are let in while they take long.
@@ -54,6 +56,7 @@ impl Default for ApiConfig {
             max_batch_features: 1_000,
             read_time_limit: Duration::from_secs(2),
             write_time_limit: Duration::from_secs(10),
+            upload_time_limit: Duration::from_mins(10),
             max_in_flight: 512,
             adaptive_limit: true,
             max_writes_in_flight: 128,
@@ -69,7 +72,7 @@ impl Default for ApiConfig {
 
 impl ApiConfig {
     /// Reads `CELLAR_MAX_RADIUS_M`, `CELLAR_HORIZON_M`, `CELLAR_MAX_BODY_BYTES`, `CELLAR_MAX_BATCH_FEATURES`,
-    /// `CELLAR_READ_TIME_LIMIT_MS`, `CELLAR_WRITE_TIME_LIMIT_MS`, `CELLAR_MAX_IN_FLIGHT`,
+    /// `CELLAR_READ_TIME_LIMIT_MS`, `CELLAR_WRITE_TIME_LIMIT_MS`, `CELLAR_IMPORT_UPLOAD_LIMIT_S`, `CELLAR_MAX_IN_FLIGHT`,
     /// `CELLAR_ADAPTIVE_LIMIT`, `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS`, `CELLAR_PUBLIC_URL` and
     /// `AWS_REGION`, and what [`ClientConfig`] and [`CorsConfig`] read.
     ///
@@ -100,6 +103,12 @@ impl ApiConfig {
             )?,
             read_time_limit: millis(env, "CELLAR_READ_TIME_LIMIT_MS", default.read_time_limit)?,
             write_time_limit: millis(env, "CELLAR_WRITE_TIME_LIMIT_MS", default.write_time_limit)?,
+            upload_time_limit: Duration::from_secs(number(
+                env,
+                "CELLAR_IMPORT_UPLOAD_LIMIT_S",
+                default.upload_time_limit.as_secs(),
+                1..=86_400,
+            )?),
             max_in_flight: number(env, "CELLAR_MAX_IN_FLIGHT", default.max_in_flight, 1..=65_536)?,
             adaptive_limit: flag(env, "CELLAR_ADAPTIVE_LIMIT", default.adaptive_limit)?,
             max_writes_in_flight: number(

@@ -5,7 +5,8 @@ mod problems;
 pub mod schemas;
 
 pub use self::parameters::{
-    CategoryParameter, CellParameter, CollectionParameter, ConditionParameters, IdParameter, PageParameters,
+    CategoryParameter, CellParameter, CollectionParameter, ConditionParameters, IdParameter, ImportParameter,
+    ImportParameters, PageParameters,
 };
 pub use self::problems::{
     CellProblems, CollectionProblems, LookupProblems, PlaceProblems, ProbeProblems, SearchProblems,
@@ -13,5 +14,5 @@ pub use self::problems::{
 };
 pub use self::schemas::{
     CellCollection, CollectionDocument, CollectionList, Depth, Feature, FeatureBatch, FeatureCollection,
-    FeatureInput, Landing, Mode, NearbyCollection, Problem,
+    FeatureInput, Landing, Link as LinkDocument, Mode, NearbyCollection, Problem,
 };

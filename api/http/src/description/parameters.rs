@@ -65,3 +65,77 @@ pub struct CategoryParameter {
     #[param(min_length = 1, max_length = 2048, example = "winery")]
     category: Option<String>,
 }
+
+/// The path segment that names an import.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ImportParameter {
+    /// Id of the import
+    #[param(pattern = "^[0-9a-f]{32}$", example = "00000000000000000000000000000001")]
+    import: String,
+}
+
+/// How a file is read: the options of `cellar import` of the same names.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "kebab-case")]
+pub struct ImportParameters {
+    /// Format of the file, such as `csv` or `geojson`; else by how it begins
+    format: Option<String>,
+    /// A layout that many files have, such as `geonames`
+    preset: Option<String>,
+    /// Path of the records in a JSON document, such as `data.items[]`
+    records: Option<String>,
+    /// What is stored of lines and areas; else they are rejected
+    representative_point: Option<String>,
+    /// `west,south,east,north` in degrees: places outside are rejected
+    bbox: Option<String>,
+    /// Column of the id
+    id_column: Option<String>,
+    /// Property of a Feature that is its id
+    id_property: Option<String>,
+    /// `true` makes an id for every place without one
+    generate_ids: Option<bool>,
+    /// Column of the latitude
+    lat_column: Option<String>,
+    /// Column of the longitude
+    lon_column: Option<String>,
+    /// Column of both
+    position_column: Option<String>,
+    /// Which comes first in such a column
+    position_order: Option<String>,
+    /// Names of all columns of a CSV without a header, with commas between them
+    columns: Option<String>,
+    /// Column of the category
+    category_column: Option<String>,
+    /// Column of the name
+    name_column: Option<String>,
+    /// Columns that are text, whatever they look like, with commas between them
+    text: Option<String>,
+    /// Types of columns, as in `price=number,open=boolean`
+    types: Option<String>,
+    /// What separates cells of a CSV; `\\t` is a tab
+    delimiter: Option<String>,
+    /// Lines before the header of a CSV
+    #[param(minimum = 0)]
+    skip: Option<u64>,
+    /// `true`: coordinates have a decimal comma
+    decimal_comma: Option<bool>,
+    /// Encoding, such as `latin1`
+    encoding: Option<String>,
+    /// Which record of an id is stored: `last`, `first`, or `reject`, which is `first` and counts the others as rejected
+    on_repeat: Option<String>,
+    /// `true` reads and checks everything, and stores nothing
+    dry_run: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imports::OPTIONS;
+
+    #[test]
+    fn every_option_of_an_import_is_described() {
+        let described = ImportParameters::into_params(|| None);
+        assert_eq!(described.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>(), OPTIONS);
+    }
+}

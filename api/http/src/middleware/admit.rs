@@ -1,10 +1,11 @@
 //! What a request for data passes on its way to its handler.
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse as _, Response};
 
 use super::audit::{self, Audited};
-use super::guard::{self, Asked, is_write};
+use super::deadline::is_upload;
+use super::guard::{self, Asked, is_of_writers, is_write};
 use super::{deadline, rate_limit, shed};
 use crate::access::Presented;
 use crate::keys::Caller;
@@ -18,7 +19,8 @@ where
     F: Future<Output = Response>,
 {
     let is_read = !is_write(request.method());
-    let is_keyed = !is_read || state.access.keyed_reads();
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let is_keyed = !is_read || state.access.keyed_reads() || route.is_some_and(is_of_writers);
     // Who it is matters to those who may do something only then, and to whom the request counts for.
     let presented = if is_keyed || state.limiter.is_some() {
         state.access.identify(request.headers())
@@ -63,7 +65,8 @@ async fn keyed<F>(
 where
     F: Future<Output = Response>,
 {
-    let _permit = shed::permit(state, request.method())?;
+    // A file on its way takes minutes; whoever takes imports bounds how many there are.
+    let _permit = if is_upload(&request) { None } else { Some(shed::permit(state, request.method())?) };
     let (mut parts, body) = request.into_parts();
     let asked = Asked::of(&mut parts).await;
     let known = if let Presented::Key(caller) = &presented { Some(caller.clone()) } else { None };

@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::config::ApiConfig;
+use crate::paths;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -47,6 +48,7 @@ where
 {
     let time_limit = match *request.method() {
         Method::GET | Method::HEAD => config.read_time_limit,
+        _ if is_upload(&request) => config.upload_time_limit,
         _ => config.write_time_limit,
     };
     let by = request.extensions().get::<AnswerBy>().copied();
@@ -54,6 +56,12 @@ where
     request.extensions_mut().insert(Deadline(deadline));
     let answer = tokio::time::timeout_at(end.into(), answer(request)).await;
     answer.map_err(|_| Problem::out_of_time().internal("the handler overran its deadline"))
+}
+
+/// Whether a request brings a file to be imported.
+pub fn is_upload(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    *request.method() == Method::POST && route == Some(paths::IMPORTS)
 }
 
 /// Until when store calls may take, and the handler.

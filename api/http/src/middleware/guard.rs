@@ -32,6 +32,11 @@ pub fn is_write(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
+/// Whether a route is for those who may write, whatever the method: imports tell of data that is not stored.
+pub fn is_of_writers(route: &str) -> bool {
+    route.starts_with(paths::IMPORTS)
+}
+
 /// What a request asks for.
 #[derive(Debug)]
 pub struct Asked {
@@ -49,7 +54,7 @@ impl Asked {
         let place = named("id").and_then(|text| text.parse().ok());
         let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
         let right = match parts.method {
-            ref method if !is_write(method) => Right::Read,
+            ref method if !is_write(method) && !route.is_some_and(is_of_writers) => Right::Read,
             Method::DELETE if route == Some(paths::COLLECTION) => Right::Admin,
             _ => Right::Write,
         };

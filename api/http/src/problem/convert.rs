@@ -8,6 +8,7 @@ use cellar_store::StoreError;
 use geo_index::SearchError;
 
 use super::{FeatureFault, Kind, Problem};
+use crate::imports::Refused;
 
 /// Most features that a problem lists.
 const MAX_LISTED_FAULTS: usize = 20;
@@ -42,6 +43,35 @@ impl From<StoreError> for Problem {
             ),
         }
         .internal(internal)
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let detail = refused.to_string();
+        match refused {
+            Refused::Busy { retry_after_s, .. } | Refused::NoRoom { retry_after_s } => {
+                Self::new(Kind::ImportsBusy, detail).retry_after_s(retry_after_s)
+            }
+            Refused::TooLong { most } => {
+                Self::new(Kind::BodyTooLarge, detail).allowed(format!("at most {most} bytes"))
+            }
+            Refused::Empty => Self::new(Kind::BodyInvalid, detail),
+            Refused::TooSlow => Self::new(Kind::BodyTimeout, detail),
+            Refused::Broken(why) => Self::new(Kind::BodyInvalid, detail).internal(why),
+            Refused::Option { name, allowed, .. } => {
+                let problem = Self::new(Kind::ParameterInvalid, detail).parameter(name);
+                match allowed {
+                    Some(allowed) => problem.allowed(allowed),
+                    None => problem,
+                }
+            }
+            Refused::KeyReused => Self::new(Kind::KeyReused, detail).parameter("Idempotency-Key"),
+            Refused::KeyInUse => {
+                Self::new(Kind::KeyInUse, detail).parameter("Idempotency-Key").retry_after_s(5)
+            }
+            Refused::Failed(why) => Self::new(Kind::Internal, detail).internal(why),
+        }
     }
 }
 

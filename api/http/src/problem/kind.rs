@@ -39,6 +39,9 @@ pub enum Kind {
     CollectionGone,
     KeyReused,
     KeyInUse,
+    ImportUnknown,
+    ImportsDisabled,
+    ImportsBusy,
     RequestInvalid,
     Internal,
     Overloaded,
@@ -61,7 +64,7 @@ const fn facts(slug: &'static str, status: StatusCode, title: &'static str, mean
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::ParameterUnknown,
         Self::ParameterMissing,
         Self::ParameterRepeated,
@@ -95,6 +98,9 @@ impl Kind {
         Self::CollectionGone,
         Self::KeyReused,
         Self::KeyInUse,
+        Self::ImportUnknown,
+        Self::ImportsDisabled,
+        Self::ImportsBusy,
         Self::RequestInvalid,
         Self::Internal,
         Self::Overloaded,
@@ -194,6 +200,12 @@ impl Kind {
                 "The `Idempotency-Key` came with another body before; nothing was written. Each batch needs a key of its own."),
             Self::KeyInUse => facts("key-in-use", S::CONFLICT, "Still being written",
                 "A request with this `Idempotency-Key` is being worked on; repeat it after `Retry-After`."),
+            Self::ImportUnknown => facts("import-unknown", S::NOT_FOUND, "No such import",
+                "The collection has no import of this id that the server knows; those that have ended are forgotten after a while."),
+            Self::ImportsDisabled => facts("imports-disabled", S::FORBIDDEN, "No imports",
+                "This server takes no imports; its operator has not given them a directory."),
+            Self::ImportsBusy => facts("imports-busy", S::SERVICE_UNAVAILABLE, "Too many imports",
+                "As many imports wait, or come in, as there is room for; try again after `Retry-After`."),
             Self::RequestInvalid => facts("request-invalid", S::BAD_REQUEST, "Invalid request",
                 "The request cannot be understood."),
             Self::Internal => facts("internal", S::INTERNAL_SERVER_ERROR, "Internal error",

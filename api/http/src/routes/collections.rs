@@ -163,6 +163,9 @@ pub async fn delete(
     let deletion = deletion.ok_or_else(|| unknown_collection(&name))?;
     state.collections.forget(&name);
     state.deletions.notify_one();
+    if let Some(imports) = &state.imports {
+        imports.cancel_all(&name).await;
+    }
     let document = json(&deletion_document(&base, deletion));
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, path(&name))], document).into_response())
 }

@@ -10,6 +10,7 @@ mod conditional;
 pub mod edge_map;
 pub mod explorer;
 pub mod health;
+pub mod imports;
 pub mod item;
 pub mod items;
 pub mod landing;

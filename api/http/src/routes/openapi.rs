@@ -13,8 +13,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::openapi_3_0::{MEDIA_TYPE, downgraded};
 use super::{
-    batch, categories, cells, collections, edge_map, explorer, health, item, items, landing, nearby, pages,
-    ping, problems as kinds,
+    batch, categories, cells, collections, edge_map, explorer, health, imports, item, items, landing, nearby,
+    pages, ping, problems as kinds,
 };
 use crate::config::ApiConfig;
 use crate::description;
@@ -60,6 +60,12 @@ const API_KEY: &str = "api_key";
         item::get,
         item::put,
         item::delete,
+        imports::list,
+        imports::post,
+        imports::get,
+        imports::delete,
+        imports::cancel,
+        imports::rejects,
     ),
     components(schemas(description::Problem)),
     modifiers(&ApiKeyScheme),
@@ -67,6 +73,7 @@ const API_KEY: &str = "api_key";
         (name = "search", description = "Finding places"),
         (name = "places", description = "Reading and writing places by id"),
         (name = "collections", description = "Sets of places"),
+        (name = "imports", description = "Storing files that are too large for a request"),
         (name = "service", description = "About the server"),
     ),
 )]
@@ -82,7 +89,11 @@ impl Modify for ApiKeyScheme {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(API_KEY, SecurityScheme::Http(scheme));
-        let reads = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/v1/"));
+        let reads = document
+            .paths
+            .paths
+            .iter_mut()
+            .filter(|(path, _)| path.starts_with("/v1/") && !path.contains("/imports"));
         for operation in reads.filter_map(|(_, item)| item.get.as_mut()) {
             let key = SecurityRequirement::new(API_KEY, Vec::<String>::new());
             operation.security = Some(vec![SecurityRequirement::default(), key]);

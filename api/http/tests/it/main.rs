@@ -13,6 +13,8 @@ mod explorer;
 mod failures;
 mod health;
 mod idempotency;
+mod imports;
+mod isolation;
 mod keys;
 mod live;
 mod logs;

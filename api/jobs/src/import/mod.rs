@@ -43,9 +43,9 @@ use cellar_store::{StoreError, dynamo_json};
 pub use self::crowds::{Crowded, CrowdedPoint};
 pub use self::findings::Findings;
 pub use self::numbered::{Preview, preview, read_numbered};
-pub use self::pipeline::import;
+pub use self::pipeline::{forget, import};
 pub use self::summary::Summary;
-pub use crate::progress::{Bar, Progress, Silent};
+pub use crate::progress::{Bar, Done, Progress, Silent};
 
 /// Records per chunk: what is written and checkpointed at a time.
 pub const CHUNK_RECORDS: usize = 2_000;
@@ -68,8 +68,10 @@ fn item(line: &str) -> Result<Entry, ItemError> {
 
 /// An import to be done.
 pub struct Import {
-    /// Where to; created if it does not exist. `None` takes each item of an export of DynamoDB to its own.
+    /// Where to. `None` takes each item of an export of DynamoDB to its own.
     pub collection: Option<Collection>,
+    /// Whether a collection that does not exist is created; else the import stops as if it were being deleted.
+    pub creates: bool,
     /// Where from.
     pub input: Input,
     /// How to read it.
@@ -90,6 +92,7 @@ impl Import {
         Self {
             options: ReadOptions { only: Some(collection.clone()), ..ReadOptions::default() },
             collection: Some(collection),
+            creates: true,
             input,
             rejects: None,
             dry_run: false,

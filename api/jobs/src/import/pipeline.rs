@@ -13,7 +13,7 @@ use super::chunk::Chunk;
 use super::findings::Findings;
 use super::reader::{Message, Reader, Resume};
 use super::rejects::Rejects;
-use super::{Cause, Import, ImportError, Progress, Summary};
+use super::{Cause, Done, Import, ImportError, Progress, Summary};
 
 /// Imports; goes on after the last checkpoint if an earlier run of the same import was cut off.
 ///
@@ -33,6 +33,22 @@ pub async fn import(job: Import, store: &dyn Store, progress: &dyn Progress) -> 
         Ok(()) => Ok(run.summary(began)),
         Err(Stop::Input(error)) => Err(run.error(Cause::Input { name, error })),
         Err(Stop::Other(cause)) => Err(run.error(cause)),
+    }
+}
+
+/// Forgets how far an import has come that will not be carried on: its checkpoint goes.
+pub fn forget<'a>(
+    job: &Import,
+    store: &'a dyn Store,
+) -> impl Future<Output = Result<(), StoreError>> + Send + use<'a> {
+    let keeper = keeper(job, store);
+    async move { keeper.remove().await }
+}
+
+fn keeper<'a>(job: &Import, store: &'a dyn Store) -> Keeper<'a> {
+    match job.input.paths().as_slice() {
+        [] => Keeper::none(store),
+        paths => Keeper::of_files(store, job.collection.as_ref(), &job.input.name(), paths),
     }
 }
 
@@ -56,6 +72,8 @@ struct Run<'a> {
     collection: Option<Collection>,
     /// Collections that are known to be there.
     known: HashSet<Collection>,
+    /// Whether collections that are not there are created.
+    creates: bool,
     dry: bool,
     rejects_path: Option<PathBuf>,
     rejects: Rejects,
@@ -66,18 +84,14 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn prepare(job: &Import, store: &'a dyn Store, progress: &'a dyn Progress) -> Self {
-        let paths = job.input.paths();
-        let keeper = if job.dry_run || paths.is_empty() {
-            Keeper::none(store)
-        } else {
-            Keeper::of_files(store, job.collection.as_ref(), &job.input.name(), &paths)
-        };
+        let keeper = if job.dry_run { Keeper::none(store) } else { keeper(job, store) };
         Self {
             store,
             progress,
             keeper,
             collection: job.collection.clone(),
             known: HashSet::new(),
+            creates: job.creates,
             dry: job.dry_run,
             rejects_path: job.rejects_path(),
             rejects: Rejects::nowhere(),
@@ -128,6 +142,7 @@ impl<'a> Run<'a> {
             self.counts = earlier.counts;
             self.resumed_from = Some(earlier.mark.records);
             self.rejects = Rejects::resume(earlier.rejects, earlier.rejects_bytes)?;
+            self.progress.counted(self.done());
             return Ok(());
         }
         if earlier && !restart {
@@ -169,7 +184,15 @@ impl<'a> Run<'a> {
         self.keeper.save(&Checkpoint { mark: chunk.mark, counts, rejects, rejects_bytes, plan }).await?;
         self.counts = counts;
         self.progress.position(chunk.read_bytes, counts.read);
+        self.progress.counted(self.done());
+        // Whoever was told may have to end this before the next chunk, however quick the store is.
+        tokio::task::yield_now().await;
         Ok(())
+    }
+
+    fn done(&self) -> Done {
+        let Counts { read, stored, rejected, repeated, .. } = self.counts;
+        Done { read, stored, rejected, repeated, rejects_bytes: self.rejects.bytes() }
     }
 
     /// Stores what is to be stored.
@@ -184,15 +207,16 @@ impl<'a> Run<'a> {
             if !self.dry {
                 self.ensure(&collection).await?;
                 self.store.put_many(&collection, places).await?;
+                self.progress.written(&collection, places).await;
             }
         }
         Ok(())
     }
 
-    /// Creates a collection unless it is there. One that was there may have been deleted since.
+    /// Creates a collection unless it is there, if the import may. One that was there may have been deleted since.
     async fn ensure(&mut self, collection: &Collection) -> Result<(), Cause> {
         if self.store.collection(collection).await?.is_none() {
-            if self.known.contains(collection) {
+            if !self.creates || self.known.contains(collection) {
                 return Err(StoreError::Deleting { collection: collection.clone() }.into());
             }
             let info = CollectionInfo { name: collection.clone(), title: None };

@@ -1,0 +1,293 @@
+//! All of it, as the routes see it.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cellar_cache::clock::Clock;
+use cellar_http::imports::{Imports, Incoming, Job, JobState, Order, Refused, RejectList};
+use cellar_model::Collection;
+use cellar_search::Search;
+use cellar_store::Store;
+use futures::StreamExt as _;
+use futures::stream;
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::options;
+use crate::run::{self, End};
+use crate::settings::Settings;
+use crate::spool::{Record, Spool};
+use crate::table::{Known, Table, Why};
+use crate::upload::{Received, Upload, blocking};
+
+/// How often to look for what is to be forgotten.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// Bytes of a list that are read at a time.
+const READ_AT_A_TIME: u64 = 64 << 10;
+
+/// Why imports cannot be carried out.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Another process has the directory.
+    #[error("another process takes the imports of {}", .0.display())]
+    Taken(PathBuf),
+    /// The directory, or a thread, cannot be had.
+    #[error("imports cannot be kept in {}: {error}", directory.display())]
+    Io {
+        /// Which directory.
+        directory: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// What requests and workers share.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) spool: Spool,
+    pub(crate) table: Mutex<Table>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) search: Search,
+    clock: Arc<dyn Clock>,
+    /// Jobs were added, or have ended.
+    changed: watch::Sender<()>,
+}
+
+/// Imports of a server. Clones are the same.
+#[derive(Clone)]
+pub struct Service(Arc<Shared>);
+
+/// Threads that carry imports out. They end when this goes; what they were doing is taken up by the next process.
+pub struct Workers(Option<Runtime>);
+
+impl Service {
+    /// Takes the directory, and goes on with what is in it. Writes go to the store, and the searches' caches are told.
+    pub fn start(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        search: Search,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Workers), StartError> {
+        let directory = settings.directory.clone();
+        let failed = |error| StartError::Io { directory: directory.clone(), error };
+        let spool = Spool::open(&directory).map_err(failed)?;
+        let spool = spool.ok_or_else(|| StartError::Taken(directory.clone()))?;
+        let mut table = Table::default();
+        table.take_up(spool.load().map_err(failed)?);
+        let (table, changed) = (Mutex::new(table), watch::Sender::new(()));
+        let shared = Arc::new(Shared { settings, spool, table, store, search, clock, changed });
+        let workers = Workers::start(&shared).map_err(failed)?;
+        Ok((Self(shared), workers))
+    }
+}
+
+impl Workers {
+    /// Threads of their own: requests neither wait for imports nor take their time.
+    fn start(shared: &Arc<Shared>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("cellar-import")
+            .enable_all()
+            .build()?;
+        for _ in 0..shared.settings.running {
+            runtime.spawn(work(Arc::clone(shared)));
+        }
+        Ok(Self(Some(runtime)))
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Takes one job after the other.
+async fn work(shared: Arc<Shared>) {
+    let mut changed = shared.changed.subscribe();
+    loop {
+        changed.borrow_and_update();
+        let next = shared.table.lock().next(shared.clock.unix_ms());
+        if let Some((record, stop)) = next {
+            shared.save(&record);
+            run::run(&shared, record, stop).await;
+            continue;
+        }
+        shared.sweep();
+        let _ = tokio::time::timeout(SWEEP_EVERY, changed.changed()).await;
+    }
+}
+
+impl Shared {
+    /// Keeps what is known of a job. If that fails, an earlier state of it would be taken up after a restart, which is
+    /// harmless: what is imported again is the same.
+    fn save(&self, record: &Record) {
+        if let Err(error) = self.spool.save(record) {
+            tracing::warn!(import = record.job.id, %error, "the state of an import cannot be kept");
+        }
+    }
+
+    /// A job has ended. Whoever sees that finds its files as they will stay.
+    pub(crate) fn end(&self, id: &str, end: End) {
+        let now = self.clock.unix_ms();
+        let record = self.table.lock().end(id, now, &self.settings, |job| end.tell(job));
+        if let Some(record) = record {
+            self.save(&record);
+            self.spool.drop_body(id);
+            let Job { state, read, stored, rejected, repeated, ref collection, .. } = record.job;
+            tracing::info!(import = id, %collection, ?state, read, stored, rejected, repeated, "import ended");
+            self.table.lock().ended(record);
+        }
+        self.changed.send_replace(());
+    }
+
+    fn sweep(&self) {
+        let gone = self.table.lock().sweep(self.clock.unix_ms(), &self.settings);
+        gone.iter().for_each(|id| self.spool.remove(id));
+    }
+
+    /// The job of a body that is on disk. It is on disk itself when this returns.
+    fn accept(&self, order: Order, id: &str, received: Received) -> io::Result<Job> {
+        let job = Job {
+            id: id.to_owned(),
+            collection: order.collection,
+            state: JobState::Queued,
+            options: order.options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            bytes: received.bytes,
+            read_bytes: 0,
+            read: 0,
+            stored: 0,
+            rejected: 0,
+            repeated: 0,
+            rejects_bytes: 0,
+            created_unix_ms: self.clock.unix_ms(),
+            started_unix_ms: None,
+            ended_unix_ms: None,
+            expires_unix_ms: None,
+            resumed: 0,
+            recognised: None,
+            notices: Vec::new(),
+            error: None,
+            findings: None,
+        };
+        let record = Record { job: job.clone(), key: order.key, digest: received.digest };
+        self.spool.save(&record)?;
+        self.table.lock().enqueue(record);
+        self.changed.send_replace(());
+        Ok(job)
+    }
+
+    /// Ends a job unless it has; its last state.
+    async fn cancel(self: &Arc<Self>, collection: &Collection, id: &str) -> Option<Job> {
+        let mut changed = self.changed.subscribe();
+        let job = self.table.lock().get(collection, id).cloned()?;
+        let waited = self.table.lock().unqueue(id);
+        if waited {
+            run::forget(self, &job).await;
+            self.end(id, End::Cancelled);
+        } else {
+            self.table.lock().stop(id, Why::Cancelled);
+        }
+        loop {
+            changed.borrow_and_update();
+            let job = self.table.lock().get(collection, id).cloned()?;
+            if job.state.is_end() {
+                return Some(job);
+            }
+            let _ = changed.changed().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Imports for Service {
+    async fn submit(&self, order: Order, body: Incoming) -> Result<Job, Refused> {
+        options::parse(&order.options, &order.collection)?;
+        self.0.sweep();
+        let upload = Upload::begin(&self.0, &order)?;
+        let received = upload.receive(&order, body).await?;
+        if let Some(key) = &order.key {
+            match self.0.table.lock().known(&order.collection, key, &received.digest) {
+                Some(Known::Same(job)) => return Ok(*job),
+                Some(Known::Other) => return Err(Refused::KeyReused),
+                None => {}
+            }
+        }
+        // Even if the client goes away now: whoever is told of a job, or is not, it is one as a whole or not at all.
+        let shared = Arc::clone(&self.0);
+        blocking(move || {
+            let job = shared.accept(order, &upload.id, received)?;
+            upload.keep();
+            Ok(job)
+        })
+        .await
+    }
+
+    fn list(&self, collection: &Collection) -> Vec<Job> {
+        self.0.sweep();
+        self.0.table.lock().list(collection)
+    }
+
+    fn get(&self, collection: &Collection, id: &str) -> Option<Job> {
+        self.0.sweep();
+        self.0.table.lock().get(collection, id).cloned()
+    }
+
+    async fn cancel(&self, collection: &Collection, id: &str) -> Option<Job> {
+        self.0.cancel(collection, id).await
+    }
+
+    async fn remove(&self, collection: &Collection, id: &str) -> bool {
+        let was_there = self.0.cancel(collection, id).await.is_some();
+        if was_there && self.0.table.lock().forget(id) {
+            self.0.spool.remove(id);
+        }
+        was_there
+    }
+
+    async fn rejects(&self, collection: &Collection, id: &str) -> Option<io::Result<RejectList>> {
+        let length = self.get(collection, id)?.rejects_bytes;
+        if length == 0 {
+            return Some(Ok(RejectList { length, lines: stream::empty().boxed() }));
+        }
+        let path = self.0.spool.rejects(id);
+        let opened = blocking(move || File::open(path)).await.map_err(io::Error::other);
+        Some(opened.map(|file| RejectList { length, lines: parts(file, length).boxed() }))
+    }
+
+    async fn cancel_all(&self, collection: &Collection) {
+        for job in self.list(collection).into_iter().filter(|job| !job.state.is_end()) {
+            self.0.cancel(collection, &job.id).await;
+        }
+    }
+}
+
+/// The first bytes of a file, a part at a time.
+fn parts(file: File, length: u64) -> impl stream::Stream<Item = io::Result<Bytes>> + Send {
+    stream::try_unfold((file, length), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            let mut part = Vec::new();
+            (&mut file).take(left.min(READ_AT_A_TIME)).read_to_end(&mut part)?;
+            Ok::<_, io::Error>((file, part))
+        });
+        let (file, part) = read.await.map_err(io::Error::other)??;
+        if part.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let left = left - part.len() as u64;
+        Ok(Some((Bytes::from(part), (file, left))))
+    })
+}

@@ -1,0 +1,87 @@
+//! Imports that are taken and never begin, for routes to be tested without an engine.
+
+use async_trait::async_trait;
+use axum::body::Bytes;
+use cellar_http::imports::{Imports, Incoming, Job, JobState, Order, Refused, RejectList};
+use cellar_model::Collection;
+use futures::StreamExt as _;
+use futures::stream;
+use parking_lot::Mutex;
+
+/// A line of what was not stored.
+pub const REJECT: &str = "{\"line\":3,\"id\":\"a\",\"reason\":\"no position\",\"record\":\"a,,\"}\n";
+
+/// Jobs in memory, with ids 1, 2 and so on. A body `busy` is refused for lack of room.
+#[derive(Default)]
+pub struct FakeImports {
+    jobs: Mutex<Vec<Job>>,
+}
+
+#[async_trait]
+impl Imports for FakeImports {
+    async fn submit(&self, order: Order, body: Incoming) -> Result<Job, Refused> {
+        let parts: Vec<_> = body.collect().await;
+        let body: Vec<u8> = parts.into_iter().flat_map(Result::unwrap).collect();
+        if body == b"busy" {
+            return Err(Refused::Busy { waiting: 8, retry_after_s: 30 });
+        }
+        let mut jobs = self.jobs.lock();
+        let job = Job {
+            id: format!("{:032x}", jobs.len() + 1),
+            collection: order.collection,
+            state: JobState::Queued,
+            options: order.options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            bytes: body.len() as u64,
+            read_bytes: 0,
+            read: 0,
+            stored: 0,
+            rejected: 1,
+            repeated: 0,
+            rejects_bytes: REJECT.len() as u64,
+            created_unix_ms: 1_764_500_000_000,
+            started_unix_ms: None,
+            ended_unix_ms: None,
+            expires_unix_ms: None,
+            resumed: 0,
+            recognised: None,
+            notices: Vec::new(),
+            error: None,
+            findings: None,
+        };
+        jobs.push(job.clone());
+        Ok(job)
+    }
+
+    fn list(&self, collection: &Collection) -> Vec<Job> {
+        self.jobs.lock().iter().rev().filter(|job| job.collection == *collection).cloned().collect()
+    }
+
+    fn get(&self, collection: &Collection, id: &str) -> Option<Job> {
+        self.list(collection).into_iter().find(|job| job.id == id)
+    }
+
+    async fn cancel(&self, collection: &Collection, id: &str) -> Option<Job> {
+        let mut jobs = self.jobs.lock();
+        let job = jobs.iter_mut().find(|job| job.collection == *collection && job.id == id)?;
+        job.state = JobState::Cancelled;
+        Some(job.clone())
+    }
+
+    async fn remove(&self, collection: &Collection, id: &str) -> bool {
+        let was_there = self.get(collection, id).is_some();
+        self.jobs.lock().retain(|job| job.id != id);
+        was_there
+    }
+
+    async fn rejects(&self, collection: &Collection, id: &str) -> Option<std::io::Result<RejectList>> {
+        let length = self.get(collection, id)?.rejects_bytes;
+        let lines = stream::iter([Ok(Bytes::from_static(REJECT.as_bytes()))]).boxed();
+        Some(Ok(RejectList { length, lines }))
+    }
+
+    async fn cancel_all(&self, collection: &Collection) {
+        for job in self.list(collection) {
+            self.cancel(collection, &job.id).await;
+        }
+    }
+}

@@ -4,9 +4,9 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint docs unit deny edge infra report web bench demo count cargo-deny curl redis node npm nginx python chromium
+.PHONY: test format lint docs unit deny edge infra report web clients bench demo count cargo-deny curl redis node npm nginx python chromium java
 
-test: format docs lint unit deny edge infra report web
+test: format docs lint unit deny edge infra report web clients
 
 format:
 	$(CARGO) fmt --all --check
@@ -58,11 +58,19 @@ web: node npm nginx chromium
 	api/client/typescript/test/run.sh $${CARGO_TARGET_DIR:-target}/debug/cellar
 	api/http/explorer/test/run.sh $${CARGO_TARGET_DIR:-target}/debug/cellar
 
+# What generators make of the OpenAPI document, against a live server. Built as for the unit tests, so that nothing is built twice.
+clients: node npm python java
+	$(CARGO) test -q --workspace --no-run --locked
+	api/client/generated/test/run.sh $${CARGO_TARGET_DIR:-target}/debug/cellar
+
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; }
 
 python:
 	@python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -q -y python3-venv; }
+
+java:
+	@command -v mvn >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends default-jdk-headless maven; }
 
 node:
 	@command -v node >/dev/null || { apt-get update -q && apt-get install -q -y nodejs; }

@@ -52,7 +52,7 @@ async function handler(event) {
 async function canonical(rawCollection, rawCell, query) {
   const collection = segment(rawCollection, 'collection');
   if (!is(collection, /^[a-z0-9][a-z0-9_-]{0,63}$/)) {
-    throw fault('parameter-invalid', 'this is not the name of a collection', 'collection');
+    throw invalid('this is not the name of a collection', 'collection');
   }
   if (rawCell !== undefined) {
     const given = segment(rawCell, 'cell');
@@ -67,7 +67,7 @@ async function canonical(rawCollection, rawCell, query) {
 function checkCell(text) {
   const geohash = is(text, /^gh:[0-9b-hjkmnp-z]{1,12}$/);
   if (!geohash && !isH3(text)) {
-    throw fault('parameter-invalid', '`cell` must be gh:<geohash> or h3:<index>, in lower case', 'cell');
+    throw invalid('`cell` must be gh:<geohash> or h3:<index>, in lower case', 'cell');
   }
   const level = geohash ? text.length - 3 : parseInt(text.charAt(4), 16);
   if (level < COARSEST || level > (geohash ? FINEST : FINEST_H3)) {
@@ -99,7 +99,7 @@ async function quantize(collection, values) {
   values.category = category(values);
   const precision = whole(values, 'precision', COARSEST, FINEST);
   if (values.cursor !== undefined) {
-    throw fault('parameter-invalid', 'cell answers have no cursor', 'cursor');
+    throw invalid('cell answers have no cursor', 'cursor');
   }
   const hash = geohash(lat, lon);
   const length = precision === undefined ? await mapped(collection, hash) : precision;
@@ -187,7 +187,7 @@ function parse(query, known) {
     }
     const value = decode(equals < 0 ? '' : part.slice(equals + 1), name);
     if (value === '' || /[\u0000-\u001f\u007f-\u009f]/.test(value)) {
-      throw fault('parameter-invalid', '`' + name + '` is empty or holds control characters', name);
+      throw invalid('`' + name + '` is empty or holds control characters', name);
     }
     values[name] = value;
   });
@@ -234,7 +234,7 @@ function radius(values) {
 function decimal(values, name) {
   const text = values[name];
   if (!is(text, /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$/)) {
-    throw fault('parameter-invalid', '`' + name + '` is not a number', name);
+    throw invalid('`' + name + '` is not a number', name);
   }
   return Number(text);
 }
@@ -242,10 +242,10 @@ function decimal(values, name) {
 function whole(values, name, least, most) {
   const text = values[name];
   if (text === undefined) {
-    return undefined;
+    return text;
   }
   if (!is(text, /^-?[0-9]+$/)) {
-    throw fault('parameter-invalid', '`' + name + '` is not a whole number', name);
+    throw invalid('`' + name + '` is not a whole number', name);
   }
   const number = Number(text);
   if (number < least || number > most) {
@@ -269,7 +269,7 @@ function category(values) {
   const names = list.map((one) => encode(trim(one))).sort().filter((one, i, all) => one !== all[i - 1]);
   names.forEach((one) => {
     if (one === '') {
-      throw fault('parameter-invalid', 'a category is empty', 'category');
+      throw invalid('a category is empty', 'category');
     }
     if (byteLength(one) > MAX_CATEGORY_BYTES) {
       throw outOfRange('category', '1 to ' + MAX_CATEGORY_BYTES + ' bytes each');
@@ -291,6 +291,10 @@ function byteLength(encoded) {
 
 function encode(text) {
   return encodeURIComponent(text).replace(/[!'()*]/g, (one) => '%' + one.charCodeAt(0).toString(16).toUpperCase());
+}
+
+function invalid(detail, name) {
+  return fault('parameter-invalid', detail, name);
 }
 
 function outOfRange(name, allowed) {
@@ -315,6 +319,7 @@ function refusal(found) {
     headers: {
       'content-type': { value: 'application/problem+json' },
       'cache-control': { value: 'no-store' },
+      'access-control-allow-origin': { value: '*' },
     },
     body: { encoding: 'text', data: JSON.stringify(problem) },
   };

@@ -6,9 +6,11 @@
 //! 20 places within 10 km; the others ask for the cells of precision 4 around these positions, plain or in brotli. The
 //! client checks that everything was in memory, and that the store was asked for nothing.
 //!
+//! `… -- codings [ROUNDS]` measures what compressing answers takes and saves, in this process, and
 //! `… -- router [ROUNDS]` calls the router in this process, without sockets, with the searches of `exact`.
 
 mod client;
+mod codings;
 mod router;
 mod server;
 #[path = "../support/mod.rs"]
@@ -36,6 +38,9 @@ fn main() {
     let mut first = args.next();
     if first.as_deref() == Some("--serve") {
         return server::run(&args.next().expect("a role"));
+    }
+    if first.as_deref() == Some("codings") {
+        return codings::run(args.next().and_then(|arg| arg.parse().ok()).unwrap_or(15));
     }
     if first.as_deref() == Some("router") {
         return router::run(args.next().and_then(|arg| arg.parse().ok()).unwrap_or(50));

@@ -19,6 +19,7 @@ const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// What links begin with; empty where nothing is known, so that they are paths.
+#[derive(Default)]
 pub struct Base(String);
 
 impl Base {

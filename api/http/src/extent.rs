@@ -34,6 +34,12 @@ impl Extent {
         all.map(Self::new)
     }
 
+    /// West, south, east and north in degrees.
+    pub(crate) fn bbox(&self) -> [f64; 4] {
+        let [edges] = self.spatial.bbox;
+        edges
+    }
+
     fn new(edges: [f64; 4]) -> Self {
         Self { spatial: Spatial { bbox: [edges], crs: CRS84 } }
     }

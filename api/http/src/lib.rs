@@ -4,6 +4,7 @@
 pub mod access;
 pub mod base;
 pub mod client;
+mod coding;
 pub mod config;
 pub mod description;
 pub mod emf;

@@ -3,6 +3,7 @@
 //! Invariant: a stored feature is never parsed or serialized again on its way out. A page keeps each as
 //! `"id":…,"geometry":…,"properties":…}` so that members can be put before it.
 
+use std::fmt;
 use std::hint::black_box;
 use std::io::Write as _;
 
@@ -31,6 +32,34 @@ impl Link {
     /// A link with a relation, a media type and a target.
     pub fn new(rel: &'static str, r#type: &'static str, href: impl Into<String>) -> Self {
         Self { href: href.into(), rel, r#type }
+    }
+
+    /// Links of a document to itself and to its page for people.
+    pub fn of_forms(this: &str, r#type: &'static str) -> [Self; 2] {
+        [Self::new("self", r#type, this), Self::new("alternate", "text/html", format!("{this}?f=html"))]
+    }
+
+    /// Links as the value of a header (RFC 8288).
+    ///
+    /// ```
+    /// use cellar_model::features::Link;
+    ///
+    /// let links = [Link::new("self", "application/json", "/v1"), Link::new("data", "application/json", "/v1/collections")];
+    /// let expected = "</v1>; rel=\"self\"; type=\"application/json\", </v1/collections>; rel=\"data\"; type=\"application/json\"";
+    /// assert_eq!(Link::header(&links), expected);
+    /// ```
+    pub fn header(links: &[Self]) -> String {
+        let mut text = String::new();
+        for Self { href, rel, r#type } in links {
+            let comma = if text.is_empty() { "" } else { ", " };
+            let media_type = r#type.replace('"', "\\\"");
+            // Writing to a string cannot fail.
+            let _ = fmt::Write::write_fmt(
+                &mut text,
+                format_args!("{comma}<{href}>; rel=\"{rel}\"; type=\"{media_type}\""),
+            );
+        }
+        text
     }
 
     /// Links of a page of features: itself, and the next one if there is one.

@@ -119,6 +119,7 @@ def _function(config: Config, region: str) -> Stack:
         region,
         {
             "Name": config.name,
+            "Domain": config.domain,
             "TableName": _table_name(config),
             "StreamArn": StreamOf(region),
             "CodeBucket": Output("artifacts", region, "Bucket"),

@@ -87,6 +87,7 @@ describe('events', () => {
         assert.deepEqual(answer.headers, {
             'content-type': { value: 'application/problem+json' },
             'cache-control': { value: 'no-store' },
+            'access-control-allow-origin': { value: '*' },
         });
         assert.deepEqual(JSON.parse(answer.body.data), {
             type: '/problems/parameter-out-of-range',

@@ -153,6 +153,57 @@ describe('what is not shared', { concurrency: true }, () => {
     });
 });
 
+describe('web pages of other origins', { concurrency: true }, () => {
+    const page = 'https://example.com';
+    // As the API says it (api/http/src/middleware/cors.rs).
+    const open = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Age, Cache-Status, ETag, Link, Server-Timing, x-request-id' };
+
+    test('an answer that is kept says the same to all of them', async () => {
+        answers('pages', { ...shared(60), ...open, 'Server-Timing': 'search;dur=1', 'x-request-id': 'r-1' });
+        for (const [headers, cache] of [[{ Origin: page }, 'Miss from edge'], [{ Origin: 'https://example.org' }, 'Hit from edge'], [{}, 'Hit from edge']]) {
+            const answer = await edge.get(near('pages'), { headers });
+            assert.deepEqual([answer.status, answer.headers['x-cache']], [200, cache]);
+            assert.equal(answer.headers['access-control-allow-origin'], '*');
+            for (const name of answer.headers['access-control-expose-headers'].split(', ')) {
+                if (name !== 'Link' && !(name === 'Age' && cache === 'Miss from edge')) {
+                    assert.notEqual(answer.headers[name.toLowerCase()], undefined, name);
+                }
+            }
+            assert.equal(answer.headers.vary, undefined);
+        }
+        assert.equal(origin.seen('pages').length, 1);
+    });
+
+    test('a preflight reaches the origin as it was sent, each time', async () => {
+        origin.on('preflight', (request, response) => {
+            const allowed = { 'Access-Control-Allow-Origin': page, 'Access-Control-Allow-Methods': 'PUT', 'Access-Control-Max-Age': '7200' };
+            response.writeHead(204, { ...allowed, ...shared(60), Vary: 'origin, access-control-request-method' }).end();
+        });
+        const asked = { origin: page, 'access-control-request-method': 'PUT', 'access-control-request-headers': 'content-type, if-match' };
+        for (const path of ['/v1/collections/preflight/items/a', near('preflight'), near('preflight')]) {
+            const answer = await edge.get(path, { method: 'OPTIONS', headers: asked });
+            assert.deepEqual([answer.status, answer.headers['access-control-max-age']], [204, '7200']);
+            assert.deepEqual([answer.headers['access-control-allow-origin'], answer.headers['access-control-allow-methods']], [page, 'PUT']);
+            assert.match(answer.headers.vary, /origin/);
+            assert.equal(answer.headers['x-cache'], undefined);
+        }
+        const seen = origin.seen('preflight');
+        assert.equal(seen.length, 3);
+        for (const { method, headers } of seen) {
+            assert.equal(method, 'OPTIONS');
+            for (const name of Object.keys(asked)) assert.equal(headers[name], asked[name], name);
+        }
+    });
+
+    test('what the edge says by itself can be read by all', async () => {
+        const refused = await edge.get(near('pages', '&x=1'), { headers: { Origin: page } });
+        assert.deepEqual([refused.status, refused.headers['access-control-allow-origin']], [400, '*']);
+        origin.on('silent', (request, response) => response.destroy());
+        const broken = await edge.get(near('silent'), { headers: { Origin: page } });
+        assert.deepEqual([broken.status, broken.headers['access-control-allow-origin']], [502, '*']);
+    });
+});
+
 describe('refusals', { concurrency: true }, () => {
     test('nonsense is answered at the edge', async () => {
         const bad = [

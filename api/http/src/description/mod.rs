@@ -1,16 +1,17 @@
 //! What operations have in common in the OpenAPI document: shapes, parameters and problems, which handlers name.
 
+pub(crate) mod examples;
 pub mod parameters;
 mod problems;
 pub mod schemas;
 
 pub use self::parameters::{
-    CategoryParameter, CellParameter, CollectionParameter, ConditionParameters, IdParameter, ImportParameter,
-    ImportParameters, PageParameters,
+    CategoryParameter, CellParameter, CollectionParameter, ConditionParameters, FormatParameter, IdParameter,
+    ImportParameter, ImportParameters, PageParameters,
 };
 pub use self::problems::{
-    CellProblems, CollectionProblems, LookupProblems, PlaceProblems, ProbeProblems, SearchProblems,
-    WriteProblems,
+    CellProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems, ProbeProblems,
+    SearchProblems, WriteProblems,
 };
 pub use self::schemas::{
     CellCollection, CollectionDocument, CollectionList, Depth, Feature, FeatureBatch, FeatureCollection,

@@ -1,7 +1,7 @@
 //! Parameters that several operations take. They are read by `params`; here they are only described.
 #![expect(dead_code, reason = "only the descriptions are used")]
 
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 /// The path segment that names a collection.
 #[derive(IntoParams)]
@@ -46,6 +46,22 @@ pub struct PageParameters {
     /// Cursor of a `next` link; all other parameters but `limit` must be as they were
     #[param(min_length = 1)]
     cursor: Option<String>,
+}
+
+/// In which form a document is wanted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FormatParameter {
+    /// Form of the document; as `Accept` has it if left out
+    #[param(inline, example = "json")]
+    f: Option<Form>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum Form {
+    Json,
+    Html,
 }
 
 /// The path segment that names a cell.

@@ -26,6 +26,9 @@ pub struct WriteProblems;
 /// Problems of what depends on the store and nothing else.
 #[derive(Debug)]
 pub struct ProbeProblems;
+/// Problems of documents in several forms.
+#[derive(Debug)]
+pub struct FormatProblems;
 /// Problems of looking up what is fixed.
 #[derive(Debug)]
 pub struct LookupProblems;
@@ -63,6 +66,12 @@ impl IntoResponses for WriteProblems {
 impl IntoResponses for ProbeProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[400, 403, 500, 503])
+    }
+}
+
+impl IntoResponses for FormatProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[400, 406])
     }
 }
 

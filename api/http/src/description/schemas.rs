@@ -2,8 +2,8 @@
 #![expect(dead_code, reason = "only the schemas are used")]
 
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ArrayItems, Type};
-use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder};
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
+use utoipa::openapi::{Array, ArrayBuilder, Object, ObjectBuilder, Schema};
 
 /// A link to something related.
 #[derive(ToSchema)]
@@ -25,16 +25,33 @@ pub struct Point {
     coordinates: Vec<f64>,
 }
 
+/// A list of numbers, for that is what clients have a type for: generators make of a tuple either nothing or something that
+/// no array fits.
 fn coordinates() -> Array {
-    let degrees = |bound: f64| {
-        ObjectBuilder::new().schema_type(Type::Number).minimum(Some(-bound)).maximum(Some(bound)).build()
-    };
     ArrayBuilder::new()
-        .description(Some("Longitude, latitude, and an altitude that is accepted but not kept"))
-        .prefix_items([degrees(180.0), degrees(90.0), ObjectBuilder::new().schema_type(Type::Number).build()])
-        .items(ArrayItems::False)
+        .description(Some(
+            "Longitude -180 to 180, latitude -90 to 90, and an altitude that is accepted but not kept",
+        ))
+        .items(ObjectBuilder::new().schema_type(Type::Number).build())
         .min_items(Some(2))
+        .max_items(Some(3))
         .build()
+}
+
+const PROPERTIES: &str = "Anything; `category` can be searched for: a string, a number, a boolean, or up to four of these in an array, each of at most 200 bytes without control characters";
+
+/// An object with any members.
+fn properties() -> Object {
+    ObjectBuilder::new()
+        .description(Some(PROPERTIES))
+        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
+        .build()
+}
+
+/// The same, or nothing.
+fn properties_or_none() -> Object {
+    let types = SchemaType::from_iter([Type::Object, Type::Null]);
+    ObjectBuilder::from(properties()).schema_type(types).build()
 }
 
 #[derive(ToSchema)]
@@ -66,9 +83,11 @@ pub struct Feature {
     #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     id: String,
     geometry: Point,
-    /// Anything; `category` can be searched for: a string, a number, a boolean, or up to four of these in an array, each of at most 200 bytes without control characters.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = properties)]
     properties: (),
+    /// Of a place by itself: `self`, `alternate` and `collection`.
+    #[schema(required = false)]
+    links: Vec<Link>,
 }
 
 /// A place to be written under the id of the path.
@@ -84,8 +103,7 @@ pub struct FeatureInput {
     #[schema(required = false, min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     id: String,
     geometry: Point,
-    /// Anything; `category` can be searched for: a string, a number, a boolean, or up to four of these in an array, each of at most 200 bytes without control characters.
-    #[schema(value_type = Option<Object>, required = false)]
+    #[schema(schema_with = properties_or_none, required = false)]
     properties: (),
 }
 
@@ -136,8 +154,7 @@ pub struct NearbyFeature {
     #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     id: String,
     geometry: Point,
-    /// As they were stored.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = properties)]
     properties: (),
 }
 

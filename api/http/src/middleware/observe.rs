@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request};
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use cellar_search::Work;
 use cellar_search::cells::rendered::Use;
 use cellar_store::ReadCost;
@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use super::admit::admit;
 use super::cors::Page;
 use super::{panics, request_id, trace_id};
+use crate::coding::{self, Accepted};
 use crate::problem::{self, Problem};
 use crate::state::AppState;
 
@@ -87,13 +88,18 @@ where
     let trace_id = trace_id::of(request.headers());
     let method = request.method().clone();
     let page = Page::of(&request);
+    let accepted = Accepted::of(request.headers());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let text = id.to_str().unwrap_or_default();
     let span = tracing::info_span!("request", %method, route, request_id = %text, trace_id);
     async {
         let response = panics::caught(answer(request)).await;
-        let mut response = problem::complete(response, &method, text);
+        let response = problem::complete(response, &method, text);
+        let mut response = match coding::compressed(response, accepted).await {
+            Ok(response) => response,
+            Err(problem) => problem::complete(problem.into_response(), &method, text),
+        };
         add_headers(&mut response, &id);
         if method != Method::OPTIONS {
             page.permit(&state.config.cors, response.headers_mut());

@@ -8,11 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::query::QueryText;
-use super::values;
+use super::{format, values};
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 5] = ["bbox", "limit", "category", "datetime", "cursor"];
-const BBOX_ALLOWED: &str = "west,south,east,north in degrees, or with heights west,south,low,east,north,high: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";
+const KNOWN: [&str; 6] = ["bbox", "limit", "category", "datetime", "cursor", format::NAME];
+
+const BBOX_ALLOWED: &str = "west,south,east,north in degrees, or with heights west,south,low,east,north,high, with commas or as one parameter each: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";
 
 /// A box scan, and the query string that asked for it.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct ItemsParams<'a> {
 
 /// Reads the query string of `/items`.
 pub fn parse_items<'a>(raw: Option<&'a str>, collection: &Collection) -> Result<ItemsParams<'a>, Problem> {
-    let text = QueryText::parse(raw, &KNOWN)?;
+    let text = QueryText::parse_with_list(raw, &KNOWN, "bbox")?;
     let mut query = BoxQuery {
         // Without a box, all places.
         bbox: text.optional("bbox", BBOX_ALLOWED)?.map_or(Ok(BBox::WORLD), bbox)?,
@@ -138,6 +139,27 @@ mod tests {
         assert_eq!((query.bbox, query.limit.get()), (BBox::WORLD, 7));
         assert_eq!(parse_items(None, &collection).unwrap().text.link("/items"), "/items");
         assert!(parse_items(Some("bbox="), &collection).is_err());
+    }
+
+    /// As serializers write arrays that know nothing of commas.
+    #[test]
+    fn a_box_may_be_one_parameter_for_each_edge() {
+        let collection = "wineries".parse().unwrap();
+        let parse = |raw| parse_items(Some(raw), &collection);
+        let parts = parse("bbox=1&bbox=2&limit=7&bbox=3&%62box=4").unwrap();
+        assert_eq!(parts.query.bbox, BBox::new(1.0, 2.0, 3.0, 4.0).unwrap());
+        assert_eq!(parts.text.link("/items"), "/items?bbox=1%2C2%2C3%2C4&limit=7");
+        assert!(parse("bbox=1&bbox=2&bbox=-9&bbox=3&bbox=4&bbox=9").is_ok());
+        for (bad, kind) in [
+            ("bbox=1,2&bbox=3,4", Kind::ParameterRepeated),
+            ("bbox=1,2,3,4&bbox=5", Kind::ParameterRepeated),
+            ("bbox=1&bbox=2,3,4", Kind::ParameterRepeated),
+            ("bbox=1&bbox=2&bbox=3", Kind::ParameterInvalid),
+            ("bbox=1&bbox=&bbox=3&bbox=4", Kind::ParameterInvalid),
+            ("limit=7&limit=7", Kind::ParameterRepeated),
+        ] {
+            assert_eq!(parse(bad).unwrap_err().kind(), kind, "{bad}");
+        }
     }
 
     #[test]

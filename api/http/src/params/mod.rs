@@ -3,6 +3,7 @@
 
 mod categories;
 mod cell;
+mod format;
 mod items;
 mod nearby;
 mod path;
@@ -11,6 +12,7 @@ mod values;
 
 pub use self::categories::{CategoriesParams, parse_categories};
 pub use self::cell::cell_url;
+pub use self::format::{Format, OnlyFormat};
 pub use self::items::{ItemsParams, parse_items};
 pub use self::nearby::{NearbyParams, parse_nearby};
 pub use self::path::{CollectionPath, NoQuery, PlacePath};

@@ -33,9 +33,18 @@ pub struct QueryText<'a> {
 impl<'a> QueryText<'a> {
     /// Decodes what follows the `?`. As in forms, `+` is a space.
     pub fn parse(raw: Option<&'a str>, known: &[&'static str]) -> Result<Self, Problem> {
+        Self::parse_with_list(raw, known, "")
+    }
+
+    /// The same where one name has a list: its values have commas between them, or are there one by one.
+    pub fn parse_with_list(
+        raw: Option<&'a str>,
+        known: &[&'static str],
+        list: &'static str,
+    ) -> Result<Self, Problem> {
         let Some(raw) = raw else { return Ok(Self::default()) };
         let mut pairs = Vec::with_capacity(known.len());
-        let mut plain = true;
+        let (mut plain, mut is_listed) = (true, false);
         for part in raw.split('&') {
             if part.is_empty() {
                 plain = false;
@@ -50,11 +59,17 @@ impl<'a> QueryText<'a> {
             let Some(name) = known.iter().copied().find(|known| *known == name) else {
                 return Err(unknown(name.into_owned(), known));
             };
-            if pairs.iter().any(|(earlier, _)| *earlier == name) {
+            let value = decode(value, Some(name))?;
+            let Some((_, earlier)) = pairs.iter_mut().find(|(earlier, _)| *earlier == name) else {
+                pairs.push((name, value));
+                continue;
+            };
+            if name != list || value.contains(',') || (earlier.contains(',') && !is_listed) {
                 let detail = format!("`{name}` is there more than once");
                 return Err(Problem::new(Kind::ParameterRepeated, detail).parameter(name));
             }
-            pairs.push((name, decode(value, Some(name))?));
+            (plain, is_listed) = (false, true);
+            *earlier = format!("{earlier},{value}").into();
         }
         Ok(Self { pairs, plain: plain.then_some(raw) })
     }
@@ -88,27 +103,31 @@ impl<'a> QueryText<'a> {
 
     /// The same query at a path, as a link to what follows a cursor.
     pub fn next_link(&self, path: &str, cursor: &str) -> String {
-        self.link_with(path, |name| name == "cursor", Some(cursor))
+        self.link_with(path, |name| name == "cursor", Some(("cursor", cursor)))
     }
 
-    fn link_with(&self, path: &str, dropped: impl Fn(&str) -> bool, cursor: Option<&str>) -> String {
+    /// The same query at a path with another value of a parameter, or its first.
+    pub fn link_as(&self, path: &str, name: &str, value: &str) -> String {
+        self.link_with(path, |known| known == name, Some((name, value)))
+    }
+
+    fn link_with(&self, path: &str, dropped: impl Fn(&str) -> bool, added: Option<(&str, &str)>) -> String {
         let mut link = String::with_capacity(LINK_BYTES);
         link.push_str(path);
         link.push('?');
         let start = link.len();
         if let Some(plain) = self.plain.filter(|_| !self.pairs.iter().any(|(name, _)| dropped(name))) {
             link.push_str(plain);
-            let Some(cursor) = cursor else { return link };
-            if cursor.bytes().all(as_it_is) {
-                link.push_str("&cursor=");
-                link.push_str(cursor);
+            let Some((name, value)) = added else { return link };
+            if value.bytes().all(as_it_is) {
+                link.extend(["&", name, "=", value]);
                 return link;
             }
-            return Serializer::for_suffix(link, start).append_pair("cursor", cursor).finish();
+            return Serializer::for_suffix(link, start).append_pair(name, value).finish();
         }
         let mut query = Serializer::for_suffix(link, start);
         query.extend_pairs(self.pairs.iter().filter(|(name, _)| !dropped(name)));
-        query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        query.extend_pairs(added);
         let mut link = query.finish();
         if link.len() == start {
             link.pop();

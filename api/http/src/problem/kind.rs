@@ -175,7 +175,7 @@ impl Kind {
             Self::MethodNotAllowed => facts("method-not-allowed", S::METHOD_NOT_ALLOWED, "Method not allowed",
                 "The resource does not know the method; the header `Allow` lists those it knows."),
             Self::EncodingUnacceptable => facts("encoding-unacceptable", S::NOT_ACCEPTABLE, "No acceptable encoding",
-                "`Accept-Encoding` rules out `identity` and names neither `br` nor `gzip`."),
+                "`Accept-Encoding` rules out `identity` and names none of `br`, `zstd` and `gzip`."),
             Self::BodyTimeout => facts("body-timeout", S::REQUEST_TIMEOUT, "Body not received in time",
                 "The body took longer than a request may take."),
             Self::BodyTooLarge => facts("body-too-large", S::PAYLOAD_TOO_LARGE, "Body too large",

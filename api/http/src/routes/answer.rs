@@ -1,6 +1,6 @@
 //! Answers as they are sent.
 
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use cellar_model::features::{GEOJSON, Link, write_collection, write_page};
 use geo_index::tree::Hit;
@@ -14,6 +14,14 @@ pub(super) fn feature_collection(hits: &[Hit], links: &[Link]) -> Response {
 /// The same with members of the collection: JSON, each followed by a comma.
 pub(super) fn feature_page(hits: &[Hit], members: &str, links: &[Link]) -> Response {
     ([(header::CONTENT_TYPE, GEOJSON)], write_page(hits, members, links)).into_response()
+}
+
+/// Says in headers what an answer links to, and that it depends on `Accept`.
+pub(super) fn negotiated(response: &mut Response, links: &[Link]) {
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_name(header::ACCEPT));
+    // Addresses that no header can hold are in the document alone.
+    headers.extend(HeaderValue::try_from(Link::header(links)).ok().map(|links| (header::LINK, links)));
 }
 
 /// A document as JSON.

@@ -50,7 +50,6 @@ pub struct Written {
     ),
     request_body(content = FeatureBatch, content_type = "application/geo+json"),
     responses((status = 200, description = "All of them are written", body = Written), WriteProblems),
-    security(("api_key" = [])),
 )]
 pub async fn post(
     State(state): State<AppState>,

@@ -11,7 +11,7 @@ use cellar_store::{CategoryPart, StoreError, bounded};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::conditional::tagged;
+use super::coded::tagged;
 use super::require_collection;
 use crate::description::{CollectionParameter, SearchProblems};
 use crate::middleware::deadline::Deadline;
@@ -109,7 +109,7 @@ pub async fn list(
             .collect(),
     };
     let text = serde_json::to_vec(&document).unwrap_or_default();
-    let mut response = tagged(&headers, "application/json", text);
+    let mut response = tagged(&headers, "application/json", text).await?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(LIFETIME));
     Ok(response)
 }

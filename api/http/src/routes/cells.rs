@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cellar_model::canonical::CellUrl;
 use cellar_search::cells::Answered;
-use cellar_search::cells::encoding::Coding;
+use cellar_search::cells::encoding::{Coding, Effort};
 use cellar_search::cells::rendered::Use;
 
 use super::conditional::matches;
@@ -91,7 +91,7 @@ async fn send(state: &AppState, found: &Answered, headers: &HeaderMap) -> Result
     if let Some(hot) = &state.hot {
         hot.offer(&rendered.url.collection, rendered.centre);
     }
-    let coding = Coding::negotiated(headers)
+    let coding = Coding::negotiated(headers, Effort::Kept)
         .ok_or_else(|| Problem::new(Kind::EncodingUnacceptable, Kind::EncodingUnacceptable.meaning()))?;
     let mut send = rendered.representation.headers(coding, *short_ttl);
     let mut response = if matches(headers, rendered.representation.etag(coding)) {

@@ -14,17 +14,19 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answer::json;
+use super::answer::{json, negotiated};
 use super::body::JsonText;
-use super::conditional::{Unconditional, tagged};
-use super::unknown_collection;
+use super::coded::tagged;
+use super::conditional::Unconditional;
+use super::{html, unknown_collection};
 use crate::base::Base;
 use crate::description::{
-    CollectionDocument, CollectionList, CollectionParameter, CollectionProblems, ProbeProblems, WriteProblems,
+    CollectionDocument, CollectionList, CollectionParameter, CollectionProblems, FormatParameter,
+    WriteProblems,
 };
 use crate::extent::{CRS84, Extent};
 use crate::middleware::deadline::Deadline;
-use crate::params::{CollectionPath, NoQuery};
+use crate::params::{CollectionPath, Format, NoQuery, OnlyFormat};
 use crate::paths;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -52,9 +54,21 @@ struct Document {
 const EXTENTS_AT_A_TIME: usize = 16;
 
 #[derive(Serialize)]
-struct List {
+struct List<'a> {
     collections: Vec<Document>,
-    links: Vec<Link>,
+    links: &'a [Link],
+}
+
+impl Document {
+    fn listed(&self) -> html::Listed<'_> {
+        html::Listed {
+            id: &self.id,
+            title: self.title.as_deref(),
+            status: self.status,
+            bbox: self.extent.as_ref().map(Extent::bbox),
+            crs: CRS84,
+        }
+    }
 }
 
 /// What can be said of a collection.
@@ -75,13 +89,23 @@ pub struct CollectionInput {
     path = "/v1/collections",
     tag = "collections",
     operation_id = "listCollections",
-    responses((status = 200, description = "The collections, by name", body = CollectionList), ProbeProblems),
+    params(FormatParameter),
+    responses(
+        (status = 200, description = "The collections, by name", content((CollectionList = "application/json"), (String = "text/html")),
+            headers(
+                ("etag" = String, description = "Changes with the list"),
+                ("link" = String, description = "The links of the list"),
+            )),
+        (status = 304, description = "The list is as the `If-None-Match` of the request has it"),
+        CollectionProblems,
+    ),
 )]
 pub async fn list(
     State(state): State<AppState>,
     base: Base,
     Deadline(deadline): Deadline,
-    _: NoQuery,
+    headers: HeaderMap,
+    OnlyFormat(format): OnlyFormat,
 ) -> Result<Response, Problem> {
     let (live, deletions) = tokio::try_join!(
         bounded(deadline, state.store.collections()),
@@ -95,8 +119,18 @@ pub async fn list(
     let mut collections: Vec<_> = live.await?.into_iter().chain(deletions).collect();
     collections.sort_by(|one, other| one.id.cmp(&other.id));
     collections.dedup_by(|one, other| one.id == other.id);
-    let this = base.address(paths::COLLECTIONS);
-    Ok(json(&List { collections, links: vec![Link::new("self", "application/json", this)] }))
+    let links = Link::of_forms(&base.address(paths::COLLECTIONS), "application/json");
+    let mut response = match format {
+        Format::Html => {
+            html::answer(&headers, html::collections(&base, collections.iter().map(Document::listed))).await?
+        }
+        Format::Json => {
+            let list = serde_json::to_vec(&List { collections, links: &links });
+            tagged(&headers, "application/json", list.unwrap_or_default()).await?
+        }
+    };
+    negotiated(&mut response, &links);
+    Ok(response)
 }
 
 /// One collection
@@ -107,10 +141,13 @@ pub async fn list(
     path = "/v1/collections/{collection}",
     tag = "collections",
     operation_id = "getCollection",
-    params(CollectionParameter),
+    params(CollectionParameter, FormatParameter),
     responses(
-        (status = 200, description = "The collection", body = CollectionDocument,
-            headers(("etag" = String, description = "Entity tag of the current version"))),
+        (status = 200, description = "The collection", content((CollectionDocument = "application/json"), (String = "text/html")),
+            headers(
+                ("etag" = String, description = "Entity tag of the current version"),
+                ("link" = String, description = "The links of the collection"),
+            )),
         (status = 304, description = "It is as the `If-None-Match` of the request has it"),
         CollectionProblems,
     ),
@@ -121,7 +158,7 @@ pub async fn get(
     base: Base,
     Deadline(deadline): Deadline,
     headers: HeaderMap,
-    _: NoQuery,
+    OnlyFormat(format): OnlyFormat,
 ) -> Result<Response, Problem> {
     let found = if let Some(info) = bounded(deadline, state.store.collection(&name)).await? {
         Some(described(&state, &base, info, deadline).await?)
@@ -130,7 +167,14 @@ pub async fn get(
         deletion.map(|deletion| deletion_document(&base, deletion))
     };
     let document = found.ok_or_else(|| unknown_collection(&name))?;
-    Ok(tagged(&headers, "application/json", serde_json::to_vec(&document).unwrap_or_default()))
+    let mut response = match format {
+        Format::Html => html::answer(&headers, html::collection(&base, &document.listed())).await?,
+        Format::Json => {
+            tagged(&headers, "application/json", serde_json::to_vec(&document).unwrap_or_default()).await?
+        }
+    };
+    negotiated(&mut response, &document.links);
+    Ok(response)
 }
 
 /// Delete a collection, with all of its places
@@ -149,7 +193,6 @@ pub async fn get(
             headers(("location" = String, description = "Where its status is"))),
         WriteProblems,
     ),
-    security(("api_key" = [])),
 )]
 pub async fn delete(
     State(state): State<AppState>,
@@ -186,7 +229,6 @@ pub async fn delete(
             headers(("location" = String, description = "Path of the collection"))),
         WriteProblems,
     ),
-    security(("api_key" = [])),
 )]
 pub async fn put(
     State(state): State<AppState>,
@@ -277,6 +319,7 @@ fn document(base: &Base, info: CollectionInfo, extent: Option<Extent>) -> Docume
         links: vec![
             Link::new("items", GEOJSON, format!("{path}/items")),
             Link::new("nearby", GEOJSON, format!("{path}/nearby")),
+            Link::new("alternate", "text/html", format!("{path}?f=html")),
             Link::new("self", "application/json", path),
         ],
     }

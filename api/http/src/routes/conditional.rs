@@ -16,12 +16,8 @@ pub struct Guarded(pub Conditions);
 /// That a write comes without conditions, where none can be kept.
 pub struct Unconditional;
 
-/// A document with its entity tag, unless the client says that it has it.
-pub(super) fn tagged(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
-    tagged_as(headers, media_type, etag(&body), || body)
-}
-
-/// The same with a tag that is known.
+/// A place with its entity tag, unless the client says that it has it. It is not compressed: its tag is of what is stored,
+/// and what writers name in `If-Match` (docs/adr/0032).
 pub(super) fn tagged_as(
     headers: &HeaderMap,
     media_type: &'static str,

@@ -12,7 +12,7 @@ use geo_index::edge::DEFAULT_PRECISION;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::conditional::tagged;
+use super::coded::tagged;
 use super::require_collection;
 use crate::description::{CollectionParameter, CollectionProblems};
 use crate::middleware::deadline::Deadline;
@@ -79,7 +79,7 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     require_collection(&state, &collection, deadline).await?;
     let map = state.edge_maps.get(&collection, deadline.0).await?;
-    Ok(answer(&document(&collection, map.as_deref()), &headers))
+    answer(&document(&collection, map.as_deref()), &headers).await
 }
 
 fn document(collection: &Collection, stored: Option<&StoredMap>) -> EdgeMapDocument {
@@ -96,10 +96,10 @@ fn rfc3339(unix_ms: u64) -> Option<String> {
     DateTime::from_millis(i64::try_from(unix_ms).ok()?).fmt(DateTimeFormat::DateTime).ok()
 }
 
-fn answer(document: &EdgeMapDocument, asked: &HeaderMap) -> Response {
+async fn answer(document: &EdgeMapDocument, asked: &HeaderMap) -> Result<Response, Problem> {
     let text = serde_json::to_vec(document).unwrap_or_default();
     let lifetime = if document.made.is_some() { OF_A_MAP } else { OF_NO_MAP };
-    let mut response = tagged(asked, "application/json", text);
+    let mut response = tagged(asked, "application/json", text).await?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
-    response
+    Ok(response)
 }

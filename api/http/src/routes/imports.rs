@@ -121,7 +121,6 @@ pub struct ImportList {
             headers(("location" = String, description = "Where the job is"))),
         WriteProblems,
     ),
-    security(("api_key" = [])),
 )]
 #[expect(clippy::too_many_arguments, reason = "what a request is made of")]
 pub async fn post(
@@ -160,7 +159,6 @@ pub async fn post(
     operation_id = "listImports",
     params(CollectionParameter),
     responses((status = 200, description = "The imports, the newest first", body = ImportList), WriteProblems),
-    security(("api_key" = [])),
 )]
 pub async fn list(
     State(state): State<AppState>,
@@ -182,7 +180,6 @@ pub async fn list(
     operation_id = "getImport",
     params(CollectionParameter, ImportParameter),
     responses((status = 200, description = "How far it is", body = Import), WriteProblems),
-    security(("api_key" = [])),
 )]
 pub async fn get(
     State(state): State<AppState>,
@@ -205,7 +202,6 @@ pub async fn get(
     operation_id = "cancelImport",
     params(CollectionParameter, ImportParameter),
     responses((status = 200, description = "It has ended", body = Import), WriteProblems),
-    security(("api_key" = [])),
 )]
 pub async fn cancel(
     State(state): State<AppState>,
@@ -229,7 +225,6 @@ pub async fn cancel(
     operation_id = "deleteImport",
     params(CollectionParameter, ImportParameter),
     responses((status = 204, description = "It is forgotten"), WriteProblems),
-    security(("api_key" = [])),
 )]
 pub async fn delete(
     State(state): State<AppState>,
@@ -253,7 +248,6 @@ pub async fn delete(
     operation_id = "getImportRejects",
     params(CollectionParameter, ImportParameter),
     responses((status = 200, description = "The list", body = String, content_type = "application/x-ndjson"), WriteProblems),
-    security(("api_key" = [])),
 )]
 pub async fn rejects(
     State(state): State<AppState>,

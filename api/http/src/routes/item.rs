@@ -11,16 +11,17 @@ use cellar_model::place::Place;
 use cellar_model::{Collection, PlaceId};
 use cellar_store::{Store, StoreError, Written, bounded};
 
+use super::answer::negotiated;
 use super::body::JsonText;
 use super::conditional::{Guarded, etag, tagged_as, unmet};
-use super::{require_collection, require_writable, to_the_end};
+use super::{html, require_collection, require_writable, to_the_end};
 use crate::base::Base;
 use crate::description::{
-    CollectionParameter, ConditionParameters, Feature, FeatureInput, IdParameter, PlaceProblems,
-    WriteProblems,
+    CollectionParameter, ConditionParameters, Feature, FeatureInput, FormatParameter, IdParameter,
+    PlaceProblems, WriteProblems,
 };
 use crate::middleware::deadline::Deadline;
-use crate::params::{NoQuery, PlacePath};
+use crate::params::{Format, NoQuery, OnlyFormat, PlacePath};
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
@@ -35,10 +36,14 @@ use crate::state::AppState;
     params(
         CollectionParameter,
         IdParameter,
+        FormatParameter,
     ),
     responses(
-        (status = 200, description = "The place", body = Feature, content_type = "application/geo+json",
-            headers(("etag" = String, description = "Entity tag of the current version"))),
+        (status = 200, description = "The place", content((Feature = "application/geo+json"), (String = "text/html")),
+            headers(
+                ("etag" = String, description = "Entity tag of the current version"),
+                ("link" = String, description = "The links of the place"),
+            )),
         (status = 304, description = "It is as the `If-None-Match` of the request has it"),
         PlaceProblems,
     ),
@@ -49,25 +54,34 @@ pub async fn get(
     base: Base,
     deadline: Deadline,
     headers: HeaderMap,
-    _: NoQuery,
+    OnlyFormat(format): OnlyFormat,
 ) -> Result<Response, Problem> {
     require_collection(&state, &collection, deadline).await?;
     let place = bounded(deadline.0, state.store.get(&collection, &id)).await?;
     let place = place.ok_or_else(|| unknown(&collection, &id))?;
-    let tag = etag(place.feature().as_bytes());
-    Ok(tagged_as(&headers, GEOJSON, tag, || linked(&base, &collection, &place)))
+    let feature = place.feature();
+    let links = links(&base, &collection, &id);
+    let mut response = match format {
+        Format::Html => html::answer(&headers, html::place(&base, &collection, &feature)).await?,
+        Format::Json => tagged_as(&headers, GEOJSON, etag(feature.as_bytes()), || linked(&feature, &links)),
+    };
+    negotiated(&mut response, &links);
+    Ok(response)
+}
+
+/// Where a place is: itself, as a page, and what it is part of.
+fn links(base: &Base, collection: &Collection, id: &PlaceId) -> [Link; 3] {
+    let path = base.address(&format!("/v1/collections/{collection}"));
+    let [this, page] = Link::of_forms(&format!("{path}/items/{}", escape_segment(id.as_str())), GEOJSON);
+    [this, page, Link::new("collection", "application/json", path)]
 }
 
 /// A feature with its links. They are not part of what its entity tag is of: that is what is stored.
-fn linked(base: &Base, collection: &Collection, place: &Place) -> Vec<u8> {
-    let path = base.address(&format!("/v1/collections/{collection}"));
-    let this = format!("{path}/items/{}", escape_segment(place.id.as_str()));
-    let links = [Link::new("self", GEOJSON, this), Link::new("collection", "application/json", path)];
-    let feature = place.feature();
-    let mut out = feature.strip_suffix('}').unwrap_or(&feature).as_bytes().to_vec();
+fn linked(feature: &str, links: &[Link]) -> Vec<u8> {
+    let mut out = feature.strip_suffix('}').unwrap_or(feature).as_bytes().to_vec();
     out.extend_from_slice(br#","links":"#);
     // Writing to a vector cannot fail.
-    let _ = serde_json::to_writer(&mut out, &links);
+    let _ = serde_json::to_writer(&mut out, links);
     out.push(b'}');
     out
 }
@@ -98,7 +112,6 @@ fn linked(base: &Base, collection: &Collection, place: &Place) -> Vec<u8> {
             )),
         WriteProblems,
     ),
-    security(("api_key" = [])),
 )]
 pub async fn put(
     State(state): State<AppState>,
@@ -149,7 +162,6 @@ pub async fn put(
         ConditionParameters,
     ),
     responses((status = 204, description = "Deleted"), WriteProblems),
-    security(("api_key" = [])),
 )]
 pub async fn delete(
     State(state): State<AppState>,
@@ -202,9 +214,10 @@ async fn remove(
 
 /// The place as it is stored, with its entity tag.
 fn feature(base: &Base, collection: &Collection, place: &Place) -> impl IntoResponse + use<> {
-    let etag = etag(place.feature().as_bytes());
+    let feature = place.feature();
+    let etag = etag(feature.as_bytes());
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(GEOJSON)), (header::ETAG, etag)];
-    (headers, linked(base, collection, place))
+    (headers, linked(&feature, &links(base, collection, &place.id)))
 }
 
 fn unknown(collection: &Collection, id: &PlaceId) -> Problem {

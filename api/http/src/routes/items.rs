@@ -4,18 +4,21 @@ use std::time::{Instant, SystemTime};
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use cellar_model::cursor::Cursor as _;
 use cellar_model::features::Link;
 use cellar_search::Items;
 
-use super::answer::feature_page;
-use super::require_collection;
+use super::answer::{feature_page, negotiated};
+use super::{html, require_collection};
 use crate::base::Base;
-use crate::description::{CollectionParameter, FeatureCollection, PageParameters, SearchProblems};
+use crate::description::{
+    CellProblems, CollectionParameter, FeatureCollection, FormatParameter, PageParameters,
+};
 use crate::middleware::deadline::Deadline;
 use crate::middleware::observe::SearchTiming;
-use crate::params::{CollectionPath, parse_items};
+use crate::params::{CollectionPath, Format, parse_items};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -34,11 +37,15 @@ use crate::state::AppState;
         ("bbox" = Option<Vec<f64>>, Query, description = "west,south,east,north in degrees; west > east crosses the antimeridian. Six numbers have heights, which places have not: west,south,low,east,north,high. Without it, all places", style = Form, explode = false, min_items = 4, max_items = 6, example = json!([2.2, 48.8, 2.5, 48.9])),
         ("datetime" = Option<String>, Query, description = "An instant as in RFC 3339, or an interval with a slash: checked, and met by all places, which have no time", example = "2026-01-31T12:00:00Z"),
         PageParameters,
+        FormatParameter,
     ),
     responses(
-        (status = 200, description = "The places", body = FeatureCollection, content_type = "application/geo+json",
-            headers(("server-timing" = String, description = "Time and work of the search"))),
-        SearchProblems,
+        (status = 200, description = "The places", content((FeatureCollection = "application/geo+json"), (String = "text/html")),
+            headers(
+                ("link" = String, description = "The links of the answer"),
+                ("server-timing" = String, description = "Time and work of the search"),
+            )),
+        CellProblems,
     ),
 )]
 pub async fn items(
@@ -46,9 +53,11 @@ pub async fn items(
     CollectionPath(collection): CollectionPath,
     base: Base,
     deadline: Deadline,
+    headers: HeaderMap,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
     let params = parse_items(raw.as_deref(), &collection)?;
+    let format = Format::of(&params.text, &headers)?;
     require_collection(&state, &collection, deadline).await?;
     let started = Instant::now();
     let Items { hits, next, work } =
@@ -60,9 +69,22 @@ pub async fn items(
     // All there are, where one answer has them.
     let is_whole = next.is_none() && params.query.after.is_none();
     let matched = if is_whole { format!("\"numberMatched\":{},", hits.len()) } else { String::new() };
-    let mut links = Link::of_page(params.text.link(&path), next);
-    let collection = base.address(&format!("/v1/collections/{collection}"));
-    links.push(Link::new("collection", "application/json", collection));
-    let members = format!("\"timeStamp\":\"{now}\",{matched}");
-    Ok((Extension(timing), feature_page(&hits, &members, &links)).into_response())
+    let in_form = |format: Format| params.text.link_as(&path, "f", format.name());
+    let mut links = Link::of_page(params.text.link(&path), next.clone());
+    links.push(Link::new("alternate", "text/html", in_form(Format::Html)));
+    links.push(Link::new(
+        "collection",
+        "application/json",
+        base.address(&format!("/v1/collections/{collection}")),
+    ));
+    let mut response = match format {
+        Format::Html => {
+            let json = in_form(Format::Json);
+            let page = html::items(&base, &collection, &hits, (&json, next.as_deref()));
+            html::answer(&headers, page).await?
+        }
+        Format::Json => feature_page(&hits, &format!("\"timeStamp\":\"{now}\",{matched}"), &links),
+    };
+    negotiated(&mut response, &links);
+    Ok((Extension(timing), response).into_response())
 }

@@ -1,31 +1,36 @@
 //! Where clients begin: what there is, and which parts of OGC API - Features 1.0
 //! (<https://docs.ogc.org/is/17-069r4/17-069r4.html>) it keeps to.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::RawQuery;
+use axum::http::HeaderMap;
 use axum::response::{Redirect, Response};
 use cellar_model::features::Link;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::json;
-use super::explorer;
-use super::openapi_3_0;
+use super::answer::{json, negotiated};
+use super::{explorer, html, openapi_3_0};
 use crate::base::Base;
-use crate::description::Landing;
+use crate::description::{FormatParameter, FormatProblems, Landing};
+use crate::params::Format;
 use crate::paths;
+use crate::problem::Problem;
 
 /// Conformance classes that are kept.
-const CLASSES: [&str; 3] = [
+const CLASSES: [&str; 4] = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
 ];
 
+const DESCRIPTION: &str = "Exact nearby search";
+
 #[derive(Serialize)]
-struct LandingDocument {
+struct LandingDocument<'a> {
     title: &'static str,
     description: &'static str,
-    links: [Link; 7],
+    links: &'a [Link],
 }
 
 /// Which standards are kept.
@@ -33,34 +38,40 @@ struct LandingDocument {
 pub struct Conformance {
     /// Addresses of conformance classes.
     #[serde(rename = "conformsTo")]
-    conforms_to: [&'static str; 3],
+    conforms_to: [&'static str; 4],
 }
 
 /// What there is
 ///
 /// For browsers, which ask for HTML, it is the explorer. A shared cache keeps neither: not every one heeds `Vary`.
-#[utoipa::path(get, path = "/", tag = "service", operation_id = "landing",
-    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html")))))]
-pub async fn landing(base: Base, headers: HeaderMap) -> Response {
-    for_both(&base, &headers, paths::LANDING)
+#[utoipa::path(get, path = "/", tag = "service", operation_id = "landing", params(FormatParameter),
+    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html"))), FormatProblems))]
+pub async fn landing(base: Base, RawQuery(raw): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    let is_named = Format::of_any(raw.as_deref(), &HeaderMap::new())? == Format::Html;
+    if is_named || Format::of_any(raw.as_deref(), &headers)? == Format::Json {
+        return page_or_links(&base, paths::LANDING, raw.as_deref(), &headers).await;
+    }
+    let mut response = explorer::page(&headers).await?;
+    negotiated(&mut response, &links(&base, paths::LANDING));
+    Ok(response)
 }
 
 /// What there is, where the API begins
 ///
-/// The same as at `/`.
-#[utoipa::path(get, path = "/v1", tag = "service", operation_id = "apiLanding",
-    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html")))))]
-pub async fn api(base: Base, headers: HeaderMap) -> Response {
-    for_both(&base, &headers, paths::API)
+/// The same as at `/`, of which browsers get a page with links.
+#[utoipa::path(get, path = "/v1", tag = "service", operation_id = "apiLanding", params(FormatParameter),
+    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html"))), FormatProblems))]
+pub async fn api(base: Base, RawQuery(raw): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    page_or_links(&base, paths::API, raw.as_deref(), &headers).await
 }
 
 /// What there is, for clients that add a slash
 ///
-/// The same as at `/`.
-#[utoipa::path(get, path = "/v1/", tag = "service", operation_id = "apiLandingSlash",
-    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html")))))]
-pub async fn api_slash(base: Base, headers: HeaderMap) -> Response {
-    for_both(&base, &headers, paths::API)
+/// The same as at `/v1`.
+#[utoipa::path(get, path = "/v1/", tag = "service", operation_id = "apiLandingSlash", params(FormatParameter),
+    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html"))), FormatProblems))]
+pub async fn api_slash(base: Base, RawQuery(raw): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    page_or_links(&base, paths::API, raw.as_deref(), &headers).await
 }
 
 /// Where the collections are
@@ -75,41 +86,58 @@ pub async fn collections(base: Base) -> Redirect {
 
 /// Which standards are kept
 ///
-/// OGC API - Features 1.0: the core, OpenAPI 3.0 and GeoJSON.
-#[utoipa::path(get, path = "/conformance", tag = "service", operation_id = "conformance",
-    responses((status = 200, description = "Conformance classes", body = Conformance)))]
-pub async fn conformance() -> Response {
-    json(&Conformance { conforms_to: CLASSES })
+/// OGC API - Features 1.0: the core, OpenAPI 3.0, GeoJSON and HTML.
+#[utoipa::path(get, path = "/conformance", tag = "service", operation_id = "conformance", params(FormatParameter),
+    responses((status = 200, description = "Conformance classes", content((Conformance = "application/json"), (String = "text/html"))), FormatProblems))]
+pub async fn conformance(
+    base: Base,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let format = Format::of_any(raw.as_deref(), &headers)?;
+    let mut response = match format {
+        Format::Html => html::answer(&headers, html::conformance(&base, &CLASSES)).await?,
+        Format::Json => json(&Conformance { conforms_to: CLASSES }),
+    };
+    negotiated(&mut response, &Link::of_forms(&base.address(paths::CONFORMANCE), "application/json"));
+    Ok(response)
 }
 
 /// Which standards are kept, below the API
 ///
 /// The same as at `/conformance`.
-#[utoipa::path(get, path = "/v1/conformance", tag = "service", operation_id = "apiConformance",
-    responses((status = 200, description = "Conformance classes", body = Conformance)))]
-pub async fn api_conformance() -> Response {
-    conformance().await
+#[utoipa::path(get, path = "/v1/conformance", tag = "service", operation_id = "apiConformance", params(FormatParameter),
+    responses((status = 200, description = "Conformance classes", content((Conformance = "application/json"), (String = "text/html"))), FormatProblems))]
+pub async fn api_conformance(base: Base, raw: RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    conformance(base, raw, headers).await
 }
 
-fn for_both(base: &Base, headers: &HeaderMap, path: &str) -> Response {
-    let mut response = if explorer::is_wanted(headers) { explorer::page(headers) } else { links(base, path) };
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
-    response
+async fn page_or_links(
+    base: &Base,
+    path: &str,
+    raw: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let links = links(base, path);
+    let mut response = match Format::of_any(raw, headers)? {
+        Format::Html => html::answer(headers, html::landing(base, path, DESCRIPTION)).await?,
+        Format::Json => json(&LandingDocument { title: "Cellar", description: DESCRIPTION, links: &links }),
+    };
+    negotiated(&mut response, &links);
+    Ok(response)
 }
 
-fn links(base: &Base, path: &str) -> Response {
+fn links(base: &Base, path: &str) -> [Link; 8] {
     let link = |rel, media_type, path: &str| Link::new(rel, media_type, base.address(path));
-    json(&LandingDocument {
-        title: "Cellar",
-        description: "Exact nearby search",
-        links: [
-            link("self", "application/json", path),
-            link("service-desc", openapi_3_0::MEDIA_TYPE, paths::OPENAPI_3_0),
-            link("service-desc", "application/vnd.oai.openapi+json;version=3.1", paths::OPENAPI),
-            link("conformance", "application/json", paths::CONFORMANCE),
-            link("data", "application/json", paths::COLLECTIONS),
-            link("health", "application/json", paths::HEALTH),
-            link("alternate", "text/html", paths::EXPLORER),
-        ],
-    })
+    let [this, page] = Link::of_forms(&base.address(path), "application/json");
+    [
+        this,
+        link("service-desc", openapi_3_0::MEDIA_TYPE, paths::OPENAPI_3_0),
+        link("service-desc", "application/vnd.oai.openapi+json;version=3.1", paths::OPENAPI),
+        link("conformance", "application/json", paths::CONFORMANCE),
+        link("data", "application/json", paths::COLLECTIONS),
+        link("health", "application/json", paths::HEALTH),
+        page,
+        link("alternate", "text/html", paths::EXPLORER),
+    ]
 }

@@ -2,25 +2,28 @@
 //!
 //! A test compares it with the router, and sends its examples to one.
 
-use axum::body::Bytes;
+use std::sync::Arc;
+
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::coded::Kept;
 use super::openapi_3_0::{MEDIA_TYPE, downgraded};
 use super::{
     batch, categories, cells, collections, edge_map, explorer, health, imports, item, items, landing, nearby,
     pages, ping, problems as kinds,
 };
 use crate::config::ApiConfig;
-use crate::description;
+use crate::description::{self, examples};
+use crate::problem::Problem;
 use crate::state::AppState;
 
-/// The scheme of keys; handlers name it.
+/// The scheme of keys.
 const API_KEY: &str = "api_key";
 
 /// The document.
@@ -89,25 +92,18 @@ impl Modify for ApiKeyScheme {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(API_KEY, SecurityScheme::Http(scheme));
-        let reads = document
-            .paths
-            .paths
-            .iter_mut()
-            .filter(|(path, _)| path.starts_with("/v1/") && !path.contains("/imports"));
-        for operation in reads.filter_map(|(_, item)| item.get.as_mut()) {
-            let key = SecurityRequirement::new(API_KEY, Vec::<String>::new());
-            operation.security = Some(vec![SecurityRequirement::default(), key]);
-        }
+        // Everything else answers anybody.
+        document.security = Some(vec![SecurityRequirement::default()]);
     }
 }
 
 /// This document
 #[utoipa::path(get, path = "/openapi.json", tag = "service", operation_id = "openapi",
-    responses((status = 200, description = "The document", body = Object, content_type = "application/json")))]
-pub async fn openapi_json(State(state): State<AppState>) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, texts(&state.config).newer).into_response()
+    responses((status = 200, description = "The document", body = Object, content_type = "application/json",
+            headers(("etag" = String, description = "Changes with the document"))),
+        (status = 304, description = "The client has it")))]
+pub async fn openapi_json(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
+    texts(&state).newer.answer(&headers).await.map(for_minutes)
 }
 
 /// This document, as OpenAPI 3.0
@@ -115,37 +111,71 @@ pub async fn openapi_json(State(state): State<AppState>) -> Response {
 /// For clients that do not read 3.1, such as those of OGC API - Features.
 #[utoipa::path(get, path = "/openapi-3.0.json", tag = "service", operation_id = "openapi30",
     responses((status = 200, description = "The document", body = Object,
-        content_type = "application/vnd.oai.openapi+json")))]
-pub async fn openapi_3_0_json(State(state): State<AppState>) -> Response {
-    let headers = [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, texts(&state.config).older).into_response()
+        content_type = "application/vnd.oai.openapi+json",
+            headers(("etag" = String, description = "Changes with the document"))),
+        (status = 304, description = "The client has it")))]
+pub async fn openapi_3_0_json(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    texts(&state).older.answer(&headers).await.map(for_minutes)
+}
+
+fn for_minutes(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
 }
 
 /// The document of a server, in both versions.
-#[derive(Clone)]
 struct Texts {
-    newer: Bytes,
-    older: Bytes,
+    newer: Kept,
+    older: Kept,
+}
+
+/// Which requests take a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Keyed {
+    reads: bool,
+    writes: bool,
 }
 
 /// The document of a server with these limits. A process has one configuration, so the last document is kept.
-fn texts(config: &ApiConfig) -> Texts {
-    static LAST: Mutex<Option<(ApiConfig, Texts)>> = Mutex::new(None);
+fn texts(state: &AppState) -> Arc<Texts> {
+    static LAST: Mutex<Option<(ApiConfig, Keyed, Arc<Texts>)>> = Mutex::new(None);
+    let config = &*state.config;
+    let keyed = Keyed { reads: state.access.keyed_reads(), writes: state.access.is_guarded() };
     let mut last = LAST.lock();
-    if let Some((of, texts)) = &*last
-        && of == config
+    if let Some((of, also, texts)) = &*last
+        && (of, *also) == (config, keyed)
     {
-        return texts.clone();
+        return Arc::clone(texts);
     }
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
-    if let Some(url) = &config.public_url {
-        document["servers"] = serde_json::json!([{ "url": url }]);
-    }
+    // Without an address the API is where the document is.
+    let url = config.public_url.as_deref().unwrap_or("/");
+    document["servers"] = json!([{ "url": url, "description": "This server" }]);
+    with_security(&mut document, keyed);
+    examples::add(&mut document);
     let document = with_limits(document, config);
-    let newer = Bytes::from(document.to_string());
-    let texts = Texts { newer, older: Bytes::from(downgraded(document).to_string()) };
-    *last = Some((config.clone(), texts.clone()));
+    let newer = Kept::new("application/json", document.to_string());
+    let texts = Arc::new(Texts { newer, older: Kept::new(MEDIA_TYPE, downgraded(document).to_string()) });
+    *last = Some((config.clone(), keyed, Arc::clone(&texts)));
     texts
+}
+
+/// Says which operations take a key: reads and writes of collections and what is in them. Where none is needed
+/// one is taken all the same, so that clients can be made once for servers of both kinds.
+fn with_security(document: &mut Value, keyed: Keyed) {
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for (path, operations) in paths.filter(|(path, _)| path.starts_with("/v1/collections")) {
+        for (method, operation) in operations.as_object_mut().into_iter().flatten() {
+            // Imports are looked at by those who may write.
+            let is_read = method == "get" && !path.contains("/imports");
+            let takes_key = if is_read { keyed.reads } else { keyed.writes };
+            let key = json!({ API_KEY: [] });
+            operation["security"] = if takes_key { json!([key]) } else { json!([{}, key]) };
+        }
+    }
 }
 
 /// Writes the server's own limits into the document.
@@ -161,8 +191,6 @@ fn with_limits(mut document: Value, config: &ApiConfig) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     /// Keys of a schema that version 3.0 does not have, wherever they are.

@@ -191,12 +191,57 @@ async fn methods_that_a_resource_does_not_know() {
 #[tokio::test]
 async fn queries_where_none_is_taken() {
     let server = Server::with_wineries(1).await;
-    for uri in [
-        "/v1/collections?limit=5",
-        "/v1/collections/wineries?x",
-        "/v1/collections/wineries/items/w-000?f=json",
+    for (method, uri, allowed) in [
+        (Method::GET, "/v1/collections?limit=5", "f"),
+        (Method::GET, "/v1/collections/wineries?x", "f"),
+        (Method::GET, "/v1/collections/wineries/items/w-000?bbox=1", "f"),
+        (Method::GET, "/v1/collections/wineries/edge-map?f=json", "no parameters"),
+        (Method::DELETE, "/v1/collections/wineries/items/w-000?f=json", "no parameters"),
     ] {
-        let problem = server.get(uri).await.problem(400, "parameter-unknown");
-        assert_eq!(problem["allowed"], "no parameters");
+        let problem = server.send(request(method, uri, "")).await.problem(400, "parameter-unknown");
+        assert_eq!(problem["allowed"], allowed, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn forms_that_a_document_has_not() {
+    let server = Server::with_wineries(1).await;
+    for path in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/conformance",
+        "/v1/conformance",
+        "/v1/collections",
+        "/v1/collections/wineries",
+        "/v1/collections/wineries/items",
+        "/v1/collections/wineries/items/w-000",
+    ] {
+        for bad in ["xml", "JSON", "", "geojson"] {
+            let problem = server.get(&format!("{path}?f={bad}")).await.problem(400, "parameter-invalid");
+            assert_eq!(
+                (&problem["parameter"], &problem["allowed"]),
+                (&json!("f"), &json!("json, html")),
+                "{path} {bad}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_accept_of_eight_kilobytes() {
+    let server = Server::with_wineries(1).await;
+    let ranges = "application/x-something;q=0.123, ".repeat(256);
+    for (accept, media_type) in [
+        (format!("{ranges}text/html"), "text/html; charset=utf-8"),
+        (format!("{ranges}application/json"), "application/json"),
+        (",".repeat(8_192), "application/json"),
+        ("q".repeat(8_192), "application/json"),
+        (";q=".repeat(2_731), "application/json"),
+    ] {
+        let mut request = request(Method::GET, "/v1/collections", "");
+        request.headers_mut().insert("accept", accept.parse().unwrap());
+        let answer = server.send(request).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, media_type));
     }
 }

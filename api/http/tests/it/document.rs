@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
+use cellar_http::config::{ApiConfig, WriteConfig, WriteToken};
 use cellar_http::router::routes;
 use serde_json::{Map, Value, json};
 
@@ -117,6 +118,7 @@ async fn the_examples_work() {
         _ => 4,
     };
     operations.sort_by_key(|(path, method, _)| order(path, method));
+    let mut documented = 0;
     for (path, method, operation) in operations {
         let uri = example_uri(path, operation);
         let body = example_body(&document, operation);
@@ -130,9 +132,55 @@ async fn the_examples_work() {
             let media_type = answer.header("content-type").split(';').next().unwrap_or_default();
             assert!(content.keys().any(|key| key == media_type), "{method} {uri}: {media_type}");
         }
+        let example = response["content"].as_object().and_then(|content| content.values().next());
+        if let Some(Value::Object(example)) = example.map(|content| &content["example"]) {
+            let members = |answer: &Map<String, Value>| answer.keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(members(answer.json().as_object().unwrap()), members(example), "{method} {uri}");
+            documented += 1;
+        }
         if uri.contains("nearby") {
             assert_eq!(answer.json()["features"][0]["id"], json!("w-1"));
         }
+    }
+    assert_eq!(documented, 18, "answers with examples");
+}
+
+/// What generators make types of: a list of numbers, and objects that are open.
+#[tokio::test]
+async fn clients_get_types_that_can_be_used() {
+    let document = document(&Server::new()).await;
+    let schemas = &document["components"]["schemas"];
+    let position = &schemas["Point"]["properties"]["coordinates"];
+    assert_eq!((&position["type"], &position["items"]), (&json!("array"), &json!({ "type": "number" })));
+    assert_eq!((&position["minItems"], &position["maxItems"]), (&json!(2), &json!(3)));
+    for schema in ["Feature", "FeatureInput", "NearbyFeature"] {
+        let properties = &schemas[schema]["properties"]["properties"];
+        assert_eq!(properties["additionalProperties"], true, "{schema}");
+    }
+    for (path, method, operation) in operations(&document) {
+        assert!(operation["operationId"].is_string(), "{method} {path}");
+        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn the_document_says_where_the_server_is_and_what_takes_a_key() {
+    let open = document(&Server::new()).await;
+    assert_eq!(open["servers"][0]["url"], "/");
+    let token = WriteToken::new("0123456789abcdef").unwrap();
+    let config = ApiConfig { public_url: Some("https://geo.example.com".into()), ..ApiConfig::default() };
+    let guarded = document(&Server::with(config, WriteConfig { token: Some(token), open: false })).await;
+    assert_eq!(guarded["servers"][0]["url"], "https://geo.example.com");
+    let security = |document: &Value, method: &str| {
+        document
+            .pointer(&format!("/paths/~1v1~1collections~1{{collection}}/{method}/security"))
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(security(&open, "put"), json!([{}, { "api_key": [] }]));
+    assert_eq!(security(&guarded, "put"), json!([{ "api_key": [] }]));
+    for document in [&open, &guarded] {
+        assert_eq!(security(document, "get"), json!([{}, { "api_key": [] }]), "anybody may read");
     }
 }
 

@@ -21,10 +21,10 @@ async fn browsers_get_the_page_and_programs_get_links() {
         assert_eq!(links.json()["title"], "Cellar", "{accept}");
         // A shared cache may not heed `Vary`.
         for answer in [&page, &links] {
-            assert_eq!(
-                (answer.header("vary"), answer.header("cache-control")),
-                ("accept", "private, no-store")
-            );
+            let vary: Vec<_> =
+                answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+            assert!(vary.join(", ").split(", ").any(|name| name == "accept"), "{accept}: {vary:?}");
+            assert_eq!(answer.header("cache-control"), "private, no-store");
         }
     }
 }

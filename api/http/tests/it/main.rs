@@ -3,6 +3,7 @@
 mod bad_input;
 mod categories;
 mod cells;
+mod codings;
 mod conditions;
 mod connections;
 mod cors;
@@ -12,6 +13,7 @@ mod edge_map;
 mod explorer;
 mod failures;
 mod health;
+mod html;
 mod idempotency;
 mod imports;
 mod isolation;

@@ -120,7 +120,8 @@ async fn parameters_of_the_standard_are_checked() {
         ("datetime=2027-01-31T12:00:00Z/2026-01-31T12:00:00Z", "parameter-invalid", "datetime"),
         ("bbox=1,2,3,4,5", "parameter-invalid", "bbox"),
         ("bbox=1,2,9,3,4,8", "parameter-out-of-range", "bbox"),
-        ("f=xml", "parameter-unknown", "f"),
+        ("f=xml", "parameter-invalid", "f"),
+        ("f=json&f=json", "parameter-repeated", "f"),
         ("crs=x", "parameter-unknown", "crs"),
     ] {
         assert_eq!(items(bad).await.problem(400, slug)["parameter"], parameter, "{bad}");

@@ -2,7 +2,7 @@
 
 use cellar_model::canonical::CellUrl;
 use cellar_search::cells::body::CellBody;
-use cellar_search::cells::encoding::Coding;
+use cellar_search::cells::encoding::{Coding, Effort};
 use geo_index::Position;
 use geo_index::tree::NearbyQuery;
 use rustc_hash::FxHashMap;
@@ -43,6 +43,6 @@ fn weigh(job: &Plan, index: &mut Index, key: Key) -> Option<Weight> {
             cellar_model::features::write_collection(&index.nearby(query).ok()?.hits, &[])
         }
     };
-    let brotli_bytes = Coding::Brotli.encode(&text).ok()?.len();
+    let brotli_bytes = Coding::Brotli.encode(&text, Effort::Kept).ok()?.len();
     Some(Weight { json_bytes: text.len(), brotli_bytes })
 }

@@ -2,83 +2,128 @@
 
 use std::io::{self, Write as _};
 
+use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, header};
 
-/// Of 0 to 11. 128 places of the demo data, 24.7 KB, become 3,564 bytes; 9 takes seven times as long for 3,501. gzip makes
-/// 3,911 of them. Each answer is compressed once for all who get it.
-const BROTLI_QUALITY: i32 = 5;
-/// log2 of the window: 4 MB, more than an answer has.
-const BROTLI_WINDOW: i32 = 22;
-/// Of 0 to 9; the usual one.
-const GZIP_LEVEL: u32 = 6;
-
-const BUFFER_BYTES: usize = 8 << 10;
+/// log2 of brotli's window: as large as an answer, for a larger one has to be cleared first. 18 is the least with which the
+/// library does not use its slow tables at the higher levels.
+const BROTLI_WINDOWS: std::ops::RangeInclusive<usize> = 18..=22;
 
 /// A content coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
     /// Brotli (RFC 7932).
     Brotli,
+    /// Zstandard (RFC 8878).
+    Zstd,
     /// gzip (RFC 1952).
     Gzip,
     /// None.
     Identity,
 }
 
+/// How much work compressing is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// The bytes are kept and sent many times.
+    Kept,
+    /// They are for one request.
+    Once,
+}
+
+impl Effort {
+    /// Codings in the order in which they are preferred where a client does not care: by the bytes if they are kept, else by
+    /// the work (docs/BENCHMARKS.md, "Compression").
+    const fn preferred(self) -> [Coding; 4] {
+        match self {
+            Self::Kept => Coding::ALL,
+            Self::Once => [Coding::Zstd, Coding::Brotli, Coding::Gzip, Coding::Identity],
+        }
+    }
+}
+
 impl Coding {
-    /// In the order in which they are preferred where a client does not care.
-    pub const ALL: [Self; 3] = [Self::Brotli, Self::Gzip, Self::Identity];
+    /// All of them, those that make the fewest bytes first.
+    pub const ALL: [Self; 4] = [Self::Brotli, Self::Zstd, Self::Gzip, Self::Identity];
 
     /// Its name in HTTP.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Brotli => "br",
+            Self::Zstd => "zstd",
             Self::Gzip => "gzip",
             Self::Identity => "identity",
         }
     }
 
     /// What it adds to an entity tag: the bytes depend on how they were compressed, too.
-    pub(super) const fn etag_suffix(self) -> &'static str {
-        match self {
-            Self::Brotli => "-br5",
-            Self::Gzip => "-gz6",
-            Self::Identity => "",
+    pub const fn etag_suffix(self, effort: Effort) -> &'static str {
+        match (self, effort) {
+            (Self::Brotli, Effort::Kept) => "-br5s",
+            (Self::Zstd, Effort::Kept) => "-zs6",
+            (Self::Gzip, Effort::Kept) => "-gz6",
+            (Self::Brotli, Effort::Once) => "-br3s",
+            (Self::Zstd, Effort::Once) => "-zs1",
+            (Self::Gzip, Effort::Once) => "-gz1",
+            (Self::Identity, _) => "",
+        }
+    }
+
+    /// The level that is worth its cost: of brotli 0 to 11, of zstd 1 to 22, of gzip 0 to 9 (docs/BENCHMARKS.md,
+    /// "Compression").
+    pub const fn level(self, effort: Effort) -> u8 {
+        match (self, effort) {
+            (Self::Brotli, Effort::Kept) => 5,
+            (Self::Brotli, Effort::Once) => 3,
+            (Self::Zstd | Self::Gzip, Effort::Kept) => 6,
+            (Self::Zstd | Self::Gzip, Effort::Once) => 1,
+            (Self::Identity, _) => 0,
         }
     }
 
     /// The coding that `Accept-Encoding` asks for (RFC 9110, section 12.5.3); `None` if it rules out all of them.
-    pub fn negotiated(headers: &HeaderMap) -> Option<Self> {
-        let mut accepted = Accepted::default();
-        let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-        lines.flat_map(|line| line.split(',')).for_each(|item| accepted.add(item));
+    pub fn negotiated(headers: &HeaderMap, effort: Effort) -> Option<Self> {
+        let accepted = Accepted::of(headers);
         let best = |best: Option<(Self, u16)>, coding: Self| {
             let weight = accepted.weight(coding);
             let better = weight > best.map_or(0, |(_, weight)| weight);
             if better { Some((coding, weight)) } else { best }
         };
-        Self::ALL.into_iter().fold(None, best).map(|(coding, _)| coding)
+        effort.preferred().into_iter().fold(None, best).map(|(coding, _)| coding)
+    }
+
+    /// Whether `Accept-Encoding` rules it out.
+    pub fn is_acceptable(self, headers: &HeaderMap) -> bool {
+        Accepted::of(headers).weight(self) > 0
     }
 
     /// The bytes in this coding.
-    pub fn encode(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    pub fn encode(self, bytes: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
+        self.encode_at(bytes, self.level(effort))
+    }
+
+    /// The bytes in this coding, at a level of its own scale.
+    pub fn encode_at(self, bytes: &[u8], level: u8) -> io::Result<Vec<u8>> {
+        let room = bytes.len() / 4;
         match self {
             Self::Brotli => {
-                let out = Vec::with_capacity(bytes.len() / 4);
-                let mut encoder = brotli::CompressorWriter::new(
-                    out,
-                    BUFFER_BYTES,
-                    BROTLI_QUALITY as u32,
-                    BROTLI_WINDOW as u32,
-                );
-                encoder.write_all(bytes)?;
-                Ok(encoder.into_inner())
+                let bits = bytes.len().next_power_of_two().trailing_zeros() as usize;
+                let window = bits.clamp(*BROTLI_WINDOWS.start(), *BROTLI_WINDOWS.end());
+                let params = BrotliEncoderParams {
+                    quality: level.into(),
+                    lgwin: window as i32,
+                    size_hint: bytes.len(),
+                    ..BrotliEncoderParams::default()
+                };
+                let mut out = Vec::with_capacity(room);
+                brotli::BrotliCompress(&mut &bytes[..], &mut out, &params)?;
+                Ok(out)
             }
+            Self::Zstd => zstd::bulk::compress(bytes, level.into()),
             Self::Gzip => {
-                let out = Vec::with_capacity(bytes.len() / 4);
-                let mut encoder = GzEncoder::new(out, Compression::new(GZIP_LEVEL));
+                let mut encoder = GzEncoder::new(Vec::with_capacity(room), Compression::new(level.into()));
                 encoder.write_all(bytes)?;
                 encoder.finish()
             }
@@ -91,12 +136,20 @@ impl Coding {
 #[derive(Default)]
 struct Accepted {
     brotli: Option<u16>,
+    zstd: Option<u16>,
     gzip: Option<u16>,
     identity: Option<u16>,
     any: Option<u16>,
 }
 
 impl Accepted {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut accepted = Self::default();
+        let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        lines.flat_map(|line| line.split(',')).for_each(|item| accepted.add(item));
+        accepted
+    }
+
     /// Takes an item of the list; what is not well formed is passed over.
     fn add(&mut self, item: &str) {
         let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
@@ -105,6 +158,7 @@ impl Accepted {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         let slot = match () {
             () if is("br") => &mut self.brotli,
+            () if is("zstd") => &mut self.zstd,
             () if is("gzip") || is("x-gzip") => &mut self.gzip,
             () if is("identity") => &mut self.identity,
             () if name == "*" => &mut self.any,
@@ -117,6 +171,7 @@ impl Accepted {
     fn weight(&self, coding: Coding) -> u16 {
         match coding {
             Coding::Brotli => self.brotli.or(self.any).unwrap_or(0),
+            Coding::Zstd => self.zstd.or(self.any).unwrap_or(0),
             Coding::Gzip => self.gzip.or(self.any).unwrap_or(0),
             // Acceptable unless it is ruled out, and the last choice unless it is asked for.
             Coding::Identity => self.identity.or(self.any).unwrap_or(1),
@@ -152,20 +207,24 @@ mod tests {
 
     use super::*;
 
-    fn negotiated(lines: &[&str]) -> Option<Coding> {
+    fn headers(lines: &[&str]) -> HeaderMap {
+        let lines = lines.iter().map(|line| (header::ACCEPT_ENCODING, line.parse().unwrap()));
         let mut headers = HeaderMap::new();
-        for line in lines {
-            headers.append(header::ACCEPT_ENCODING, line.parse().unwrap());
-        }
-        Coding::negotiated(&headers)
+        lines.for_each(|(name, line)| drop(headers.append(name, line)));
+        headers
+    }
+
+    fn negotiated(lines: &[&str]) -> Option<Coding> {
+        Coding::negotiated(&headers(lines), Effort::Kept)
     }
 
     #[test]
     fn the_weights_decide() {
-        use Coding::{Brotli, Gzip, Identity};
+        use Coding::{Brotli, Gzip, Identity, Zstd};
         for (line, coding) in [
             ("", Identity),
-            ("deflate, zstd", Identity),
+            ("deflate, compress", Identity),
+            ("deflate, zstd", Zstd),
             ("gzip", Gzip),
             ("GZIP;Q=1.000", Gzip),
             ("x-gzip", Gzip),
@@ -173,7 +232,8 @@ mod tests {
             ("gzip;q=1, br;q=0.999", Gzip),
             ("br ; q=0.2 , gzip;q=0.1", Brotli),
             ("br;q=0, gzip;q=0", Identity),
-            ("br;q=0, *", Gzip),
+            ("br;q=0, *", Zstd),
+            ("br;q=0, zstd;q=0, *", Gzip),
             ("*", Brotli),
             ("*;q=0, gzip;q=0.001", Gzip),
             ("identity, gzip;q=0.5", Identity),
@@ -194,18 +254,51 @@ mod tests {
         }
     }
 
+    /// As a browser and curl ask.
+    #[test]
+    fn without_weights_it_is_the_fewest_bytes_or_the_least_work() {
+        let asked = headers(&["gzip, deflate, br, zstd"]);
+        assert_eq!(Coding::negotiated(&asked, Effort::Kept), Some(Coding::Brotli));
+        assert_eq!(Coding::negotiated(&asked, Effort::Once), Some(Coding::Zstd));
+        let weighed = headers(&["gzip, zstd;q=0.9"]);
+        assert_eq!(Coding::negotiated(&weighed, Effort::Once), Some(Coding::Gzip));
+    }
+
+    #[test]
+    fn a_coding_is_acceptable_unless_it_is_ruled_out() {
+        for (line, acceptable) in [
+            ("gzip", [false, false, true, true]),
+            ("br, zstd;q=0.1, identity;q=0", [true, true, false, false]),
+            ("*;q=0", [false; 4]),
+            ("", [false, false, false, true]),
+        ] {
+            let headers = headers(&[line]);
+            assert_eq!(Coding::ALL.map(|coding| coding.is_acceptable(&headers)), acceptable, "{line}");
+        }
+    }
+
+    fn decoded(coding: Coding, bytes: &[u8]) -> String {
+        let mut decoded = String::new();
+        match coding {
+            Coding::Brotli => brotli::Decompressor::new(bytes, 4_096).read_to_string(&mut decoded).unwrap(),
+            Coding::Zstd => zstd::Decoder::new(bytes).unwrap().read_to_string(&mut decoded).unwrap(),
+            Coding::Gzip => flate2::read::GzDecoder::new(bytes).read_to_string(&mut decoded).unwrap(),
+            Coding::Identity => (&mut &*bytes).read_to_string(&mut decoded).unwrap(),
+        };
+        decoded
+    }
+
     #[test]
     fn what_is_encoded_can_be_decoded() {
-        for text in ["", "a", &"cellar ".repeat(20_000)] {
-            let brotli = Coding::Brotli.encode(text.as_bytes()).unwrap();
-            let gzip = Coding::Gzip.encode(text.as_bytes()).unwrap();
-            let mut decoded = String::new();
-            brotli::Decompressor::new(&brotli[..], BUFFER_BYTES).read_to_string(&mut decoded).unwrap();
-            assert_eq!(decoded, text);
-            decoded.clear();
-            flate2::read::GzDecoder::new(&gzip[..]).read_to_string(&mut decoded).unwrap();
-            assert_eq!(decoded, text);
-            assert_eq!(Coding::Gzip.encode(text.as_bytes()).unwrap(), gzip, "always the same");
+        for text in ["", "a", &"cellar ".repeat(20_000), &"é{}".repeat(2_000_000)] {
+            for coding in Coding::ALL {
+                for effort in [Effort::Kept, Effort::Once] {
+                    let encoded = coding.encode(text.as_bytes(), effort).unwrap();
+                    assert!(decoded(coding, &encoded) == text, "{coding:?} of {} bytes", text.len());
+                    let again = coding.encode(text.as_bytes(), effort).unwrap();
+                    assert_eq!(again, encoded, "always the same");
+                }
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::body::CellBody;
-use super::encoding::Coding;
+use super::encoding::{Coding, Effort};
 use super::lifetimes::Lifetimes;
 use crate::cells::EdgeConfig;
 
@@ -35,6 +35,7 @@ pub struct Representation {
     etags: [HeaderValue; Coding::ALL.len()],
     identity: Bytes,
     brotli: OnceCell<Bytes>,
+    zstd: OnceCell<Bytes>,
     gzip: OnceCell<Bytes>,
     location: HeaderValue,
     tags: HeaderValue,
@@ -47,12 +48,14 @@ impl Representation {
         let hash = xxh3_128(&body.json);
         Self {
             hash,
-            etags: Coding::ALL.map(|coding| value(&format!("\"{hash:032x}{}\"", coding.etag_suffix()))),
+            etags: Coding::ALL
+                .map(|coding| value(&format!("\"{hash:032x}{}\"", coding.etag_suffix(Effort::Kept)))),
             location: value(&url.to_string()),
             tags: value(&tags(url, body.extent).join(", ")),
             lifetimes: Lifetimes::new(config, hash),
             identity: body.json.into(),
             brotli: OnceCell::new(),
+            zstd: OnceCell::new(),
             gzip: OnceCell::new(),
         }
     }
@@ -87,6 +90,7 @@ impl Representation {
         let encoded = match coding {
             Coding::Identity => return Ok((self.identity.clone(), false)),
             Coding::Brotli => &self.brotli,
+            Coding::Zstd => &self.zstd,
             Coding::Gzip => &self.gzip,
         };
         if let Some(bytes) = encoded.get() {
@@ -97,7 +101,7 @@ impl Representation {
             made = true;
             let bytes = self.identity.clone();
             async move {
-                let encoding = tokio::task::spawn_blocking(move || coding.encode(&bytes));
+                let encoding = tokio::task::spawn_blocking(move || coding.encode(&bytes, Effort::Kept));
                 encoding.await.map_err(io::Error::other)?.map(Bytes::from)
             }
         });
@@ -107,10 +111,10 @@ impl Representation {
 
     /// Bytes that it takes.
     pub fn weight(&self) -> usize {
-        let encoded = |bytes: &OnceCell<Bytes>| bytes.get().map_or(0, Bytes::len);
+        let encoded = [&self.brotli, &self.zstd, &self.gzip].map(|bytes| bytes.get().map_or(0, Bytes::len));
         let headers =
             self.location.len() + self.tags.len() + self.etags.iter().map(HeaderValue::len).sum::<usize>();
-        size_of::<Self>() + self.identity.len() + encoded(&self.brotli) + encoded(&self.gzip) + headers
+        size_of::<Self>() + self.identity.len() + encoded.iter().sum::<usize>() + headers
     }
 }
 

@@ -4,6 +4,7 @@
 use std::future::Future;
 
 use cellar_cli_kit::{CliError, code};
+use tokio::sync::oneshot;
 
 /// A signal that asks to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,40 +25,64 @@ impl Signal {
 }
 
 /// The outcome of the work, or an error that `told` completes if a signal comes before it: what is done, and how to go on.
+/// Where the work waits for a reader it hears of the signal when that reads on; a second one does not wait.
 pub(crate) async fn unless_stopped<T>(
     work: impl Future<Output = Result<T, CliError>>,
     told: impl FnOnce() -> (String, String),
 ) -> Result<T, CliError> {
-    let signal = tokio::select! {
-        outcome = work => return outcome,
-        signal = stopped() => signal,
-    };
-    tokio::spawn(async {
-        let again = stopped().await;
+    // If the system lets nobody handle signals they end the process as ever.
+    let Some(mut signals) = Signals::new() else { return work.await };
+    let (send, stopped) = oneshot::channel();
+    let watcher = tokio::spawn(async move {
+        let _ = send.send(signals.next().await);
+        let again = signals.next().await;
         std::process::exit(i32::from(again.code()));
     });
+    let signal = tokio::select! {
+        outcome = work => {
+            watcher.abort();
+            return outcome;
+        }
+        Ok(signal) = stopped => signal,
+    };
     let (done, hint) = told();
     Err(CliError { code: signal.code(), ..CliError::failure(format!("interrupted; {done}")).hint(hint) })
 }
 
-/// Resolves on the first signal to stop; never, if the system lets nobody handle signals.
-async fn stopped() -> Signal {
+/// Signals to stop, from when this is made on.
+struct Signals {
     #[cfg(unix)]
-    {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> Option<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-        if let (Ok(mut interrupt), Ok(mut terminate)) = signals {
-            return tokio::select! {
-                _ = interrupt.recv() => Signal::Interrupt,
-                _ = terminate.recv() => Signal::Terminate,
-            };
+        let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        Some(Self { interrupt: interrupt.ok()?, terminate: terminate.ok()? })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
         }
     }
+
     #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_ok() {
-        return Signal::Interrupt;
+    fn new() -> Option<Self> {
+        Some(Self {})
     }
-    std::future::pending().await
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> Signal {
+        let _ = tokio::signal::ctrl_c().await;
+        Signal::Interrupt
+    }
 }
 
 /// The command that this process is, to be pasted into a shell.

@@ -24,6 +24,7 @@ mod roots;
 pub mod serve;
 pub mod settings;
 mod startup;
+pub mod stats;
 pub mod store_args;
 pub mod table;
 pub mod verify;

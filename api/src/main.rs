@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cellar::settings::Settings;
 use cellar::{
     categories, collections, contract, delete, demo, edge, edge_map, edge_plan, export, get, health, import,
-    key, nearby, reindex, serve, settings, table, verify, warm,
+    key, nearby, reindex, serve, settings, stats, table, verify, warm,
 };
 use cellar_cli_kit::shell::{CompletionsArgs, ManArgs};
 use cellar_cli_kit::terminal::{self, Terminal, color_of};
@@ -37,6 +37,7 @@ enum Command {
     Import(Box<import::ImportArgs>),
     Export(export::ExportArgs),
     Collections(collections::CollectionsArgs),
+    Stats(stats::StatsArgs),
     Delete(delete::DeleteArgs),
     Get(get::GetArgs),
     Nearby(nearby::NearbyArgs),
@@ -101,6 +102,7 @@ async fn run(command: Command, settings: &Settings) -> Result<u8, CliError> {
         Command::Import(args) => import::run(*args).await,
         Command::Export(args) => export::run(args).await,
         Command::Collections(args) => collections::run(args).await,
+        Command::Stats(args) => stats::run(args).await,
         Command::Delete(args) => delete::run(args).await,
         Command::Get(args) => get::run(args).await,
         Command::Nearby(args) => nearby::run(args).await,

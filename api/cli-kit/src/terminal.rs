@@ -20,11 +20,11 @@ pub struct Terminal {
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Log more: information, with -vv details of this program, with -vvv those of its libraries; RUST_LOG says it exactly
+    /// Log more: information, with -vv details of this program, with -vvv those of its libraries; `RUST_LOG` says it exactly
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Whether help and the log have colours; `auto`: on a terminal, unless NO_COLOR is set
+    /// Whether help and the log have colours; `auto`: on a terminal, unless `NO_COLOR` is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
 }

@@ -65,7 +65,7 @@ fn glance(cellar: &Command, arguments: &[OsString]) -> (BTreeMap<String, Given>,
     let matches = cellar.clone().ignore_errors(true).try_get_matches_from(arguments);
     let serve = matches.ok().and_then(|matches| matches.subcommand_matches(SUBCOMMAND).cloned());
     let (Some(serve), Some(command)) = (serve, cellar.find_subcommand(SUBCOMMAND)) else {
-        return Default::default();
+        return (BTreeMap::new(), None);
     };
     let given = command.get_arguments().filter_map(|argument| {
         let (variable, flag) = (argument.get_env()?.to_str()?.to_owned(), argument.get_long()?);

@@ -12,6 +12,6 @@ pub use self::problems::{
     WriteProblems,
 };
 pub use self::schemas::{
-    CellCollection, CollectionDocument, CollectionList, Depth, Feature, FeatureBatch, FeatureCollection,
-    FeatureInput, Landing, Mode, NearbyCollection, Problem,
+    CellCollection, CollectionDocument, CollectionList, Depth, DistanceIn, Feature, FeatureBatch,
+    FeatureCollection, FeatureInput, Landing, Mode, NearbyCollection, Problem,
 };

@@ -1,15 +1,16 @@
 //! `cellar categories`.
 
 use cellar_cache::clock::SystemClock;
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, progress, say};
 use cellar_jobs::categories::count;
 use cellar_model::{Category, Collection, grouped};
 use cellar_search::category_counts::CategoryCounts;
 use cellar_store::{CategoryPart, Store, StoreError};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 use serde::Serialize;
 
+use super::interrupt;
 use super::store_args::StoreArgs;
 use crate::explain::{OrExplain as _, no_collection};
 
@@ -22,7 +23,7 @@ Examples:
 A category is listed as soon as a place has it, and stays listed. How many places each has is what the last run with \
 --count found, which reads the whole collection; until then there are no numbers.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by a signal.";
 
 /// Lists the categories of a collection
 #[derive(Args, Debug)]
@@ -62,7 +63,9 @@ const PART: usize = 1_000;
 /// Lists them.
 pub async fn run(args: CategoriesArgs) -> Result<u8, CliError> {
     let open = args.store.open_existing().await?;
-    let listed = run_on(&args, &*open.store).await;
+    let told =
+        || ("the earlier counts stay".to_owned(), format!("count again with `{}`", interrupt::command()));
+    let listed = interrupt::unless_stopped(run_on(&args, &*open.store), told).await;
     open.close().await;
     let list = listed?;
     if args.json {
@@ -81,7 +84,7 @@ async fn run_on(args: &CategoriesArgs, store: &dyn Store) -> Result<List, CliErr
         return Err(no_collection(&args.collection));
     }
     let counts = if args.count {
-        let bar = ProgressBar::new_spinner().with_style(style());
+        let bar = progress::spinner().with_style(style());
         let counted = count(store, &args.collection, &SystemClock, |places| {
             bar.set_message(grouped(places));
             bar.tick();

@@ -1,6 +1,6 @@
 //! `cellar collections`.
 
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, say, terminal};
 use cellar_store::Store;
 use clap::Args;
 use serde::Serialize;
@@ -54,7 +54,7 @@ pub async fn run(args: CollectionsArgs) -> Result<u8, CliError> {
         let json = serde_json::to_string(&List { collections: rows });
         say(&json.map_err(|error| CliError::failure(error.to_string()))?)?;
     } else if rows.is_empty() {
-        eprintln!("there are no collections; `cellar import FILE --collection NAME` creates one");
+        terminal::note("there are no collections; `cellar import FILE --collection NAME` creates one");
     } else {
         say(&table(&rows))?;
     }

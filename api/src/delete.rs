@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, progress, say};
 use cellar_model::{Collection, Placement, grouped};
 use cellar_store::Store;
 use cellar_store::deletion::{Deleted, Outcome, Settings, Worker, carry_on, unix_ms};
@@ -12,6 +12,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::interrupt;
 use super::store_args::{OpenStore, StoreArgs};
 use crate::explain::{OrExplain as _, no_collection};
 
@@ -26,7 +27,7 @@ looked through once more for what a late writer may have left, which on a table 
 90 seconds have passed. Then the name is free. What is interrupted goes on when this command is run again, and by \
 itself wherever `cellar serve` or the Lambda function runs on the table.
 
-Exit codes: 0 deleted or marked, 1 failed or not confirmed, 2 wrong usage.";
+Exit codes: 0 deleted or marked, 1 failed or not confirmed, 2 wrong usage, 130 and 143 stopped by a signal.";
 
 /// How often to look at what another process deletes.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -101,9 +102,13 @@ async fn run_on(args: &DeleteArgs, open: &OpenStore) -> Result<(&'static str, u6
     } else {
         Settings::default()
     };
-    let bar = ProgressBar::new_spinner().with_style(style());
+    let bar = progress::spinner().with_style(style());
     let watched = Watched(bar.clone());
-    let deleted = to_the_end(store, name, settings, &watched).await;
+    let told = || {
+        let done = format!("collection `{name}` stays out of reach, and what is deleted is gone");
+        (done, format!("go on with `{}`; a server on the same data does so, too", interrupt::command()))
+    };
+    let deleted = interrupt::unless_stopped(to_the_end(store, name, settings, &watched), told).await;
     bar.finish_and_clear();
     deleted.map(|deleted| ("deleted", deleted.items))
 }

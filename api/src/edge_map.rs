@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cellar_cache::clock::SystemClock;
 use cellar_cli_kit::output::OutputFile;
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, progress, say, terminal};
 use cellar_jobs::edge_map::{Summary, key_value_store, make};
 use cellar_model::Collection;
 use cellar_model::grouped;
@@ -13,8 +13,9 @@ use cellar_search::edge_map::StoredMap;
 use cellar_store::Store;
 use clap::Args;
 use geo_index::edge::MapRules;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 
+use super::interrupt;
 use super::store_args::StoreArgs;
 use crate::explain::{OrExplain as _, no_collection};
 
@@ -32,7 +33,7 @@ a lot, once a day or once a week.
 
 If the map goes to standard output, the summary goes to standard error.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by a signal.";
 
 /// Makes the density map, which says how coarse a cell at the edge may be
 #[derive(Args, Debug)]
@@ -75,7 +76,8 @@ pub(super) fn certified(text: &str) -> Result<f64, String> {
 /// Makes the map, stores and writes it, and prints a summary.
 pub async fn run(args: EdgeMapArgs) -> Result<u8, CliError> {
     let open = args.store.open_existing().await?;
-    let outcome = run_on(&args, &*open.store).await;
+    let told = || ("no map is stored".to_owned(), format!("begin again with `{}`", interrupt::command()));
+    let outcome = interrupt::unless_stopped(run_on(&args, &*open.store), told).await;
     open.close().await;
     let Some((file, summary)) = outcome? else {
         say(&format!("collection `{}` has no stored map any more", args.collection))?;
@@ -91,7 +93,7 @@ pub async fn run(args: EdgeMapArgs) -> Result<u8, CliError> {
         summary.table()
     };
     if to_stdout {
-        eprintln!("{text}");
+        terminal::note(&text);
     } else {
         say(&text)?;
     }
@@ -107,7 +109,7 @@ async fn run_on(args: &EdgeMapArgs, store: &dyn Store) -> Result<Option<(String,
         StoredMap::remove(store, &args.collection).await.explained()?;
         return Ok(None);
     }
-    let bar = ProgressBar::new_spinner().with_style(style());
+    let bar = progress::spinner().with_style(style());
     let rules = MapRules { certified: args.certify, ..MapRules::default() };
     let made = make(store, &args.collection, rules, &SystemClock, |places| {
         bar.set_message(grouped(places));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use cellar_cli_kit::CliError;
-use cellar_config::ProcessEnv;
+use cellar_config::Env;
 use cellar_purge::cloudfront::CloudFrontPurge;
 use cellar_purge::nginx::NginxPurge;
 use cellar_purge::{EdgeInvalidator, PurgeSettings};
@@ -34,21 +34,32 @@ pub struct EdgePurgeArgs {
     cloudfront: Option<String>,
 }
 
+impl EdgePurgeArgs {
+    /// Which edge is told, for people.
+    pub(super) fn describe(&self) -> Option<String> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let nginx = given(&self.url).map(|url| format!("told of changes at {url}"));
+        nginx.or_else(|| {
+            Some(format!("CloudFront distribution {}, told of changes", given(&self.cloudfront)?))
+        })
+    }
+}
+
 /// An edge, and how it is told.
 pub(super) type Edge = (Box<dyn EdgeInvalidator>, PurgeSettings);
 
 impl EdgePurgeArgs {
     /// The edge, if there is one. `settle` is how long the store's index may lag behind.
-    pub(super) async fn edge(&self, settle: Duration) -> Result<Option<Edge>, CliError> {
+    pub(super) async fn edge(&self, env: &dyn Env, settle: Duration) -> Result<Option<Edge>, CliError> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         if let Some(url) = given(&self.url) {
-            let settings = purge_settings(&ProcessEnv, EdgeKind::Nginx, settle).explained()?;
+            let settings = purge_settings(env, EdgeKind::Nginx, settle).explained()?;
             let edge = NginxPurge::new(&url)
                 .map_err(|problem| CliError::usage(format!("--edge-purge: {problem}")))?;
             return Ok(Some((Box::new(edge), settings)));
         }
         let Some(id) = given(&self.cloudfront) else { return Ok(None) };
-        let settings = purge_settings(&ProcessEnv, EdgeKind::CloudFront, settle).explained()?;
+        let settings = purge_settings(env, EdgeKind::CloudFront, settle).explained()?;
         let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
         let endpoint =
             ENDPOINTS.iter().find_map(|name| std::env::var(name).ok().filter(|url| !url.is_empty()));

@@ -1,9 +1,9 @@
 //! `cellar export`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use cellar_cli_kit::{CliError, code};
+use cellar_cli_kit::{CliError, code, say, written};
 use cellar_jobs::backup::{ITEMS_PER_FILE, WriteBackup, write_backup};
 use cellar_jobs::export::{ExportError, ExportFormat, Exported, export, export_to_file};
 use cellar_jobs::import::Bar;
@@ -13,6 +13,7 @@ use cellar_store::Store;
 use clap::Args;
 use serde::Serialize;
 
+use super::interrupt;
 use super::store_args::StoreArgs;
 use crate::explain::{Explain as _, no_collection};
 
@@ -32,7 +33,7 @@ same for the same places.
 
 The file appears when it is complete, and replaces an older one of its name. It imports as the same places.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by a signal.";
 
 /// Formats that an export can be asked for in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -82,7 +83,15 @@ struct Summary<'a> {
 pub async fn run(args: ExportArgs) -> Result<u8, CliError> {
     check(&args)?;
     let open = args.store.open_existing().await?;
-    let outcome = run_on(args, &*open.store).await;
+    let file = args.file.display().to_string();
+    let told = || {
+        let done = match file.as_str() {
+            "-" => "the output is not complete".to_owned(),
+            _ => format!("{file} is as it was"),
+        };
+        (done, format!("begin again with `{}`", interrupt::command()))
+    };
+    let outcome = interrupt::unless_stopped(run_on(args, &*open.store), told).await;
     open.close().await;
     outcome
 }
@@ -100,8 +109,10 @@ pub async fn run_on(args: ExportArgs, store: &dyn Store) -> Result<u8, CliError>
     let bar = Bar::new(None);
     if args.file == Path::new("-") {
         let mut out = BufWriter::new(io::stdout());
-        export(store, collection, format, &mut out, &bar).await.map_err(explain)?;
-        return Ok(code::OK);
+        return match export(store, collection, format, &mut out, &bar).await {
+            Err(ExportError::Output { error, .. }) => written(Err(error)).map(|()| code::OK),
+            outcome => outcome.map(|_| code::OK).map_err(explain),
+        };
     }
     let outcome = export_to_file(store, collection, format, &args.file, &bar).await;
     drop(bar);
@@ -157,6 +168,6 @@ fn print(summary: &impl Serialize, text: String, json: bool) -> Result<u8, CliEr
     let fault =
         |error: &dyn std::fmt::Display| CliError::failure(format!("cannot write the summary: {error}"));
     let text = if json { serde_json::to_string(summary).map_err(|error| fault(&error))? } else { text };
-    writeln!(io::stdout(), "{text}").map_err(|error| fault(&error))?;
+    say(&text)?;
     Ok(code::OK)
 }

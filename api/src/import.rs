@@ -5,17 +5,19 @@ mod inputs;
 mod preview;
 mod replacing;
 
-use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use cellar_cli_kit::{CliError, code};
+use cellar_cli_kit::{CliError, code, say};
 use cellar_jobs::import::{
-    Bar, CHUNK_RECORDS, Cause, Format, Import, ImportError, InputError, Summary, import,
+    Bar, CHUNK_RECORDS, Cause, Format, Import, ImportError, InputError, Progress, Summary, import,
 };
+use cellar_model::grouped;
 use cellar_store::Store;
 
 pub use self::args::ImportArgs;
 use self::inputs::Chosen;
 use self::replacing::{Removed, Replacing, Whole, Wish};
+use super::interrupt;
 
 /// Imports, prints the summary to standard output and returns the exit code.
 pub async fn run(args: ImportArgs) -> Result<u8, CliError> {
@@ -51,17 +53,57 @@ async fn execute(
         Some(wish) => Some(Replacing::plan(&wish, &job, store).await?),
         None => None,
     };
-    let bar = Bar::new(total_bytes);
-    let outcome = import(job, store, &bar).await;
-    drop(bar);
-    let summary = outcome.map_err(|error| explain(&error))?;
-    let removed = match replacing {
-        Some(replacing) => Some(replacing.carry_out(store).await?),
-        None => None,
+    let resumable = !job.dry_run && !job.input.paths().is_empty();
+    let done = AtomicU64::new(0);
+    let work = async {
+        let bar = Counted { bar: Bar::new(total_bytes), done: &done };
+        let outcome = import(job, store, &bar).await;
+        drop(bar);
+        let summary = outcome.map_err(|error| explain(&error))?;
+        let removed = match replacing {
+            Some(replacing) => Some(replacing.carry_out(store).await?),
+            None => None,
+        };
+        Ok((summary, removed))
     };
-    print(&summary, removed, json)
-        .map_err(|error| CliError::failure(format!("cannot write the summary: {error}")))?;
+    let told = || interrupted(done.load(Ordering::Relaxed), resumable);
+    let (summary, removed) = interrupt::unless_stopped(work, told).await?;
+    print(&summary, removed, json)?;
     Ok(if summary.rejected + summary.repeated == 0 { code::OK } else { code::REJECTED })
+}
+
+/// A bar, and how many records are done.
+struct Counted<'a> {
+    bar: Bar,
+    done: &'a AtomicU64,
+}
+
+impl Progress for Counted<'_> {
+    fn position(&self, read_bytes: u64, records: u64) {
+        self.done.store(records, Ordering::Relaxed);
+        self.bar.position(read_bytes, records);
+    }
+
+    fn notice(&self, text: &str) {
+        self.bar.notice(text);
+    }
+
+    fn recognised(&self, what: &str) {
+        self.bar.recognised(what);
+    }
+}
+
+/// What is done when a signal comes, and how to go on.
+fn interrupted(done: u64, resumable: bool) -> (String, String) {
+    let command = interrupt::command();
+    let hint = match (resumable, done) {
+        (true, 1..) => format!("go on after them with `{command}`"),
+        (true, 0) => format!("begin again with `{command}`"),
+        (false, _) => {
+            format!("begin again with `{command}`: a place that is there already is replaced by itself")
+        }
+    };
+    (format!("{} records are done", grouped(done)), hint)
 }
 
 /// What is to be done, and the length of the input if it has one.
@@ -113,13 +155,15 @@ fn explain(error: &ImportError) -> CliError {
     failure.hint(format!("{} records are done; {hint}", error.done))
 }
 
-fn print(summary: &Summary, removed: Option<Removed>, json: bool) -> io::Result<()> {
-    let text = match (json, removed) {
-        (true, removed) => serde_json::to_string(&Whole { summary, removed })?,
-        (false, None) => summary.table(),
-        (false, Some(removed)) => format!("{}\n{}", summary.table(), removed.text()),
-    };
-    writeln!(io::stdout(), "{text}")
+fn print(summary: &Summary, removed: Option<Removed>, json: bool) -> Result<(), CliError> {
+    match (json, removed) {
+        (true, removed) => {
+            let text = serde_json::to_string(&Whole { summary, removed });
+            say(&text.map_err(|error| CliError::failure(error.to_string()))?)
+        }
+        (false, None) => say(&summary.table()),
+        (false, Some(removed)) => say(&format!("{}\n{}", summary.table(), removed.text())),
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +228,14 @@ mod tests {
         let error = plan(parse(&["Cargo.toml"]).unwrap()).err().unwrap();
         assert_eq!(error.code, code::USAGE);
         assert!(error.to_string().ends_with("name it with --collection NAME"), "{error}");
+    }
+
+    #[test]
+    fn a_signal_says_how_to_go_on() {
+        assert_eq!(interrupted(4_000, true).0, "4,000 records are done");
+        assert!(interrupted(4_000, true).1.starts_with("go on after them with `cellar "));
+        assert!(interrupted(0, true).1.starts_with("begin again with `cellar "));
+        assert!(interrupted(4_000, false).1.contains("is replaced by itself"));
     }
 
     #[test]

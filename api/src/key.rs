@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use cellar_cli_kit::output::OutputFile;
-use cellar_cli_kit::{CliError, code, say, visible};
+use cellar_cli_kit::{CliError, code, say, terminal, visible};
 use cellar_http::keys::{KeyFile, KeyRecord, Keyring, Scope};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
@@ -137,11 +137,7 @@ fn create(
         return say(&as_json(&Told { key: Some(&key), ..told(&record, now) })?);
     }
     say(&key)?;
-    eprintln!(
-        "key {} is in {}; it is shown here and never again",
-        record.id,
-        visible(&file.display().to_string())
-    );
+    terminal::note(&format!("key {} is in {}; it is shown here and never again", record.id, file.display()));
     Ok(())
 }
 

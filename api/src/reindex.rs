@@ -1,12 +1,13 @@
 //! `cellar reindex`.
 
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, progress, say, terminal};
 use cellar_jobs::categories::{Reindexed, reindex};
 use cellar_model::{Collection, grouped};
 use cellar_store::{DynamoStore, Store as _};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 
+use super::interrupt;
 use super::store_args::StoreArgs;
 use crate::explain::{OrExplain as _, no_collection};
 
@@ -20,7 +21,7 @@ Searches by category are exact before, while and after it runs; from its end on 
 Run it when all programs that write to the table are of this version. It may be stopped and run again. It costs what an \
 import of the collection costs.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by a signal.";
 
 /// Indexes the places of a collection by category, if an earlier version has stored them
 #[derive(Args, Debug)]
@@ -41,7 +42,9 @@ pub struct ReindexArgs {
 /// Indexes it.
 pub async fn run(args: ReindexArgs) -> Result<u8, CliError> {
     let open = args.store.open().await?;
-    let done = run_on(&args, &open.store).await;
+    let told =
+        || ("what is indexed stays so".to_owned(), format!("complete it with `{}`", interrupt::command()));
+    let done = interrupt::unless_stopped(run_on(&args, &open.store), told).await;
     open.close().await;
     let Reindexed { places, partly } = done?;
     if args.json {
@@ -51,11 +54,11 @@ pub async fn run(args: ReindexArgs) -> Result<u8, CliError> {
         say(&format!("{} places of `{}` are indexed by category", grouped(places), args.collection))?;
     }
     if partly > 0 {
-        eprintln!(
+        terminal::tell(&format!(
             "cellar: {} places have categories that cannot be searched for: longer than 200 bytes, with control \
              characters, or more than four",
             grouped(partly)
-        );
+        ));
     }
     Ok(code::OK)
 }
@@ -64,7 +67,7 @@ async fn run_on(args: &ReindexArgs, store: &DynamoStore) -> Result<Reindexed, Cl
     if store.collection(&args.collection).await.explained()?.is_none() {
         return Err(no_collection(&args.collection));
     }
-    let bar = ProgressBar::new_spinner().with_style(style());
+    let bar = progress::spinner().with_style(style());
     let done = reindex(store, &args.collection, |places| {
         bar.set_message(grouped(places));
         bar.tick();

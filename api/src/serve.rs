@@ -1,7 +1,6 @@
 //! `cellar serve`.
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +9,8 @@ use cellar_cache::Policy;
 use cellar_cache::clock::SystemClock;
 use cellar_cache::remote::redis::RedisRemote;
 use cellar_changes::{Settings, TableStream};
-use cellar_cli_kit::{CliError, code};
-use cellar_config::{ConfigError, Env, ProcessEnv, text_or};
+use cellar_cli_kit::{CliError, DEFAULT_LOG, LOG, LOG_FORMAT, LOG_FORMATS, code, say};
+use cellar_config::{ConfigError, Env, Variable, record, text_or};
 use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
 use cellar_http::imports::Imports;
 use cellar_http::serve::{self as sockets, ConnectionLimits, Hosts};
@@ -23,20 +22,25 @@ use cellar_search::deletions::Deletions;
 use cellar_search::tiers::{Feed, Tiers};
 use cellar_search::{Limits, Search};
 use cellar_store::{Store, deletion};
-use clap::Args;
+use clap::{Args, Command};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use super::cache_args::{self, CacheArgs};
 use super::edge_purge_args::{Edge, EdgePurgeArgs};
+use super::listen::{Listen, Reach, Resolved};
 use super::roots;
+use super::settings::{self, Settings};
+use super::startup::Startup;
 use super::store_args::{OpenStore, StoreArgs};
 use crate::explain::OrExplain as _;
 
 const EXAMPLES: &str = "\
 Examples:
   cellar serve
-  cellar serve --listen 0.0.0.0:8080 --data /var/lib/cellar
+  cellar serve --listen :8080 --data /var/lib/cellar
+  cellar serve --config /etc/cellar/cellar.toml
+  cellar serve --config cellar.toml --print-config
   AWS_REGION=eu-west-1 cellar serve --table cellar
   cellar serve --table cellar --redis rediss+cluster://places.serverless.euw1.cache.amazonaws.com:6379
   AWS_REGION=local cellar serve --table cellar --endpoint-url http://localhost:8000
@@ -46,6 +50,11 @@ in CELLAR_WRITE_TOKEN, sent as `Authorization: Bearer ...`. CELLAR_CLIENT_RPS bo
 lists; the cache's sizes and lifetimes from CELLAR_L1_MB and others, in docs/CACHING.md; those of cell \
 answers from CELLAR_EDGE_MAX_AGE_S and others, in docs/EDGE.md; those of health checks from \
 CELLAR_DEEP_PING_PERCENT and others, in docs/LAMBDA.md.
+
+The file of --config is TOML: the lower-case name of any of these variables without CELLAR_, such as `max_radius_m = 50000`. \
+A flag takes precedence, then the environment, then the file. One with a secret in it may not be readable by everybody.
+
+Of a name, --listen takes the first address that this machine has; `:8080` is every address of this machine.
 
 Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.";
 
@@ -59,9 +68,17 @@ const DRAIN: Duration = Duration::from_secs(10);
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct ServeArgs {
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on, such as `localhost:8080` or `:8080`; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "CELLAR_LISTEN")]
-    listen: SocketAddr,
+    listen: Listen,
+
+    /// File of settings (TOML)
+    #[arg(long, value_name = "FILE", env = "CELLAR_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Print the settings in effect and where each comes from, as such a file, and serve nothing
+    #[arg(long)]
+    print_config: bool,
 
     #[command(flatten)]
     store: StoreArgs,
@@ -74,23 +91,52 @@ pub struct ServeArgs {
 }
 
 /// Serves until a signal to stop.
-pub async fn run(args: ServeArgs) -> Result<u8, CliError> {
-    let spool = args.store.is_embedded().then(|| args.store.data.join("imports"));
-    let config = Config::from_env(&ProcessEnv, args.listen, args.store.is_embedded(), spool).explained()?;
-    let redis = args.cache.redis(&args.store)?;
-    let edge = args.edge.edge(config.cache.settle).await?;
+pub async fn run(args: ServeArgs, settings: &Settings) -> Result<u8, CliError> {
+    let listen = args.listen.resolve().await?;
+    let embedded = args.store.is_embedded();
+    let spool = embedded.then(|| args.store.data.join("imports"));
+    let config = Config::from_env(settings, &listen.reach(), embedded, spool)
+        .map_err(|error| settings.explain(&error))?;
+    let redis = args.cache.redis(&args.store).map_err(|error| settings.located(error))?;
+    let edge = args.edge.edge(settings, config.cache.settle).await;
+    let edge = edge.map_err(|error| settings.located(error))?;
+    if args.print_config {
+        return print_config(settings, &listen.reach(), embedded);
+    }
+    let startup = Startup {
+        config: settings.path().map(|path| path.display().to_string()),
+        data: args.store.describe(),
+        redis: args.cache.url()?.map(|url| url.to_string()),
+        edge: args.edge.describe(),
+        json: cellar_cli_kit::logs_json(|name| settings.var(name)),
+        ..Startup::of(&config.api, &config.write, &config.access, &config.cache, listen.reach().loopback)
+    };
     let open = args.store.open_to_serve().await?;
-    let served = serve(args.listen, &open, config, Around { redis, edge }).await;
+    let served = serve(&listen, &open, config, Around { redis, edge }, startup).await;
     open.close().await;
     served.map(|()| code::OK)
 }
 
-async fn serve(listen: SocketAddr, open: &OpenStore, config: Config, around: Around) -> Result<(), CliError> {
+async fn serve(
+    listen: &Resolved,
+    open: &OpenStore,
+    config: Config,
+    around: Around,
+    startup: Startup,
+) -> Result<(), CliError> {
     open.store.ping().await.explained()?;
-    let (listener, address) = bind(listen).await?;
+    let (listener, address) = listen.bind().await?;
     let stop = stop_signal()?;
-    println!("listening on http://{address}");
+    say(&format!("listening on http://{address}"))?;
+    startup.tell(address);
     until_stopped(listener, open, config, around, stop).await
+}
+
+fn print_config(settings: &Settings, reach: &Reach, embedded: bool) -> Result<u8, CliError> {
+    let read = record(|env| read_all(env, reach, embedded)).explained()?;
+    let in_file = |variable: &Variable| !variable.name.starts_with("AWS_");
+    say(&settings.text(read.into_iter().chain(log_variables()).filter(in_file).collect()))?;
+    Ok(code::OK)
 }
 
 /// The other tiers: the cache behind this process and the edge in front of it.
@@ -117,28 +163,28 @@ impl Config {
     /// Imports are kept in `spool` unless the environment says where.
     pub(super) fn from_env(
         env: &dyn Env,
-        listen: SocketAddr,
+        reach: &Reach,
         embedded: bool,
         spool: Option<PathBuf>,
     ) -> Result<Self, ConfigError> {
         let api = ApiConfig::from_env(env)?;
         let mut write = WriteConfig::from_env(env)?;
-        write.open |= listen.ip().is_loopback();
+        write.open |= reach.loopback;
         let access = AccessConfig::from_env(env)?;
         let feed = if embedded { Settings::embedded() } else { Settings::default() };
         let edge = EdgeConfig::from_env(env)?;
         let health = HealthConfig::from_env(env)?;
-        let hosts = hosts(env, listen);
+        let hosts = hosts(env, reach);
         let cache = cache_args::policy(env, embedded)?;
         let imports = cellar_imports::Settings::from_env(env, spool)?;
         Ok(Self { api, write, access, cache, edge, health, feed, hosts, imports })
     }
 }
 
-/// Names that the server answers to: those of `CELLAR_ALLOWED_HOSTS`. On a loopback address only names of this machine unless
-/// others are set, elsewhere any.
-fn hosts(env: &dyn Env, listen: SocketAddr) -> Hosts {
-    let default = if listen.ip().is_loopback() { "" } else { "*" };
+/// Names that the server answers to: those of `CELLAR_ALLOWED_HOSTS`. On a loopback address only names of this machine, and
+/// the one that it was asked to listen on, unless others are set; elsewhere any.
+fn hosts(env: &dyn Env, reach: &Reach) -> Hosts {
+    let default = if reach.loopback { reach.name.as_deref().unwrap_or_default() } else { "*" };
     let names = text_or(env, "CELLAR_ALLOWED_HOSTS", default, "names between commas, or *");
     if names.trim() == "*" {
         return Hosts::Any;
@@ -149,27 +195,29 @@ fn hosts(env: &dyn Env, listen: SocketAddr) -> Hosts {
 
 /// What the environment is asked for, over the embedded engine and over a table, with either edge or none.
 pub(super) fn variables(env: &dyn Env) -> Result<(), ConfigError> {
-    let listen = (Ipv4Addr::LOCALHOST, 0).into();
-    for embedded in [true, false] {
-        let config = Config::from_env(env, listen, embedded, None)?;
-        for kind in [EdgeKind::CloudFront, EdgeKind::Nginx] {
-            purge_settings(env, kind, config.cache.settle)?;
-        }
+    [true, false].into_iter().try_for_each(|embedded| read_all(env, &Reach::LOCAL, embedded))
+}
+
+fn read_all(env: &dyn Env, reach: &Reach, embedded: bool) -> Result<(), ConfigError> {
+    let config = Config::from_env(env, reach, embedded, None)?;
+    for kind in [EdgeKind::CloudFront, EdgeKind::Nginx] {
+        purge_settings(env, kind, config.cache.settle)?;
     }
     Ok(())
 }
 
-/// A listener, and the address that it got.
-pub(super) async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), CliError> {
-    let bound = async {
-        let listener = TcpListener::bind(listen).await?;
-        let address = listener.local_addr()?;
-        Ok::<_, std::io::Error>((listener, address))
-    };
-    bound.await.map_err(|error| {
-        CliError::failure(format!("cannot listen on {listen}: {error}"))
-            .hint("name another address with --listen")
-    })
+/// Variables of the log.
+pub(super) fn log_variables() -> Vec<Variable> {
+    vec![
+        Variable::new(LOG).default(DEFAULT_LOG),
+        Variable::new(LOG_FORMAT).default("text").allowed(LOG_FORMATS),
+    ]
+}
+
+/// What a file of settings may set; `cellar` is the whole command.
+pub fn in_files(cellar: &Command) -> Result<Vec<Variable>, CliError> {
+    let read = record(variables).explained()?;
+    Ok(settings::in_files(cellar, read.into_iter().chain(log_variables()).collect()))
 }
 
 /// Serves a store's places until `stop` resolves and the requests under way are answered.
@@ -393,15 +441,16 @@ mod tests {
 
     #[test]
     fn only_a_server_for_this_machine_is_particular_about_names() {
-        let at = |listen: &str, env: &HashMap<&str, &str>| hosts(env, listen.parse().unwrap());
+        let at = |loopback, env: &HashMap<&str, &str>| hosts(env, &Reach { loopback, name: None });
         let none = HashMap::new();
-        assert_eq!(at("127.0.0.1:0", &none), Hosts::Local(Vec::new()));
-        assert_eq!(at("[::1]:0", &none), Hosts::Local(Vec::new()));
-        assert_eq!(at("0.0.0.0:0", &none), Hosts::Any);
+        assert_eq!(at(true, &none), Hosts::Local(Vec::new()));
+        assert_eq!(at(false, &none), Hosts::Any);
+        let named = Reach { loopback: true, name: Some("cellar.test".into()) };
+        assert_eq!(hosts(&none, &named), Hosts::Local(vec!["cellar.test".to_owned()]));
         let names = HashMap::from([("CELLAR_ALLOWED_HOSTS", "api.example.com, cellar")]);
         let known = Hosts::Local(vec!["api.example.com".to_owned(), "cellar".to_owned()]);
-        assert_eq!(at("127.0.0.1:0", &names), known);
-        assert_eq!(at("0.0.0.0:0", &names), known);
-        assert_eq!(at("127.0.0.1:0", &HashMap::from([("CELLAR_ALLOWED_HOSTS", "*")])), Hosts::Any);
+        assert_eq!(at(true, &names), known);
+        assert_eq!(at(false, &names), known);
+        assert_eq!(at(true, &HashMap::from([("CELLAR_ALLOWED_HOSTS", "*")])), Hosts::Any);
     }
 }

@@ -36,6 +36,14 @@ fn endpoint_url(text: &str) -> Result<String, String> {
     usable.map(|_| text.to_owned()).ok_or_else(|| "expected a URL, such as http://localhost:8000".to_owned())
 }
 
+/// A URL without who asks.
+fn without_password(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, host)) => format!("{scheme}://{host}"),
+        None => url.to_owned(),
+    }
+}
+
 /// A store, and the engine behind it if it is embedded.
 pub struct OpenStore {
     /// The store.
@@ -57,6 +65,18 @@ impl StoreArgs {
         }
         let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
         format!("embedded@{}", short_hash(data.as_os_str().as_encoded_bytes()))
+    }
+
+    /// Where the data is, for people.
+    pub(super) fn describe(&self) -> String {
+        match (&self.table, &self.endpoint_url) {
+            (Some(table), Some(url)) => format!("DynamoDB table {table} at {}", without_password(url)),
+            (Some(table), None) => format!("DynamoDB table {table}"),
+            (None, _) => {
+                let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+                format!("{} (embedded engine)", data.display())
+            }
+        }
     }
 
     fn config(&self) -> StoreConfig {

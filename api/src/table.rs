@@ -91,8 +91,8 @@ async fn create(mut store: StoreArgs) -> Result<u8, CliError> {
     let store = store.connect().await?;
     let created = store.create_table(Stream::On).await.explained()?;
     match created {
-        Created::New => println!("table {} is ready", store.table()),
-        Created::Existed => println!("table {} exists already", store.table()),
+        Created::New => say(&format!("table {} is ready", store.table()))?,
+        Created::Existed => say(&format!("table {} exists already", store.table()))?,
     }
     Ok(code::OK)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, progress, say};
 use cellar_jobs::verify::{Difference, Report, Verify, verify};
 use cellar_model::Collection;
 use cellar_search::pages::StorePages;
@@ -10,8 +10,9 @@ use cellar_search::{Limits, Search};
 use cellar_store::Store;
 use clap::Args;
 use geo_index::Meters;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 
+use super::interrupt;
 use super::store_args::StoreArgs;
 use crate::explain::{OrExplain as _, no_collection};
 
@@ -23,7 +24,7 @@ Examples:
 Reads the whole collection into memory, then compares sampled searches, and the pages of results behind them, with \
 brute force: set, order and distance.
 
-Exit codes: 0 no difference, 1 failed or some searches differed, 2 wrong usage.";
+Exit codes: 0 no difference, 1 failed or some searches differed, 2 wrong usage, 130 and 143 stopped by a signal.";
 
 /// Compares sampled searches with brute force
 #[derive(Args, Debug)]
@@ -55,7 +56,8 @@ const MAX_RADIUS_M: f64 = 100_000.0;
 /// Verifies and prints the report.
 pub async fn run(args: VerifyArgs) -> Result<u8, CliError> {
     let open = args.store.open_existing().await?;
-    let outcome = run_on(open.store.clone(), &args).await;
+    let told = || ("nothing is changed".to_owned(), format!("begin again with `{}`", interrupt::command()));
+    let outcome = interrupt::unless_stopped(run_on(open.store.clone(), &args), told).await;
     open.close().await;
     let report = outcome?;
     if args.json {
@@ -78,7 +80,7 @@ async fn run_on(store: Arc<dyn Store>, args: &VerifyArgs) -> Result<Report, CliE
         seed: args.seed,
     };
     let search = Search::new(Arc::new(StorePages::keeping_crowds(store.clone())), Limits::default());
-    let bar = ProgressBar::new(u64::from(args.searches)).with_style(style());
+    let bar = progress::bar(u64::from(args.searches)).with_style(style());
     let report = verify(&job, &*store, &search, |read, compared| {
         bar.set_message(format!("{read} places"));
         bar.set_position(compared as u64);

@@ -3,10 +3,15 @@
 //! An error is one line, what went wrong and how to mend it; details are for the log.
 
 pub mod output;
+pub mod progress;
+pub mod shell;
+pub mod terminal;
 pub mod usage;
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
+
+use tracing_subscriber::EnvFilter;
 
 /// Exit codes, the same for every subcommand.
 pub mod code {
@@ -18,34 +23,55 @@ pub mod code {
     pub const USAGE: u8 = 2;
     /// Done, but some records were rejected and are listed.
     pub const REJECTED: u8 = 3;
+    /// Interrupted from the keyboard (SIGINT): 128 and the signal's number, as shells have it.
+    pub const INTERRUPTED: u8 = 130;
+    /// Told to end (SIGTERM).
+    pub const TERMINATED: u8 = 143;
 }
 
 /// What is logged unless `RUST_LOG` says otherwise.
-pub const DEFAULT_LOG: &str = "warn,aws_config=error,dynoxide=error,cellar::audit=info";
+pub const DEFAULT_LOG: &str = "warn,aws_config=error,dynoxide=error,cellar::audit=info,cellar::start=info";
 
-/// What the variable that chooses the form of the log may be.
-const LOG_FORMAT: &str = "CELLAR_LOG_FORMAT";
+/// The variable that chooses what is logged.
+pub const LOG: &str = "RUST_LOG";
+/// The variable that chooses the form of the log.
+pub const LOG_FORMAT: &str = "CELLAR_LOG_FORMAT";
+/// What it may be.
+pub const LOG_FORMATS: &str = "text or json";
 
-/// Sends warnings and errors to standard error, or what `RUST_LOG` asks for: as text, with colours on a terminal, or, with
-/// `CELLAR_LOG_FORMAT=json`, as a JSON object a line.
-pub fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(DEFAULT_LOG));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::env::var(LOG_FORMAT).is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
+/// Whether the log is JSON; `variable` finds the value of a variable.
+pub fn logs_json(variable: impl Fn(&str) -> Option<String>) -> bool {
+    variable(LOG_FORMAT).is_some_and(|format| format.eq_ignore_ascii_case("json"))
+}
+
+/// Sends warnings and errors to standard error, or what `-v` or `RUST_LOG` asks for: as text, or, with
+/// `CELLAR_LOG_FORMAT=json`, as a JSON object a line. `variable` finds the value of a variable.
+pub fn log_to_stderr(variable: impl Fn(&str) -> Option<String>) {
+    let terminal = terminal::current();
+    // A flag says more than the environment.
+    let asked = variable(LOG).filter(|asked| !asked.is_empty() && terminal.verbose == 0);
+    let filter = asked.and_then(|asked| EnvFilter::try_new(asked).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(terminal.log()));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if logs_json(variable) {
         log.json().flatten_event(true).init();
     } else {
-        let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        log.with_ansi(colours).init();
+        log.with_ansi(terminal.colours()).init();
     }
 }
 
 /// Prints a result. A reader that has seen enough and closed the pipe is no failure.
 pub fn say(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    written(writeln!(out, "{text}").and_then(|()| out.flush()))
+}
+
+/// How writing a result went: a reader that has seen enough and closed the pipe is no failure.
+pub fn written(outcome: io::Result<()>) -> Result<(), CliError> {
+    match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CliError::failure(format!("cannot write the result: {error}")))
+            Err(CliError::failure(format!("cannot write the result: {error}"))
+                .hint("check where standard output goes"))
         }
         _ => Ok(()),
     }

@@ -3,6 +3,7 @@
 //! Invariant: an error names the variable, what is wrong with its value and what is allowed. The value of a
 //! secret is never part of it.
 
+mod layered;
 mod record;
 mod secret;
 
@@ -14,7 +15,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-pub use self::record::{Variable, record};
+pub use self::layered::Layered;
+pub use self::record::{Kind, Variable, record};
 pub use self::secret::Secret;
 
 /// What a flag may be.
@@ -66,10 +68,14 @@ fn non_empty(env: &dyn Env, variable: &'static str) -> Option<String> {
     named(env, variable).map(|(_, value)| value)
 }
 
+/// What a variable was called before.
+fn old_names(variable: &str) -> impl Iterator<Item = &'static str> {
+    RENAMED.iter().filter(move |(new, _)| *new == variable).map(|(_, old)| *old)
+}
+
 /// The same, with the name under which it is set.
 fn named(env: &dyn Env, variable: &'static str) -> Option<(&'static str, String)> {
-    let old = RENAMED.iter().filter(|(new, _)| *new == variable).map(|(_, old)| *old);
-    let mut names = std::iter::once(variable).chain(old);
+    let mut names = std::iter::once(variable).chain(old_names(variable));
     names.find_map(|name| Some((name, env.var(name).filter(|value| !value.is_empty())?)))
 }
 
@@ -103,7 +109,7 @@ where
     T: FromStr + PartialOrd + Display,
 {
     let allowed = format!("{} to {}", range.start(), range.end());
-    env.declare(Variable::new(variable).default(&default).allowed(&allowed));
+    env.declare(Variable::new(variable).default(&default).allowed(&allowed).kind(Kind::Number));
     let Some((variable, text)) = named(env, variable) else { return Ok(default) };
     let error = |problem| ConfigError { variable, problem, allowed: allowed.clone() };
     let value: T = text.parse().map_err(|_| error(format!("is {text:?}, which is not such a number")))?;
@@ -112,7 +118,7 @@ where
 
 /// `true` or `false`.
 pub fn flag(env: &dyn Env, variable: &'static str, default: bool) -> Result<bool, ConfigError> {
-    env.declare(Variable::new(variable).default(&default).allowed(FLAG));
+    env.declare(Variable::new(variable).default(&default).allowed(FLAG).kind(Kind::Flag));
     match non_empty(env, variable).as_deref() {
         None => Ok(default),
         Some("true" | "1") => Ok(true),

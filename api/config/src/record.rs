@@ -8,6 +8,20 @@ use super::Env;
 /// What stands in for a variable that has to be set.
 const STAND_IN: &str = "recorded";
 
+/// What a variable holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A text.
+    #[default]
+    Text,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// A text that nobody else may see.
+    Secret,
+}
+
 /// What is known of a variable where it is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variable {
@@ -19,6 +33,8 @@ pub struct Variable {
     pub allowed: Option<String>,
     /// Whether nothing starts without it.
     pub required: bool,
+    /// What it holds.
+    pub kind: Kind,
 }
 
 impl Variable {
@@ -45,6 +61,12 @@ impl Variable {
         Self { required: true, ..self }
     }
 
+    /// Says what it holds.
+    #[must_use]
+    pub fn kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// Adds what another reader says of the same variable.
     fn merge(&mut self, other: Self) {
         self.default = match (self.default.take(), other.default) {
@@ -55,6 +77,9 @@ impl Variable {
         };
         self.allowed = self.allowed.take().or(other.allowed);
         self.required |= other.required;
+        if self.kind == Kind::Text {
+            self.kind = other.kind;
+        }
     }
 }
 
@@ -85,10 +110,10 @@ impl Env for Recorder {
 /// Those of `read`, which would have ended it before everything was asked for.
 ///
 /// ```
-/// use cellar_config::{Variable, number, record};
+/// use cellar_config::{Kind, Variable, number, record};
 ///
 /// let found = record(|env| number(env, "CELLAR_SIZE", 3, 1..=9).map(drop))?;
-/// assert_eq!(found, [Variable::new("CELLAR_SIZE").default("3").allowed("1 to 9")]);
+/// assert_eq!(found, [Variable::new("CELLAR_SIZE").default("3").allowed("1 to 9").kind(Kind::Number)]);
 /// # Ok::<(), cellar_config::ConfigError>(())
 /// ```
 pub fn record<E>(read: impl FnOnce(&dyn Env) -> Result<(), E>) -> Result<Vec<Variable>, E> {
@@ -119,10 +144,12 @@ mod tests {
         })
         .unwrap();
         assert_eq!(found.len(), 6);
-        assert_eq!(by_name(&found, "FLAG"), &Variable::new("FLAG").default("false").allowed("true or false"));
+        let flag = Variable::new("FLAG").default("false").allowed("true or false").kind(Kind::Flag);
+        assert_eq!(by_name(&found, "FLAG"), &flag);
         assert_eq!(by_name(&found, "REQUIRED"), &Variable::new("REQUIRED").required().allowed("a name"));
         assert_eq!(by_name(&found, "TEXT"), &Variable::new("TEXT").allowed("a URL"));
         assert_eq!(by_name(&found, "TEXT_OR"), &Variable::new("TEXT_OR").default("here").allowed("a place"));
+        assert_eq!(by_name(&found, "SECRET").kind, Kind::Secret);
         assert!(by_name(&found, "SECRET").allowed.as_deref().unwrap().starts_with("16 to 512 "));
         assert_eq!(by_name(&found, "BARE"), &Variable::new("BARE"));
     }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use subtle::ConstantTimeEq;
 
-use super::{ConfigError, Env, text};
+use super::{ConfigError, Env, Kind, Variable, non_empty};
 
 const CHARS: RangeInclusive<usize> = 16..=512;
 
@@ -32,7 +32,8 @@ impl Secret {
 
     /// The secret in a variable, if it is set.
     pub fn from_env(env: &dyn Env, variable: &'static str) -> Result<Option<Self>, ConfigError> {
-        text(env, variable, &allowed()).map(|text| Self::new(variable, &text)).transpose()
+        env.declare(Variable::new(variable).allowed(allowed()).kind(Kind::Secret));
+        non_empty(env, variable).map(|text| Self::new(variable, &text)).transpose()
     }
 
     /// Whether what is presented is this one, in time that does not tell how much of it is right.

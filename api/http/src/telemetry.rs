@@ -2,6 +2,9 @@
 //!
 //! Invariant: nothing here names a place, a position or a caller; routes are templates.
 
+mod exposition;
+mod process;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +18,28 @@ use cellar_search::Work;
 use cellar_search::cells::Cells;
 use cellar_search::pages::PageCache;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use rustc_hash::FxHashMap;
 
 use crate::in_flight::InFlight;
 use crate::rate::RateLimiter;
 
-/// Media type of the text that Prometheus reads.
-pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use self::process::Process;
+
+pub use self::exposition::Format;
+
+/// What the program was built from, if whoever built it said so.
+const COMMIT: &str = match option_env!("CELLAR_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
 
 /// Classes of status codes, `1xx` to `5xx`.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -53,6 +64,8 @@ struct RouteCounters {
 /// What the process counts.
 pub struct Telemetry {
     registry: Registry,
+    /// What is not ours alone, and named as everywhere.
+    process: Registry,
     routes: FxHashMap<&'static str, RouteCounters>,
     other: RouteCounters,
     searches: BusyCounter,
@@ -80,7 +93,7 @@ impl Telemetry {
             answers: CLASSES.map(|status| answers.get_or_create(&Answered { route, status }).clone()),
             seconds: seconds.get_or_create(&Route { route }).clone(),
         };
-        let telemetry = Self {
+        let mut telemetry = Self {
             routes: routes.iter().map(|route| (*route, counters(route))).collect(),
             other: counters("-"),
             searches: BusyCounter::default(),
@@ -91,7 +104,11 @@ impl Telemetry {
             queries: BusyCounter::default(),
             read_units: Counter::default(),
             registry: Registry::default(),
+            process: Registry::default(),
         };
+        telemetry.process.register_collector(Box::new(Process));
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("commit", COMMIT)]);
+        registry.register("build", "What this program is", build);
         registry.register("http_answers", "Answers, by route and class of status", answers);
         registry.register("http_seconds", "Time to answer, by route", seconds);
         registry.register("searches", "Searches answered", telemetry.searches.clone());
@@ -166,10 +183,12 @@ impl Telemetry {
         }
     }
 
-    /// The text that Prometheus reads.
+    /// All of it, as `OpenMetrics` text.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::with_capacity(16 << 10);
-        encode(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.process)?;
+        encode_eof(&mut text)?;
         Ok(text)
     }
 }
@@ -321,6 +340,8 @@ mod tests {
             r#"cellar_http_seconds_count{route="/a/{b}"} 1"#,
             "cellar_store_queries_total 2",
             "cellar_store_read_units_total 1.5",
+            concat!("cellar_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\",commit=\""),
+            "process_cpu_seconds_total ",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

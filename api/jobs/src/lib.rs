@@ -9,4 +9,5 @@ pub mod front;
 pub mod import;
 pub mod progress;
 pub mod replace;
+pub mod stats;
 pub mod verify;

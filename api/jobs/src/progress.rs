@@ -1,6 +1,6 @@
 //! How a job tells how far it is.
 
-use cellar_cli_kit::visible;
+use cellar_cli_kit::{progress, terminal, visible};
 use cellar_model::place::Place;
 use cellar_model::{Collection, grouped};
 use futures::future::{BoxFuture, ready};
@@ -59,10 +59,10 @@ impl Bar {
     pub fn new(total_bytes: Option<u64>) -> Self {
         let (bar, template) = match total_bytes {
             Some(bytes) => (
-                ProgressBar::new(bytes),
+                progress::bar(bytes),
                 "{bar:32} {bytes} of {total_bytes}, {msg} rows, {elapsed} gone, {eta} left",
             ),
-            None => (ProgressBar::new_spinner(), "{spinner} {bytes} read, {msg} rows, {elapsed} gone"),
+            None => (progress::spinner(), "{spinner} {bytes} read, {msg} rows, {elapsed} gone"),
         };
         let style = ProgressStyle::with_template(template).expect("the template is valid");
         Self(bar.with_style(style).with_message("0"))
@@ -77,7 +77,7 @@ impl Progress for Bar {
     }
 
     fn notice(&self, text: &str) {
-        self.0.suspend(|| eprintln!("{}", visible(text)));
+        self.0.suspend(|| terminal::note(text));
     }
 
     fn recognised(&self, what: &str) {

@@ -1,14 +1,17 @@
 //! Search results as a FeatureCollection, written by splicing bytes.
 //!
 //! Invariant: a stored feature is never parsed or serialized again on its way out. A page keeps each as
-//! `"id":…,"geometry":…,"properties":…}` so that members can be put before it.
+//! `"id":…,"geometry":…,"properties":…}` so that members can be put before it. (One that has a property of the name that
+//! is asked for has its properties read and written, each value as it is.)
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hint::black_box;
 use std::io::Write as _;
 
 use geo_index::tree::Hit;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::place::FEATURE_START;
 
@@ -69,13 +72,32 @@ impl Link {
     }
 }
 
+/// Where a feature tells its distance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DistanceIn {
+    /// In a member of its own beside the others (a foreign member: RFC 7946, section 6.1).
+    #[default]
+    Member,
+    /// In its properties as well, where clients look that know nothing of foreign members.
+    Properties,
+}
+
 /// The text of a FeatureCollection of hits.
 pub fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
-    write_page(hits, "", links)
+    write(hits, "", links, DistanceIn::Member)
+}
+
+/// The same, with the distances where they are asked for.
+pub fn write_distances(hits: &[Hit], links: &[Link], distance_in: DistanceIn) -> Vec<u8> {
+    write(hits, "", links, distance_in)
 }
 
 /// The same with members of the collection: JSON, each followed by a comma.
 pub fn write_page(hits: &[Hit], members: &str, links: &[Link]) -> Vec<u8> {
+    write(hits, members, links, DistanceIn::Member)
+}
+
+fn write(hits: &[Hit], members: &str, links: &[Link], distance_in: DistanceIn) -> Vec<u8> {
     let features: usize = hits.iter().map(|hit| prefetched(hit.payload()).len() + FEATURE_BYTES).sum();
     let mut out = Vec::with_capacity(ENVELOPE_BYTES + members.len() + features);
     let count = hits.len();
@@ -88,15 +110,60 @@ pub fn write_page(hits: &[Hit], members: &str, links: &[Link]) -> Vec<u8> {
             out.push(b',');
         }
         out.extend_from_slice(FEATURE_START.as_bytes());
-        if let Some(distance) = hit.distance() {
-            out.extend_from_slice(br#""distance_m":"#);
-            let _ = serde_json::to_writer(&mut out, &distance.get());
-            out.push(b',');
+        let Some(distance) = hit.distance() else {
+            out.extend_from_slice(hit.payload());
+            continue;
+        };
+        let start = out.len();
+        out.extend_from_slice(br#""distance_m":"#);
+        let _ = serde_json::to_writer(&mut out, &distance.get());
+        let end = out.len();
+        out.push(b',');
+        match properties_of(hit.payload()).filter(|_| distance_in == DistanceIn::Properties) {
+            None => out.extend_from_slice(hit.payload()),
+            Some((before, properties)) => {
+                out.extend_from_slice(before);
+                out.push(b'{');
+                out.extend_from_within(start..end);
+                append_others(&mut out, properties);
+            }
         }
-        out.extend_from_slice(hit.payload());
     }
     out.extend_from_slice(b"]}");
     out
+}
+
+/// A payload up to its properties, and what follows their opening brace. Within a text the quotes would be escaped, so what
+/// is found is the member.
+fn properties_of(payload: &[u8]) -> Option<(&[u8], &[u8])> {
+    const MEMBER: &[u8] = br#""properties":"#;
+    let at = payload.windows(MEMBER.len()).position(|window| window == MEMBER)? + MEMBER.len();
+    let (before, properties) = payload.split_at(at);
+    Some((before, properties.strip_prefix(b"{")?))
+}
+
+/// Appends the other properties, and the ends of them and of the feature.
+fn append_others(out: &mut Vec<u8>, properties: &[u8]) {
+    const OWN: &[u8] = br#""distance_m""#;
+    let is_empty = properties.trim_ascii_start().starts_with(b"}");
+    if !is_empty {
+        out.push(b',');
+    }
+    // Escaped, the name is not found and stands there twice: what reads it takes one of them.
+    if !is_empty && properties.windows(OWN.len()).any(|window| window == OWN) {
+        let whole = [b"{", &properties[..properties.len().saturating_sub(1)]].concat();
+        if let Ok(mut others) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(&whole) {
+            others.remove("distance_m");
+            let text = serde_json::to_vec(&others).unwrap_or_default();
+            if others.is_empty() {
+                out.pop();
+            }
+            out.extend_from_slice(text.strip_prefix(b"{").unwrap_or_default());
+            out.push(b'}');
+            return;
+        }
+    }
+    out.extend_from_slice(properties);
 }
 
 /// Bytes that a processor fetches from memory at a time.
@@ -107,4 +174,36 @@ const LINE_BYTES: usize = 64;
 fn prefetched(bytes: &[u8]) -> &[u8] {
     black_box(bytes.iter().step_by(LINE_BYTES).fold(0, |seen, byte| seen ^ byte));
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_distance(payload: &str) -> String {
+        let (before, properties) = properties_of(payload.as_bytes()).unwrap();
+        let mut out = [before, br#"{"distance_m":1.5"#].concat();
+        append_others(&mut out, properties);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_distance_is_the_first_property() {
+        for (properties, expected) in [
+            ("{}", r#"{"distance_m":1.5}"#),
+            (r#"{"a":1,"b":{"c":[]}}"#, r#"{"distance_m":1.5,"a":1,"b":{"c":[]}}"#),
+            // Of the same name: the search's counts, and the others stay as they are, digit by digit.
+            (r#"{"distance_m":9,"z":1.50,"a":1e400}"#, r#"{"distance_m":1.5,"a":1e400,"z":1.50}"#),
+            (r#"{"distance_m":"far"}"#, r#"{"distance_m":1.5}"#),
+            // Not of the same name.
+            (r#"{"a":"distance_m"}"#, r#"{"distance_m":1.5,"a":"distance_m"}"#),
+        ] {
+            let payload = format!(r#""id":"\"properties\":{{","geometry":{{}},"properties":{properties}}}"#);
+            let text = with_distance(&payload);
+            assert_eq!(
+                text,
+                format!(r#""id":"\"properties\":{{","geometry":{{}},"properties":{expected}}}"#)
+            );
+        }
+    }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use cellar_cli_kit::{CliError, DEFAULT_LOG};
+use cellar_cli_kit::CliError;
 use cellar_config::{Variable, record};
 use cellar_http::config::LambdaConfig;
-use clap::{Arg, Command};
+use clap::Command;
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
 
 use crate::explain::OrExplain as _;
-use crate::{demo, serve, warm};
+use crate::{demo, serve, settings, warm};
 
 /// A variable and who reads it.
 #[derive(Serialize)]
@@ -26,8 +25,7 @@ pub(super) struct ReadVariable {
 
 /// Every variable of both programs, by name; one that programs read differently is there more than once.
 pub(super) fn variables(cellar: &Command) -> Result<Vec<ReadVariable>, CliError> {
-    let log = Variable::new(EnvFilter::DEFAULT_ENV).default(DEFAULT_LOG);
-    let mut all = vec![("cellar".to_owned(), vec![log])];
+    let mut all = vec![("cellar".to_owned(), serve::log_variables())];
     flags(cellar, cellar.get_name(), &mut all);
     for (reader, found) in [
         ("cellar demo", record(demo::variables)),
@@ -42,29 +40,16 @@ pub(super) fn variables(cellar: &Command) -> Result<Vec<ReadVariable>, CliError>
 
 /// Variables that stand in for flags, of a command and all below it.
 fn flags(command: &Command, path: &str, all: &mut Vec<(String, Vec<Variable>)>) {
-    all.push((path.to_owned(), command.get_arguments().filter_map(flag).collect()));
+    all.push((path.to_owned(), command.get_arguments().filter_map(settings::variable).collect()));
     for below in command.get_subcommands() {
         flags(below, &format!("{path} {}", below.get_name()), all);
     }
 }
 
-fn flag(argument: &Arg) -> Option<Variable> {
-    let name = argument.get_env()?.to_string_lossy();
-    let texts = |texts: Vec<String>| Some(texts.join(", ")).filter(|text| !text.is_empty());
-    let default = argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned());
-    let allowed = argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-    Some(Variable {
-        default: texts(default.collect()),
-        allowed: texts(allowed),
-        required: argument.is_required_set(),
-        ..Variable::new(name)
-    })
-}
-
 fn by_name(all: Vec<(String, Vec<Variable>)>) -> Vec<ReadVariable> {
     let mut found: BTreeMap<String, Vec<ReadVariable>> = BTreeMap::new();
     for (reader, variables) in all {
-        for Variable { name, default, allowed, required } in variables {
+        for Variable { name, default, allowed, required, .. } in variables {
             let same = found.entry(name.clone()).or_default();
             let alike = |read: &&mut ReadVariable| {
                 (&read.default, &read.allowed, read.required) == (&default, &allowed, required)

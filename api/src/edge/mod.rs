@@ -4,12 +4,12 @@
 
 mod density;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, say, terminal};
 use cellar_model::Collection;
 use cellar_model::canonical::DEFAULT_MAX_RADIUS_M;
 use clap::Args;
@@ -20,6 +20,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
+use super::listen::Listen;
 use super::serve::stop_signal;
 
 const EXAMPLES: &str = "\
@@ -46,7 +47,7 @@ pub struct EdgeArgs {
 
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090", env = "CELLAR_EDGE_LISTEN")]
-    listen: SocketAddr,
+    listen: Listen,
 
     /// Density map, as CloudFront's key-value store imports it
     #[arg(long, value_name = "FILE", env = "CELLAR_EDGE_MAP", conflicts_with = "map_of")]
@@ -80,11 +81,12 @@ pub async fn run(args: EdgeArgs) -> Result<u8, CliError> {
     let origin = origin(&args.origin)?;
     let stop = stop_signal()?;
     tokio::pin!(stop);
-    can_listen(args.listen)?;
+    // nginx tries five times before it says so.
+    let listen = args.listen.resolve().await?.free().await?;
     let client = Client::builder().no_proxy().timeout(ORIGIN_LIMIT).build();
     let client = client.map_err(|error| CliError::failure(error.to_string()))?;
     let files = Files::write(&args, &client).await?;
-    let mut edge = Edge::start(&mut command(&args, &origin, &files))?;
+    let mut edge = Edge::start(&mut command(&args, listen, &origin, &files))?;
     let first = tokio::select! {
         line = edge.stdout.next_line() => line,
         () = &mut stop => return edge.end().await,
@@ -122,10 +124,10 @@ impl Files {
     }
 }
 
-fn command(args: &EdgeArgs, origin: &str, files: &Files) -> Command {
+fn command(args: &EdgeArgs, listen: SocketAddr, origin: &str, files: &Files) -> Command {
     let mut command = Command::new("bash");
     command.arg(files.edge.path().join("start.sh")).args(["--while-stdin", "--origin", origin]);
-    command.args(["--listen", &args.listen.to_string(), "--max-radius", &args.max_radius.to_string()]);
+    command.args(["--listen", &listen.to_string(), "--max-radius", &args.max_radius.to_string()]);
     let map = files.map.as_ref().map(NamedTempFile::path).or(args.map.as_deref());
     for (flag, path) in [("--density", map), ("--dir", args.cache.as_deref())] {
         path.map(|path| command.arg(flag).arg(path));
@@ -181,7 +183,7 @@ async fn pass_on(stderr: ChildStderr) -> Option<String> {
     while let Ok(Some(line)) = lines.next_line().await {
         match line.strip_prefix("edge: ") {
             Some(own) => last = Some(own.to_owned()),
-            None => eprintln!("{line}"),
+            None => terminal::tell(&line),
         }
     }
     last
@@ -196,14 +198,6 @@ fn origin(url: &Url) -> Result<String, CliError> {
     }
 }
 
-/// nginx tries five times before it says so.
-fn can_listen(listen: SocketAddr) -> Result<(), CliError> {
-    TcpListener::bind(listen).map(drop).map_err(|error| {
-        CliError::failure(format!("cannot listen on {listen}: {error}"))
-            .hint("name another address with --listen")
-    })
-}
-
 fn announce(line: &str) -> Result<(), CliError> {
     let base = line.trim_start_matches("listening on ");
     say(&format!(
@@ -215,8 +209,8 @@ fn announce(line: &str) -> Result<(), CliError> {
 /// Says so if nobody answers there: the edge itself runs, and the origin may come yet.
 async fn warn_of_silence(client: &Client, origin: &Url) {
     if client.get(origin.clone()).send().await.is_err() {
-        eprintln!(
+        terminal::tell(&format!(
             "cellar: warning: nothing answers at {origin} yet; `cellar serve` or `cellar demo` starts a server"
-        );
+        ));
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use cellar_cli_kit::{CliError, visible};
+use cellar_cli_kit::{CliError, terminal};
 use cellar_input::open_text;
 use cellar_jobs::edge_plan::{Stream, read_log_positions, read_positions};
 use cellar_jobs::import::{Input, InputError, ReadOptions, read_whole};
@@ -91,7 +91,7 @@ fn unusable(path: &Path, error: InputError) -> CliError {
 
 /// What is said of a file may hold what is in it.
 fn tell(text: &str) {
-    eprintln!("{}", visible(text));
+    terminal::note(text);
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> CliError {

@@ -7,13 +7,13 @@ pub use args::EdgePlanArgs;
 
 use std::num::NonZeroUsize;
 
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, progress, say};
 use cellar_jobs::edge_plan::{Plan, Report, Scheme, Stream, plan};
 use cellar_model::grouped;
 use cellar_model::place::Place;
 use geo_index::Position;
 use geo_index::edge::MapRules;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 
 use self::input::Homes;
 
@@ -81,7 +81,7 @@ async fn simulate(args: &EdgePlanArgs, places: Vec<Place>, stream: Stream) -> Re
         schemes: if args.only.is_empty() { Scheme::all() } else { args.only.clone() },
         sample: usize::from(args.sample),
     };
-    let bar = ProgressBar::new(0).with_style(style());
+    let bar = progress::bar(0).with_style(style());
     let shown = bar.clone();
     let work = tokio::task::spawn_blocking(move || {
         plan(&job, &places, &stream, |done, total| {

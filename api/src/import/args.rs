@@ -47,7 +47,7 @@ With --replace, what the files no longer have is removed once all of it is store
 An import that was cut off goes on where it stopped when the same command is run again (not for standard input).
 
 Exit codes: 0 all stored, 1 failed, 2 wrong usage, 3 finished, but some records were rejected, or had an id that was \
-there before, and are listed.";
+there before, and are listed, 130 and 143 stopped by a signal.";
 
 /// Stores the places of files in a collection
 #[derive(Args, Debug)]

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cellar_cli_kit::CliError;
+use cellar_cli_kit::{CliError, progress, terminal};
 use cellar_jobs::backup::{Backup, BackupError};
 use cellar_jobs::import::Input;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 
 use super::args::ImportArgs;
 
@@ -137,10 +137,7 @@ fn in_directory(directory: &Path, args: &ImportArgs) -> Result<Vec<PathBuf>, Cli
     if !paths.is_empty() && !others.is_empty() {
         let names: Vec<_> =
             others.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
-        eprintln!(
-            "{}",
-            cellar_cli_kit::visible(&format!("passed over in {}: {}", directory.display(), names.join(", ")))
-        );
+        terminal::note(&format!("passed over in {}: {}", directory.display(), names.join(", ")));
     }
     Ok(paths)
 }
@@ -164,7 +161,7 @@ fn is_imported(path: &Path, with_texts: bool) -> bool {
 fn open_backup(directory: &Path) -> Result<Backup, BackupError> {
     let template = "{bar:32} {bytes} of {total_bytes} compared with the manifest, {eta} left";
     let style = ProgressStyle::with_template(template).expect("the template is valid");
-    let bar = ProgressBar::new(0).with_style(style);
+    let bar = progress::bar(0).with_style(style);
     let opened = Backup::open(directory, |read_bytes, total_bytes| {
         bar.set_length(total_bytes);
         bar.set_position(read_bytes);

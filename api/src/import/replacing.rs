@@ -1,6 +1,6 @@
 //! `cellar import --replace`: what the files no longer have goes.
 
-use cellar_cli_kit::CliError;
+use cellar_cli_kit::{CliError, progress};
 use cellar_jobs::import::{Import, Summary};
 use cellar_jobs::replace::{Removal, ReplaceError};
 use cellar_model::{Collection, grouped};
@@ -109,7 +109,7 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
 
 fn bar(template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::new_spinner().with_style(style)
+    progress::spinner().with_style(style)
 }
 
 fn explain(error: ReplaceError) -> CliError {

@@ -29,7 +29,7 @@ A dry run reads nothing but whether the collection exists. It knows what lies be
 others it can only say that they are one read at least.
 
 Exit codes: 0 done, 1 failed, not all warm, or pages differ from the store, 2 wrong usage, 3 done, but lines of \
---cells that name no cell are listed.";
+--cells that name no cell are listed, 130 and 143 stopped by a signal.";
 
 /// Fills the caches for an area before its users come
 #[derive(Args, Debug)]

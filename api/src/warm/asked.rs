@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read as _};
 use std::path::Path;
 
-use cellar_cli_kit::{CliError, code, visible};
+use cellar_cli_kit::{CliError, code, terminal};
 use cellar_input::open_text;
 use cellar_model::Collection;
 use cellar_warm::{CellList, LogCounts, PolygonArea, read_cells, read_log, read_polygons};
@@ -34,7 +34,7 @@ impl Asked {
     /// Says what there is to say, to standard error.
     pub(super) fn tell(&self) {
         for note in &self.notes {
-            eprintln!("{}", visible(note));
+            terminal::note(note);
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cellar_cache::Policy;
-use cellar_cli_kit::{CliError, say};
+use cellar_cli_kit::{CliError, progress, say, terminal};
 use cellar_config::{ConfigError, Env, ProcessEnv};
 use cellar_coordination::CoordinationStore;
 use cellar_jobs::front::{Front, FrontReport};
@@ -20,12 +20,12 @@ use cellar_search::tiers::Tiers;
 use cellar_store::{DynamoStore, Store};
 use cellar_warm::{Report, Warm, predict, warm};
 use geo_index::{Cell, GridCell, H3Cell, Position};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 use serde::Serialize;
 
 use self::args::What;
 use self::asked::Asked;
-use super::cache_args;
+use super::{cache_args, interrupt};
 use crate::explain::{OrExplain as _, no_collection};
 
 /// Memory of this process that pages pass through, in bytes: it ends with the process.
@@ -57,7 +57,9 @@ pub async fn run(args: WarmArgs) -> Result<u8, CliError> {
     asked.tell();
     let open = args.store.open_existing().await?;
     let tiers = Tiers::new(open.store.clone(), policy, redis);
-    let outcome = run_on(&args, asked, front, &open.store, &tiers).await;
+    let told =
+        || ("what is warm stays so".to_owned(), format!("warm the rest with `{}`", interrupt::command()));
+    let outcome = interrupt::unless_stopped(run_on(&args, asked, front, &open.store, &tiers), told).await;
     tiers.pages.cache().drain().await;
     open.close().await;
     outcome
@@ -108,7 +110,7 @@ async fn run_on(
         return Ok(asked.code());
     }
     let fresh = StorePages::new(store.clone());
-    let bar = ProgressBar::new(0).with_style(style("pages"));
+    let bar = progress::bar(0).with_style(style("pages"));
     let report = warm(&job, &tiers.pages, &fresh, |report, ahead| {
         bar.set_length(report.pages + ahead as u64);
         bar.set_position(report.pages);
@@ -151,9 +153,11 @@ async fn ask(args: &WarmArgs, asked: &Asked, front: &Front) -> FrontReport {
     }
     centres.truncate(most);
     if !complete {
-        eprintln!("cellar: there are more than {most} cells to request; --max-pages is the bound");
+        terminal::tell(&format!(
+            "cellar: there are more than {most} cells to request; --max-pages is the bound"
+        ));
     }
-    let bar = ProgressBar::new(centres.len() as u64).with_style(style("requests"));
+    let bar = progress::bar(centres.len() as u64).with_style(style("requests"));
     let concurrency = usize::from(args.concurrency);
     let report = front
         .ask(&args.collection, &centres, args.margin, concurrency, |report| {

@@ -28,6 +28,15 @@ use super::{
     ScanPart, ScanPosition, SetupError, Store, StoreConfig, StoreError, Written, table,
 };
 
+/// How much a table holds, as it was counted last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableSize {
+    /// Items: places, and what is known of collections.
+    pub items: Option<u64>,
+    /// Bytes of these.
+    pub bytes: Option<u64>,
+}
+
 /// A table behind an SDK client. Clones share the client's connections.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
@@ -110,6 +119,13 @@ impl DynamoStore {
     /// Whether the table has all indexes by category, ready to be read.
     pub async fn has_category_indexes(&self) -> Result<bool, StoreError> {
         Ok(table::has_category_indexes(&table::describe(&self.client, &self.table).await?))
+    }
+
+    /// How much the table holds, as DynamoDB counted it last: every six hours or so.
+    pub async fn size(&self) -> Result<TableSize, StoreError> {
+        let table = table::describe(&self.client, &self.table).await?;
+        let number = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());
+        Ok(TableSize { items: number(table.item_count()), bytes: number(table.table_size_bytes()) })
     }
 
     /// Writes places anew that were stored before there were indexes by category, unless they have changed meanwhile.

@@ -47,7 +47,7 @@ use geo_index::{H3Cell, Leaf};
 use thiserror::Error;
 
 pub use config::{DEFAULT_TABLE, SetupError, StoreConfig};
-pub use dynamo::DynamoStore;
+pub use dynamo::{DynamoStore, TableSize};
 #[cfg(feature = "embedded")]
 pub use embedded::{Embedded, EmbeddedError};
 pub use maintenance::Maintenance;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cellar_cli_kit::{CliError, say};
+use cellar_cli_kit::{CliError, say, terminal};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -39,7 +39,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
         return Err(CliError::failure("the runs are too short to compare: measure for 8 s or more"));
     }
     if a.settings.stages != b.settings.stages || a.settings.mode != b.settings.mode {
-        eprintln!("the runs differ in their rates or modes, which may explain differences");
+        terminal::tell("the runs differ in their rates or modes, which may explain differences");
     }
     if args.json {
         say(&serde_json::to_string_pretty(&compared).unwrap_or_default())?;

@@ -12,8 +12,12 @@ pub mod run;
 mod values;
 pub mod workload;
 
-use cellar_cli_kit::CliError;
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use cellar_cli_kit::shell::{CompletionsArgs, ManArgs};
+use cellar_cli_kit::terminal::{Terminal, color_of};
+use cellar_cli_kit::{CliError, usage};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Exit codes, the same for every subcommand.
 pub mod code {
@@ -43,6 +47,8 @@ pub struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     run: run::RunArgs,
+    #[command(flatten)]
+    terminal: Terminal,
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,15 +58,46 @@ enum Command {
     Matrix(Box<matrix::MatrixArgs>),
     Workload(Box<workload::WorkloadArgs>),
     Cost(Box<cost::CostArgs>),
+    #[command(after_help = COMPLETIONS)]
+    Completions(CompletionsArgs),
+    #[command(after_help = MAN)]
+    Man(ManArgs),
 }
 
+const COMPLETIONS: &str = "\
+Examples:
+  loadtest completions bash > ~/.local/share/bash-completion/completions/loadtest
+  loadtest completions fish > ~/.config/fish/completions/loadtest.fish
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.";
+
+const MAN: &str = "\
+Examples:
+  loadtest man cost | man -l -
+  loadtest man --directory /usr/local/share/man/man1
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.";
+
 impl Cli {
+    /// Reads arguments. Ends the process if it is asked for help or for the version.
+    ///
+    /// # Errors
+    ///
+    /// They make no sense.
+    pub fn read(arguments: Vec<OsString>) -> Result<Self, CliError> {
+        let command = Self::command().color(color_of(&arguments));
+        let read =
+            command.try_get_matches_from(arguments).and_then(|matches| Self::from_arg_matches(&matches));
+        read.map_err(|error| usage::complaint(&error).unwrap_or_else(|| error.exit()))
+    }
+
     /// Runs the command and returns the exit code.
     ///
     /// # Errors
     ///
     /// The command fails.
     pub fn execute(self) -> Result<u8, CliError> {
+        self.terminal.install();
         match self.command {
             None => run::run(&self.run),
             Some(Command::ColdStart(args)) => cold_start::execute(&args),
@@ -68,6 +105,8 @@ impl Cli {
             Some(Command::Matrix(args)) => matrix::run(&args),
             Some(Command::Workload(args)) => workload::run(&args),
             Some(Command::Cost(args)) => cost::run(&args),
+            Some(Command::Completions(args)) => args.run(Self::command()),
+            Some(Command::Man(args)) => args.run(Self::command()),
         }
     }
 }

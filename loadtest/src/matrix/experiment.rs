@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cellar_cli_kit::CliError;
+use cellar_cli_kit::{CliError, terminal};
 use cellar_model::Collection;
 use geo_index::Position;
 use indicatif::ProgressBar;
@@ -74,7 +74,7 @@ impl Experiment {
             bar.set_message(combination.to_string());
             if bar.is_hidden() {
                 let percent = 100 * bar.position() / bar.length().unwrap_or_default().max(1);
-                eprintln!("{percent:>3} % {combination}");
+                terminal::note(&format!("{percent:>3} % {combination}"));
             }
             let settings = self.settings(scheme, self.target(&stack).await?);
             let plan = stretch(plans()?, self.duration, combination.warm);

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use cellar_cli_kit::{CliError, code};
+use cellar_cli_kit::{CliError, code, terminal};
 use cellar_model::{Collection, demo};
 use tempfile::TempDir;
 
@@ -63,7 +63,10 @@ impl Table {
         match status.code() {
             Some(exit) if exit == i32::from(code::OK) => Ok(()),
             Some(exit) if exit == i32::from(code::REJECTED) => {
-                eprintln!("some records of {} were rejected; the others are used", file.display());
+                terminal::tell(&format!(
+                    "some records of {} were rejected; the others are used",
+                    file.display()
+                ));
                 Ok(())
             }
             _ => Err(CliError::failure(format!("cannot import {}: see the message above", file.display()))),

@@ -258,3 +258,39 @@ fn high_rates_are_sent_in_groups_unless_something_else_is_asked_for() {
     // Whoever is late counts as late; waiting for others is not to make anybody so.
     assert_eq!(within_us("3000", &["--late-after", "200us"]), 200);
 }
+
+/// Runs a command whose reader has gone before anything is written; the exit code, and what it said to standard error.
+fn unread(args: &[&str]) -> (i32, String) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command(args).stdout(writer).output().unwrap();
+    (code(&output), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_pipe_that_closes_ends_a_command_quietly() {
+    let commands: [&[&str]; 8] = [
+        &["--help"],
+        &["--version"],
+        &["completions", "bash"],
+        &["man"],
+        &["cost", "--rps", "300"],
+        &["workload", "--rps", "10", "--duration", "10s"],
+        &["workload", "--rps", "10", "--duration", "10s", "--json"],
+        &["workload", "--rps", "100", "--duration", "60s", "--export", "-", "--quiet"],
+    ];
+    for args in commands {
+        let (code, said) = unread(args);
+        assert_eq!(code, 0, "{args:?}: {said}");
+        assert!(!said.contains("panicked") && !said.contains("loadtest: "), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn shells_and_man_get_what_help_says() {
+    let script = String::from_utf8(loadtest(&["completions", "bash"]).stdout).unwrap();
+    assert!(script.contains("complete -F _loadtest") && script.contains("--regions"), "{script}");
+    let page = String::from_utf8(loadtest(&["man", "cost"]).stdout).unwrap();
+    assert!(page.contains(".SH NAME\nloadtest\\-cost") && page.contains(".SH EXAMPLES\n.nf\n"), "{page}");
+    assert!(complaint(&loadtest(&["man", "matrxi"])).contains("there is no command `matrxi`"));
+}

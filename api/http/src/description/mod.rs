@@ -14,6 +14,6 @@ pub use self::problems::{
     SearchProblems, WriteProblems,
 };
 pub use self::schemas::{
-    CellCollection, CollectionDocument, CollectionList, Depth, Feature, FeatureBatch, FeatureCollection,
-    FeatureInput, Landing, Link as LinkDocument, Mode, NearbyCollection, Problem,
+    CellCollection, CollectionDocument, CollectionList, Depth, DistanceIn, Feature, FeatureBatch,
+    FeatureCollection, FeatureInput, Landing, Link as LinkDocument, Mode, NearbyCollection, Problem,
 };

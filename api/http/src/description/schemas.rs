@@ -198,6 +198,16 @@ pub enum Mode {
     Cell,
 }
 
+/// Where a place tells how far away it is.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum DistanceIn {
+    /// In the member `distance_m` of the Feature.
+    Member,
+    /// There, and in a property of this name, in place of one that it may have: for clients that read only properties.
+    Properties,
+}
+
 /// How deep a health check probes.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]

@@ -2,6 +2,7 @@
 
 use cellar_model::Collection;
 use cellar_model::cursor::{Cursor, Fingerprint};
+use cellar_model::features::DistanceIn;
 use geo_index::tree::{NearbyKey, NearbyQuery};
 use geo_index::{Meters, Position};
 
@@ -10,8 +11,9 @@ use super::values;
 use crate::config::ApiConfig;
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 7] = ["lat", "lon", "radius", "limit", "category", "cursor", "mode"];
+const KNOWN: [&str; 8] = ["lat", "lon", "radius", "limit", "category", "cursor", "mode", "distance_in"];
 const MODES: &str = "exact, cell";
+const DISTANCES: &str = "member, properties";
 
 /// A search, and the query string that asked for it.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub struct NearbyParams<'a> {
     pub query: NearbyQuery,
     /// Its fingerprint, which cursors carry.
     pub fingerprint: Fingerprint,
+    /// Where the places tell their distances. It is not part of the fingerprint: it changes no result.
+    pub distance_in: DistanceIn,
     /// The query string.
     pub text: QueryText<'a>,
 }
@@ -45,7 +49,16 @@ pub fn parse_nearby<'a>(
     let fingerprint = Fingerprint::of_nearby(collection, &query);
     query.after =
         values::cursor(&text)?.map(|cursor| NearbyKey::from_cursor(cursor, fingerprint)).transpose()?;
-    Ok(NearbyParams { query, fingerprint, text })
+    let distance_in = distance_in(&text)?;
+    Ok(NearbyParams { query, fingerprint, distance_in, text })
+}
+
+fn distance_in(query: &QueryText<'_>) -> Result<DistanceIn, Problem> {
+    match query.optional("distance_in", DISTANCES)? {
+        None | Some("member") => Ok(DistanceIn::Member),
+        Some("properties") => Ok(DistanceIn::Properties),
+        Some(other) => Err(values::invalid("distance_in", other, "where no distance is told", DISTANCES)),
+    }
 }
 
 fn mode(query: &QueryText<'_>) -> Result<(), Problem> {

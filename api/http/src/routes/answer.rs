@@ -2,13 +2,13 @@
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use cellar_model::features::{GEOJSON, Link, write_collection, write_page};
+use cellar_model::features::{DistanceIn, GEOJSON, Link, write_distances, write_page};
 use geo_index::tree::Hit;
 use serde::Serialize;
 
 /// A FeatureCollection of hits.
-pub(super) fn feature_collection(hits: &[Hit], links: &[Link]) -> Response {
-    ([(header::CONTENT_TYPE, GEOJSON)], write_collection(hits, links)).into_response()
+pub(super) fn feature_collection(hits: &[Hit], links: &[Link], distance_in: DistanceIn) -> Response {
+    ([(header::CONTENT_TYPE, GEOJSON)], write_distances(hits, links, distance_in)).into_response()
 }
 
 /// The same with members of the collection: JSON, each followed by a comma.

@@ -1,7 +1,7 @@
 //! Probes: is the process up, can it answer, what does it count.
 
 use axum::extract::State as Shared;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use cellar_cache::BreakerState;
 use cellar_changes::{State, Status};
@@ -13,7 +13,7 @@ use super::answer::json;
 use crate::description::ProbeProblems;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
-use crate::telemetry::OPENMETRICS;
+use crate::telemetry::Format;
 
 /// That the process is up.
 #[derive(Debug, Serialize, ToSchema)]
@@ -132,14 +132,18 @@ pub async fn ready(Shared(state): Shared<AppState>) -> Result<Response, Problem>
 
 /// Counters and latencies, for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "service", operation_id = "metrics",
-    responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+    responses(
+        (status = 200, description = "OpenMetrics text if `Accept` prefers it, else the text of Prometheus 0.0.4",
+            content((String = "application/openmetrics-text"), (String = "text/plain"))),
         ProbeProblems))]
-pub async fn metrics(Shared(state): Shared<AppState>) -> Result<Response, Problem> {
+pub async fn metrics(Shared(state): Shared<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
     let text = state.telemetry.text();
     let text = text.map_err(|error| {
         Problem::new(Kind::Internal, "the metrics cannot be written").internal(error.to_string())
     })?;
-    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
+    let format = Format::of(&headers);
+    let headers = [(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")];
+    Ok((headers, format.render(text)).into_response())
 }
 
 async fn check(state: &AppState) -> Result<&'static str, Problem> {

@@ -41,6 +41,7 @@ use crate::state::AppState;
         ("radius" = inline(Option<f64>), Query, description = "Radius in metres. The maximum is that of this server, and the default is how far it looks without a radius, which may be farther", exclusive_minimum = 0, example = json!(5000)),
         PageParameters,
         ("precision" = inline(Option<u8>), Query, description = "With `mode=cell`: how many characters of geohash the cell has; 4 if left out and nothing is known of the density", minimum = 3, maximum = 7),
+        ("distance_in" = inline(Option<crate::description::DistanceIn>), Query, description = "Where each place tells its `distance_m`, except with `mode=cell`, whose answers are those of all positions of a cell", example = json!("properties")),
         ("mode" = inline(Option<crate::description::Mode>), Query, description = "How to answer", example = json!("exact")),
     ),
     responses(
@@ -85,5 +86,5 @@ async fn exact(
     let path = format!("/v1/collections/{collection}/nearby");
     let next = next.map(|key| params.text.next_link(&path, &key.to_cursor(params.fingerprint)));
     let links = Link::of_page(params.text.link(&path), next);
-    Ok((Extension(timing), feature_collection(&hits, &links)).into_response())
+    Ok((Extension(timing), feature_collection(&hits, &links, params.distance_in)).into_response())
 }

@@ -190,3 +190,43 @@ async fn a_box_may_cross_the_antimeridian() {
     assert_eq!(found, ["east", "west"]);
     assert!(page["features"][0].get("distance_m").is_none());
 }
+
+#[tokio::test]
+async fn a_distance_is_told_in_the_properties_if_that_is_asked_for() {
+    let server = Server::with_wineries(9).await;
+    let own = r#"{"type":"Feature","geometry":{"type":"Point","coordinates":[0,0]},"properties":{"distance_m":"mine","a":1}}"#;
+    server.put("/v1/collections/wineries/items/a", own).await;
+    let plain = server.get(&format!("{NEARBY}?lat=0.02&lon=0&limit=4")).await.json();
+    assert_eq!(
+        server.get(&format!("{NEARBY}?lat=0.02&lon=0&limit=4&distance_in=member")).await.json()["features"],
+        plain["features"]
+    );
+    let first = server.get(&format!("{NEARBY}?lat=0.02&lon=0&limit=4&distance_in=properties")).await.json();
+    assert_eq!(ids(&first), ids(&plain));
+    let second = server.get(link(&first, "next").unwrap()).await.json();
+    assert_eq!(ids(&second).len(), 4);
+    for feature in [&first, &second].iter().flat_map(|page| page["features"].as_array().unwrap()) {
+        assert!(feature["distance_m"].is_f64());
+        assert_eq!(feature["properties"]["distance_m"], feature["distance_m"]);
+    }
+    for (one, other) in
+        first["features"].as_array().unwrap().iter().zip(plain["features"].as_array().unwrap())
+    {
+        assert_eq!(one["distance_m"], other["distance_m"]);
+        assert_eq!(one["properties"]["name"], other["properties"]["name"]);
+    }
+    let walked = walk(&server, &format!("{NEARBY}?lat=0.02&lon=0&limit=4&distance_in=properties")).await;
+    assert_eq!(walked, walk(&server, &format!("{NEARBY}?lat=0.02&lon=0&limit=4")).await);
+
+    let own = server.get(&format!("{NEARBY}?lat=0&lon=0&limit=2&distance_in=properties")).await.json();
+    let own = own["features"].as_array().unwrap().iter().find(|feature| feature["id"] == "a").unwrap();
+    assert_eq!(own["properties"], serde_json::json!({ "distance_m": 0.0, "a": 1 }));
+    let stored = server.get("/v1/collections/wineries/items/a").await.json();
+    assert_eq!(stored["properties"]["distance_m"], "mine", "what is stored stays as it is");
+
+    let unknown = server.get(&format!("{NEARBY}?lat=0&lon=0&distance_in=feet")).await;
+    let problem = unknown.problem(400, "parameter-invalid");
+    assert!(problem["detail"].as_str().unwrap().contains("member, properties"), "{problem}");
+    let cell = server.get(&format!("{NEARBY}?lat=0&lon=0&mode=cell&distance_in=properties")).await;
+    assert_eq!(cell.problem(400, "parameter-unknown")["parameter"], "distance_in");
+}

@@ -2,7 +2,7 @@
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 23] = [
+const SUBCOMMANDS: [&[&str]; 27] = [
     &["demo"],
     &["serve"],
     &["edge"],
@@ -26,17 +26,22 @@ const SUBCOMMANDS: [&[&str]; 23] = [
     &["key", "list"],
     &["key", "revoke"],
     &["contract"],
+    &["stats"],
+    &["health"],
+    &["completions"],
+    &["man"],
 ];
 
 /// Where the store and the caches are, and what the servers `serve`, `demo` and `edge` are set to. Only these flags have
 /// variables: what one call asks for is said in the call.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 16] = [
     "CELLAR_DATA",
     "CELLAR_TABLE",
     "CELLAR_ENDPOINT_URL",
     "CELLAR_REDIS_URL",
     "CELLAR_REDIS_CA",
     "CELLAR_LISTEN",
+    "CELLAR_CONFIG",
     "CELLAR_EDGE_PURGE_URL",
     "CELLAR_CLOUDFRONT_DISTRIBUTION",
     "CELLAR_EDGE_ORIGIN",

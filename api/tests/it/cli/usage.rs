@@ -42,7 +42,7 @@ fn arguments_that_make_no_sense_are_named() {
     let near = ["nearby", "-c", "places", "--lat", "1", "--lon", "2"];
     let near = |more: &[&'static str]| [&near[..], more].concat();
     let cases: Vec<(Vec<&str>, &[&str])> = vec![
-        (vec![], &["Usage: cellar <COMMAND>"]),
+        (vec![], &["Usage: cellar [OPTIONS] <COMMAND>"]),
         (vec!["sreve"], &["'sreve'", "'serve'"]),
         (vec!["nearby", "-c", "places", "--lat", "91", "--lon", "2"], &["latitude 91", "-90 and 90"]),
         (vec!["nearby", "-c", "places", "--lat", "1", "--lon", "-181"], &["longitude -181", "-180 and 180"]),
@@ -89,7 +89,7 @@ fn arguments_that_make_no_sense_are_named() {
         ),
         (vec!["serve", "--listen", "8080"], &["--listen", "'8080'"]),
         (vec!["demo", "--places", "0"], &["--places", "1..=1000000"]),
-        (vec!["table"], &["Usage: cellar table <COMMAND>"]),
+        (vec!["table"], &["Usage: cellar table [OPTIONS] <COMMAND>"]),
         (vec!["table", "create", "--table"], &["--table <NAME>"]),
     ];
     for (args, parts) in cases {

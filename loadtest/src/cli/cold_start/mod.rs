@@ -3,8 +3,8 @@
 mod args;
 mod plan;
 
-use cellar_cli_kit::CliError;
-use indicatif::{ProgressBar, ProgressStyle};
+use cellar_cli_kit::{CliError, progress, say};
+use indicatif::ProgressStyle;
 use thiserror::Error;
 
 pub use self::args::ColdStartArgs;
@@ -55,7 +55,7 @@ pub fn execute(args: &ColdStartArgs) -> Result<u8, CliError> {
     let runtime = tokio::runtime::Runtime::new();
     let runtime = runtime.map_err(|error| CliError::failure(format!("no runtime: {error}")))?;
     let text = runtime.block_on(run(args))?;
-    print!("{text}");
+    say(text.trim_end_matches('\n'))?;
     Ok(code::OK)
 }
 
@@ -71,7 +71,7 @@ pub async fn run(args: &ColdStartArgs) -> Result<String, ColdStartError> {
     };
     let plan = plan::of(args, front.as_ref())?;
     let style = ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len} {eta}");
-    let bar = ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = progress::spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let report = plan.run(&bar).await?;
     Ok(if args.json { json(&report)? } else { table::text(&report) })
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use cellar_cli_kit::{CliError, say};
-use indicatif::{ProgressBar, ProgressStyle};
+use cellar_cli_kit::{CliError, progress, say, terminal};
+use indicatif::ProgressStyle;
 
 pub use self::args::MatrixArgs;
 use super::interrupt::interrupted;
@@ -66,7 +66,7 @@ fn saved(path: &Path) -> Result<MatrixReport, CliError> {
 fn tell(args: &MatrixArgs, report: &MatrixReport) -> Result<(), CliError> {
     let json = || serde_json::to_string_pretty(report).unwrap_or_default();
     if args.json {
-        eprintln!("{}", report.text());
+        terminal::note(&report.text());
         say(&json())?;
     } else {
         say(&report.text())?;
@@ -108,7 +108,7 @@ async fn measure(args: &MatrixArgs, cellar: PathBuf) -> Result<MatrixReport, Cli
     let started = SystemTime::now();
     let users = users(&args.users);
     let plans = || plan(args, &users, args.duration * 2);
-    plans()?.1.iter().for_each(|note| eprintln!("{note}"));
+    plans()?.1.iter().for_each(|note| terminal::note(note));
     let rates = rates(args, &users)?;
     let places = match &args.places {
         Some(file) => Places::File(file.clone()),
@@ -161,7 +161,7 @@ async fn all(
     let length_ms = args.duration.as_millis() as u64 * stacks().map(runs).sum::<u64>();
     let style = ProgressStyle::with_template("{bar:30} {percent} % [{elapsed}, {eta} left] {msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(length_ms).with_style(style);
+    let bar = progress::bar(length_ms).with_style(style);
     let mut rows = Vec::new();
     for stack in stacks() {
         if !experiment.is_stopped() {

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use cellar_cli_kit::CliError;
+use cellar_cli_kit::{CliError, terminal};
 use cellar_model::Collection;
 use serde::Deserialize;
 
@@ -41,7 +41,7 @@ pub(super) async fn only_one(
     })?;
     match &found[..] {
         [only] => {
-            eprintln!("searching `{only}`, the only collection of {}", region.name);
+            terminal::note(&format!("searching `{only}`, the only collection of {}", region.name));
             Ok(only.clone())
         }
         [] => Err(CliError::usage(format!(

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use cellar_cli_kit::{progress, terminal};
+use indicatif::ProgressStyle;
 
 use crate::cli::interrupt::interrupted;
 use crate::record::Slice;
@@ -17,7 +18,7 @@ const LINE: u32 = 5;
 
 /// Shows the progress of a run until it is over. A signal to stop ends the run; it is still reported.
 pub(super) async fn watch(running: &Running, length: Duration) {
-    let bar = ProgressBar::new(length.as_millis() as u64);
+    let bar = progress::bar(length.as_millis() as u64);
     let style = ProgressStyle::with_template("{bar:30} {msg}").expect("a template that is not changed");
     bar.set_style(style);
     let (mut ticks, mut asked_to_stop) = (0_u32, false);
@@ -37,7 +38,7 @@ pub(super) async fn watch(running: &Running, length: Duration) {
         let line = line(running, length);
         if bar.is_hidden() {
             if ticks.is_multiple_of(UPDATE * LINE) {
-                eprintln!("{line}");
+                terminal::note(&line);
             }
         } else {
             bar.set_position(running.elapsed().min(length).as_millis() as u64);

@@ -7,7 +7,7 @@ mod setup;
 
 use std::time::SystemTime;
 
-use cellar_cli_kit::{CliError, say};
+use cellar_cli_kit::{CliError, say, terminal};
 
 pub use self::args::{HELP, RunArgs};
 pub(super) use self::setup::in_words;
@@ -52,7 +52,7 @@ fn print(args: &RunArgs, report: &Report) -> Result<(), CliError> {
     let json = || serde_json::to_string_pretty(report).unwrap_or_default();
     let text = report::text(report);
     if args.json {
-        eprintln!("{text}");
+        terminal::note(&text);
         say(&json())?;
     } else {
         say(&text)?;

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cellar_cli_kit::CliError;
+use cellar_cli_kit::{CliError, terminal};
 use cellar_model::Collection;
 
 use crate::cli::code;
@@ -59,7 +59,7 @@ pub(super) async fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
         return Err(CliError::usage("--group-within must not be more than --late-after"));
     }
     let (timing, source) = workload(args)?;
-    source.notes.iter().for_each(|note| eprintln!("{note}"));
+    source.notes.iter().for_each(|note| terminal::note(note));
     let targets = resolve(&regions, args.i_own_this_target).await?;
     let http = http(args, &targets)?;
     let collection = match &args.collection {

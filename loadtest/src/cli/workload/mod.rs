@@ -14,7 +14,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellar_cli_kit::{CliError, code, say};
+use cellar_cli_kit::{CliError, code, progress, say, terminal, written};
 use cellar_model::Collection;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -102,9 +102,9 @@ pub fn run(args: &WorkloadArgs) -> Result<u8, CliError> {
     let instants = Instants::constant(args.rps, args.duration, args.arrivals, args.users.seed);
     let source = args.users.source(args.collection.as_ref(), instants, args.duration)?;
     for note in &source.notes {
-        eprintln!("{note}");
+        terminal::note(note);
     }
-    let bar = ProgressBar::new(source.searches.unwrap_or(count as u64)).with_style(style());
+    let bar = progress::bar(source.searches.unwrap_or(count as u64)).with_style(style());
     let plan = shown(source.plan, &bar);
     let done = match &args.export {
         Some(path) => write(plan, args.format, path),
@@ -129,17 +129,11 @@ fn summarize(
 
 fn write(plan: impl Iterator<Item = Planned>, format: FileFormat, path: &Path) -> Result<(), CliError> {
     let format = if format == FileFormat::Csv { Format::Csv } else { Format::JsonLines };
-    let written = if path == Path::new("-") {
-        export(plan, format, BufWriter::new(io::stdout().lock()))
-    } else {
-        File::create(path).and_then(|file| export(plan, format, BufWriter::new(file)))
-    };
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CliError::failure(format!("cannot write {}: {error}", path.display())))
-        }
-        _ => Ok(()),
+    if path == Path::new("-") {
+        return written(export(plan, format, BufWriter::new(io::stdout().lock())));
     }
+    let saved = File::create(path).and_then(|file| export(plan, format, BufWriter::new(file)));
+    saved.map_err(|error| CliError::failure(format!("cannot write {}: {error}", path.display())))
 }
 
 /// The plan, with a progress bar.

@@ -5,7 +5,7 @@ mod inputs;
 mod preview;
 mod replacing;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cellar_cli_kit::{CliError, code, say};
 use cellar_jobs::import::{
@@ -54,19 +54,21 @@ async fn execute(
         None => None,
     };
     let resumable = !job.dry_run && !job.input.paths().is_empty();
-    let done = AtomicU64::new(0);
+    let (done, imported) = (AtomicU64::new(0), AtomicBool::new(false));
     let work = async {
         let bar = Counted { bar: Bar::new(total_bytes), done: &done };
         let outcome = import(job, store, &bar).await;
         drop(bar);
         let summary = outcome.map_err(|error| explain(&error))?;
+        imported.store(true, Ordering::Relaxed);
         let removed = match replacing {
             Some(replacing) => Some(replacing.carry_out(store).await?),
             None => None,
         };
         Ok((summary, removed))
     };
-    let told = || interrupted(done.load(Ordering::Relaxed), resumable);
+    // Once all records are in, only what is to be removed is left, and found anew.
+    let told = || interrupted(done.load(Ordering::Relaxed), resumable && !imported.load(Ordering::Relaxed));
     let (summary, removed) = interrupt::unless_stopped(work, told).await?;
     print(&summary, removed, json)?;
     Ok(if summary.rejected + summary.repeated == 0 { code::OK } else { code::REJECTED })

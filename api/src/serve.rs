@@ -8,7 +8,7 @@ use std::time::Duration;
 use cellar_cache::Policy;
 use cellar_cache::clock::SystemClock;
 use cellar_cache::remote::redis::RedisRemote;
-use cellar_changes::{Settings, TableStream};
+use cellar_changes::{Settings as FeedSettings, TableStream};
 use cellar_cli_kit::{CliError, DEFAULT_LOG, LOG, LOG_FORMAT, LOG_FORMATS, code, say};
 use cellar_config::{ConfigError, Env, Variable, record, text_or};
 use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
@@ -154,7 +154,7 @@ pub(super) struct Config {
     cache: Policy,
     edge: EdgeConfig,
     health: HealthConfig,
-    feed: Settings,
+    feed: FeedSettings,
     hosts: Hosts,
     imports: Option<cellar_imports::Settings>,
 }
@@ -171,7 +171,7 @@ impl Config {
         let mut write = WriteConfig::from_env(env)?;
         write.open |= reach.loopback;
         let access = AccessConfig::from_env(env)?;
-        let feed = if embedded { Settings::embedded() } else { Settings::default() };
+        let feed = if embedded { FeedSettings::embedded() } else { FeedSettings::default() };
         let edge = EdgeConfig::from_env(env)?;
         let health = HealthConfig::from_env(env)?;
         let hosts = hosts(env, reach);

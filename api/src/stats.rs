@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_a_dash() {
         let stats = Stats {
-            collection: "cities".parse().unwrap(),
+            collection: "cities".into(),
             title: Some("All of them".into()),
             places: None,
             counted_unix_ms: None,

@@ -20,7 +20,7 @@ const PART: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
     /// Its name.
-    pub collection: Collection,
+    pub collection: String,
     /// A title for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -68,7 +68,7 @@ pub async fn known(store: &dyn Store, info: CollectionInfo) -> Result<Stats, Sto
         categories: categories(store, &collection).await?,
         roots: roots.map(|roots| roots.len() as u64),
         walked: None,
-        collection,
+        collection: collection.to_string(),
     })
 }
 

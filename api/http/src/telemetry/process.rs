@@ -54,6 +54,10 @@ mod linux {
     /// Field of `/proc/self/stat` that has the start, counted from the one after the name (proc(5)).
     const START_FIELD: usize = 19;
 
+    /// Clock ticks as programs see them: `USER_HZ`, which is 100 on every processor that Rust has a Linux target for
+    /// (include/asm-generic/param.h).
+    const TICKS_PER_SECOND: f64 = 100.0;
+
     pub(super) fn encode(of: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         if let Some(bytes) = kilobytes(&status, "VmRSS:") {
@@ -93,7 +97,7 @@ mod linux {
         // The name of the program is in brackets, and may hold anything.
         let (_, fields) = stat.rsplit_once(')')?;
         let ticks: f64 = fields.split_whitespace().nth(START_FIELD)?.parse().ok()?;
-        let since_boot = ticks / rustix::param::clock_ticks_per_second() as f64;
+        let since_boot = ticks / TICKS_PER_SECOND;
         let boot = clock_gettime(ClockId::Boottime);
         let age = boot.tv_sec as f64 + boot.tv_nsec as f64 / 1e9 - since_boot;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;

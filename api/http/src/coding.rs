@@ -4,7 +4,7 @@
 //! coded already and what is too short to be worth it.
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use cellar_search::cells::encoding::{Coding, Effort};
 
@@ -17,22 +17,25 @@ const LEAST_BYTES: usize = 1 << 10;
 const MOST_AT_ONCE_BYTES: usize = 64 << 10;
 
 /// What a request says of codings, not read yet: most answers do not depend on it.
-pub(crate) struct Accepted(Option<HeaderValue>);
+pub(crate) struct Accepted {
+    line: Option<HeaderValue>,
+    is_read: bool,
+}
 
 impl Accepted {
     /// Of a request.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(header::ACCEPT_ENCODING).iter();
         let first = lines.next().cloned();
         let joined = lines.fold(first, |joined, line| {
             let both = [joined.as_ref()?.as_bytes(), line.as_bytes()].join(&b","[..]);
             HeaderValue::from_bytes(&both).ok()
         });
-        Self(joined)
+        Self { line: joined, is_read: matches!(*method, Method::GET | Method::HEAD) }
     }
 
     fn negotiated(self) -> Option<Coding> {
-        let headers = HeaderMap::from_iter(self.0.map(|line| (header::ACCEPT_ENCODING, line)));
+        let headers = HeaderMap::from_iter(self.line.map(|line| (header::ACCEPT_ENCODING, line)));
         Coding::negotiated(&headers, Effort::Once)
     }
 }
@@ -41,12 +44,12 @@ impl Accepted {
 ///
 /// # Errors
 ///
-/// If the client takes none, and the answer is not itself about an error.
+/// If the client takes none, and the answer is neither about an error nor about something that is done.
 pub(crate) async fn compressed(response: Response, accepted: Accepted) -> Result<Response, Problem> {
     if !may_be_compressed(&response) {
         return Ok(response);
     }
-    let is_answer = response.status() == StatusCode::OK;
+    let is_answer = accepted.is_read && response.status() == StatusCode::OK;
     let coding = match accepted.negotiated() {
         None if is_answer => return Err(unacceptable()),
         negotiated => negotiated.unwrap_or(Coding::Identity),

@@ -1,5 +1,5 @@
 // The client in TypeScript of OpenAPI Generator, as a user writes it.
-import { Configuration, FeatureTypeEnum, PlacesApi, ResponseError, SearchApi, type FeatureInput } from './fetch/index.js';
+import { Configuration, FeatureType, PointType, PlacesApi, ResponseError, SearchApi, type FeatureInput } from './fetch/index.js';
 import { check, collection, server } from './check.js';
 
 const configuration = new Configuration({ basePath: server });
@@ -17,8 +17,8 @@ const items = await search.items({ collection, bbox: [-0.1, -0.1, 0.1, 0.055], l
 check('items', items.numberMatched === 6 && items.features.length === 6);
 
 const featureInput: FeatureInput = {
-  type: FeatureTypeEnum.Feature,
-  geometry: { type: 'Point', coordinates: [2.3522, 48.8566] },
+  type: FeatureType.Feature,
+  geometry: { type: PointType.Point, coordinates: [2.3522, 48.8566] },
   properties: { name: 'Le Cellier', category: 'winery', open: true, tags: ['a', 1, null], at: { floor: 2 } },
 };
 const at = { collection, id: 'of typescript-fetch/1' };

@@ -44,8 +44,8 @@ try {
   const [document] = documents;
   const quiet = { SPECTRAL_DISABLE_TELEMETRY: '1', REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
   for (const one of documents) {
-    await run(`spectral ${one}`, join(bin, 'spectral'), ['lint', '--fail-severity=error', one], { env: quiet });
-    await run(`redocly ${one}`, join(bin, 'redocly'), ['lint', one], { env: quiet });
+    await run(`spectral ${one}`, join(bin, 'spectral'), ['lint', '--ruleset', join(project, '.spectral.yaml'), '--fail-severity=error', one], { env: quiet });
+    await run(`redocly ${one}`, join(bin, 'redocly'), ['lint', '--config', join(project, 'redocly.yaml'), one], { env: quiet });
   }
 
   const env = { CELLAR_SERVER: server.base, CELLAR_COLLECTION: collection };
@@ -66,7 +66,7 @@ try {
   const python = join(work, '../clients-venv/bin/python');
   await run('client.py', python, [join(here, 'client.py')], { env: { ...env, PYTHONPATH: join(work, 'python') } });
 
-  await run('Kotlin', 'mvn', [...maven, '-Dgenerate.skip', 'compile', 'exec:java'], { env });
+  await run('Kotlin', 'mvn', [...maven, '-Dcodegen.skip=true', 'compile', 'exec:java'], { env });
 } finally {
   await server.stop();
   data.remove();

@@ -5,10 +5,9 @@ use serde_json::Value;
 const LINK: &str = r#"{"href":"/v1/collections/wineries","rel":"self","type":"application/json"}"#;
 
 /// The texts; `LINKS` stands for links.
-const ANSWERS: [(&str, &str); 18] = [
+const ANSWERS: [(&str, &str); 17] = [
     ("landing", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
     ("apiLanding", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
-    ("apiLandingSlash", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
     ("conformance", CONFORMANCE),
     ("apiConformance", CONFORMANCE),
     ("live", r#"{"status":"ok"}"#),

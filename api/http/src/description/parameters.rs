@@ -52,7 +52,7 @@ pub struct PageParameters {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FormatParameter {
-    /// Form of the document; as `Accept` has it if left out
+    /// Form of the document; as `Accept` has it if left out. `html` is a page for people with the same, of which nothing more is said here: clients would get a type for it
     #[param(inline, example = "json")]
     f: Option<Form>,
 }

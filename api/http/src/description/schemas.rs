@@ -2,7 +2,7 @@
 #![expect(dead_code, reason = "only the schemas are used")]
 
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
+use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Array, ArrayBuilder, Object, ObjectBuilder, Schema};
 
 /// A link to something related.
@@ -28,11 +28,13 @@ pub struct Point {
 /// A list of numbers, for that is what clients have a type for: generators make of a tuple either nothing or something that
 /// no array fits.
 fn coordinates() -> Array {
+    // Without it a client in Kotlin has decimals of any length.
+    let double = SchemaFormat::KnownFormat(KnownFormat::Double);
     ArrayBuilder::new()
         .description(Some(
             "Longitude -180 to 180, latitude -90 to 90, and an altitude that is accepted but not kept",
         ))
-        .items(ObjectBuilder::new().schema_type(Type::Number).build())
+        .items(ObjectBuilder::new().schema_type(Type::Number).format(Some(double)).build())
         .min_items(Some(2))
         .max_items(Some(3))
         .build()

@@ -88,7 +88,7 @@ where
     let trace_id = trace_id::of(request.headers());
     let method = request.method().clone();
     let page = Page::of(&request);
-    let accepted = Accepted::of(request.headers());
+    let accepted = Accepted::of(&method, request.headers());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let text = id.to_str().unwrap_or_default();

@@ -91,7 +91,7 @@ pub struct CollectionInput {
     operation_id = "listCollections",
     params(FormatParameter),
     responses(
-        (status = 200, description = "The collections, by name", content((CollectionList = "application/json"), (String = "text/html")),
+        (status = 200, description = "The collections, by name", body = CollectionList,
             headers(
                 ("etag" = String, description = "Changes with the list"),
                 ("link" = String, description = "The links of the list"),
@@ -143,7 +143,7 @@ pub async fn list(
     operation_id = "getCollection",
     params(CollectionParameter, FormatParameter),
     responses(
-        (status = 200, description = "The collection", content((CollectionDocument = "application/json"), (String = "text/html")),
+        (status = 200, description = "The collection", body = CollectionDocument,
             headers(
                 ("etag" = String, description = "Entity tag of the current version"),
                 ("link" = String, description = "The links of the collection"),
@@ -222,7 +222,7 @@ pub async fn delete(
     tag = "collections",
     operation_id = "putCollection",
     params(CollectionParameter),
-    request_body(content = inline(Option<CollectionInput>), content_type = "application/json"),
+    request_body(content = CollectionInput, content_type = "application/json"),
     responses(
         (status = 200, description = "It existed", body = CollectionDocument),
         (status = 201, description = "Created", body = CollectionDocument,

@@ -43,7 +43,7 @@ pub struct EdgeMapDocument {
     places: u64,
     /// By two letters of a geohash, 32 digits, one for each third letter in the order of
     /// `0123456789bcdefghjkmnpqrstuvwxyz`: the coarsest precision that serves most users there, or 0 for unknown.
-    #[schema(examples(json!({ "u0": "00000000050000000000000000000000" })))]
+    #[schema(examples("00000000050000000000000000000000"))]
     rows: BTreeMap<String, String>,
 }
 

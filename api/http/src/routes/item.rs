@@ -39,7 +39,7 @@ use crate::state::AppState;
         FormatParameter,
     ),
     responses(
-        (status = 200, description = "The place", content((Feature = "application/geo+json"), (String = "text/html")),
+        (status = 200, description = "The place", body = Feature, content_type = "application/geo+json",
             headers(
                 ("etag" = String, description = "Entity tag of the current version"),
                 ("link" = String, description = "The links of the place"),

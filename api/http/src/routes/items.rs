@@ -40,7 +40,7 @@ use crate::state::AppState;
         FormatParameter,
     ),
     responses(
-        (status = 200, description = "The places", content((FeatureCollection = "application/geo+json"), (String = "text/html")),
+        (status = 200, description = "The places", body = FeatureCollection, content_type = "application/geo+json",
             headers(
                 ("link" = String, description = "The links of the answer"),
                 ("server-timing" = String, description = "Time and work of the search"),

@@ -60,16 +60,12 @@ pub async fn landing(base: Base, RawQuery(raw): RawQuery, headers: HeaderMap) ->
 ///
 /// The same as at `/`, of which browsers get a page with links.
 #[utoipa::path(get, path = "/v1", tag = "service", operation_id = "apiLanding", params(FormatParameter),
-    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html"))), FormatProblems))]
+    responses((status = 200, description = "Links", body = Landing), FormatProblems))]
 pub async fn api(base: Base, RawQuery(raw): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
     page_or_links(&base, paths::API, raw.as_deref(), &headers).await
 }
 
-/// What there is, for clients that add a slash
-///
-/// The same as at `/v1`.
-#[utoipa::path(get, path = "/v1/", tag = "service", operation_id = "apiLandingSlash", params(FormatParameter),
-    responses((status = 200, description = "Links", content((Landing = "application/json"), (String = "text/html"))), FormatProblems))]
+/// The same as at `/v1`, for clients that add a slash. It is not in the OpenAPI document: nobody else needs to know of it.
 pub async fn api_slash(base: Base, RawQuery(raw): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
     page_or_links(&base, paths::API, raw.as_deref(), &headers).await
 }
@@ -88,7 +84,7 @@ pub async fn collections(base: Base) -> Redirect {
 ///
 /// OGC API - Features 1.0: the core, OpenAPI 3.0, GeoJSON and HTML.
 #[utoipa::path(get, path = "/conformance", tag = "service", operation_id = "conformance", params(FormatParameter),
-    responses((status = 200, description = "Conformance classes", content((Conformance = "application/json"), (String = "text/html"))), FormatProblems))]
+    responses((status = 200, description = "Conformance classes", body = Conformance), FormatProblems))]
 pub async fn conformance(
     base: Base,
     RawQuery(raw): RawQuery,
@@ -107,7 +103,7 @@ pub async fn conformance(
 ///
 /// The same as at `/conformance`.
 #[utoipa::path(get, path = "/v1/conformance", tag = "service", operation_id = "apiConformance", params(FormatParameter),
-    responses((status = 200, description = "Conformance classes", content((Conformance = "application/json"), (String = "text/html"))), FormatProblems))]
+    responses((status = 200, description = "Conformance classes", body = Conformance), FormatProblems))]
 pub async fn api_conformance(base: Base, raw: RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
     conformance(base, raw, headers).await
 }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use utoipa::openapi::Required;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -36,7 +37,6 @@ const API_KEY: &str = "api_key";
     paths(
         landing::landing,
         landing::api,
-        landing::api_slash,
         landing::collections,
         landing::conformance,
         landing::api_conformance,
@@ -71,7 +71,7 @@ const API_KEY: &str = "api_key";
         imports::rejects,
     ),
     components(schemas(description::Problem)),
-    modifiers(&ApiKeyScheme),
+    modifiers(&Adjustments),
     tags(
         (name = "search", description = "Finding places"),
         (name = "places", description = "Reading and writing places by id"),
@@ -82,9 +82,10 @@ const API_KEY: &str = "api_key";
 )]
 pub struct Document;
 
-struct ApiKeyScheme;
+/// What cannot be said beside the handlers.
+struct Adjustments;
 
-impl Modify for ApiKeyScheme {
+impl Modify for Adjustments {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
@@ -92,12 +93,18 @@ impl Modify for ApiKeyScheme {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(API_KEY, SecurityScheme::Http(scheme));
+        let put = document.paths.paths.get_mut("/v1/collections/{collection}");
+        if let Some(body) = put.and_then(|item| item.put.as_mut()?.request_body.as_mut()) {
+            body.required = Some(Required::False);
+        }
         // Everything else answers anybody.
         document.security = Some(vec![SecurityRequirement::default()]);
     }
 }
 
 /// This document
+///
+/// OpenAPI 3.1, with the limits of this server.
 #[utoipa::path(get, path = "/openapi.json", tag = "service", operation_id = "openapi",
     responses((status = 200, description = "The document", body = Object, content_type = "application/json",
             headers(("etag" = String, description = "Changes with the document"))),
@@ -227,7 +234,7 @@ mod tests {
         newer(&document, "", &mut found);
         assert_eq!(found, Vec::<String>::new());
         let position = &document["components"]["schemas"]["Point"]["properties"]["coordinates"];
-        assert_eq!(position["items"], json!({ "type": "number" }));
+        assert_eq!(position["items"], json!({ "type": "number", "format": "double" }));
         assert_eq!((&position["minItems"], &position["maxItems"]), (&json!(2), &json!(3)));
     }
 }

@@ -37,6 +37,8 @@ impl From<Kind> for ProblemKind {
 }
 
 /// All kinds of problems
+///
+/// What the `type` of an error may be, and what each means.
 #[utoipa::path(get, path = "/problems", tag = "service", operation_id = "listProblems",
     responses((status = 200, description = "The kinds", body = Vec<ProblemKind>)))]
 pub async fn list() -> Response {
@@ -44,6 +46,8 @@ pub async fn list() -> Response {
 }
 
 /// One kind of problem
+///
+/// Where the `type` of an error leads.
 #[utoipa::path(get, path = "/problems/{problem}", tag = "service", operation_id = "getProblem",
     params(("problem" = String, Path, description = "Last segment of the `type`", example = json!("parameter-out-of-range"))),
     responses((status = 200, description = "The kind", body = ProblemKind), LookupProblems))]

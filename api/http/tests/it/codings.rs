@@ -178,6 +178,20 @@ async fn problems_are_compressed_and_complete() {
     }
 }
 
+/// A 406 would say that nothing was done.
+#[tokio::test]
+async fn a_write_is_answered_whatever_the_client_takes() {
+    let server = Server::with_wineries(0).await;
+    let features: Vec<_> = (0..40).map(winery).collect();
+    let batch = json!({ "type": "FeatureCollection", "features": features }).to_string();
+    let mut request = request(Method::POST, "/v1/collections/wineries/items", batch);
+    request.headers_mut().insert("accept-encoding", "*;q=0".parse().unwrap());
+    let (status, headers, body) = server.receive(request).await;
+    let answer = Coded { status, headers, body };
+    assert_eq!((answer.status.as_u16(), answer.header("content-encoding")), (200, ""));
+    assert!(answer.body.len() > 1_024 && answer.json()["written"] == 40);
+}
+
 #[tokio::test]
 async fn a_client_that_has_a_document_in_a_coding_is_told_so() {
     let server = Server::with_wineries(1).await;

@@ -38,7 +38,8 @@ async fn the_router_and_the_document_have_the_same_operations() {
         .map(|(path, method, _)| (path.to_owned(), method.to_uppercase()))
         .collect();
     let mut routed = BTreeSet::new();
-    for route in routes() {
+    // One path is there for clients that add a slash to another; linters and generators stumble over it.
+    for route in routes().into_iter().filter(|route| route.path != "/v1/") {
         let path = route.path;
         let answer = server.send(request(Method::TRACE, &path.replace(['{', '}'], ""), "")).await;
         let allow = answer.header("allow").to_owned();
@@ -142,7 +143,7 @@ async fn the_examples_work() {
             assert_eq!(answer.json()["features"][0]["id"], json!("w-1"));
         }
     }
-    assert_eq!(documented, 18, "answers with examples");
+    assert_eq!(documented, 17, "answers with examples");
 }
 
 /// What generators make types of: a list of numbers, and objects that are open.
@@ -151,7 +152,10 @@ async fn clients_get_types_that_can_be_used() {
     let document = document(&Server::new()).await;
     let schemas = &document["components"]["schemas"];
     let position = &schemas["Point"]["properties"]["coordinates"];
-    assert_eq!((&position["type"], &position["items"]), (&json!("array"), &json!({ "type": "number" })));
+    assert_eq!(
+        (&position["type"], &position["items"]),
+        (&json!("array"), &json!({ "type": "number", "format": "double" }))
+    );
     assert_eq!((&position["minItems"], &position["maxItems"]), (&json!(2), &json!(3)));
     for schema in ["Feature", "FeatureInput", "NearbyFeature"] {
         let properties = &schemas[schema]["properties"]["properties"];

@@ -18,9 +18,10 @@ use cellar_input::{Input, ReadOptions, Records};
 use cellar_lambda::event::Event;
 use cellar_model::access_log::LogParser;
 use cellar_model::canonical::{Canonical, canonical};
+use cellar_model::cursor::{Cursor, Fingerprint};
 use cellar_model::geojson::{IdRule, parse_feature, parse_feature_collection};
 use cellar_model::key::BaseKey;
-use cellar_model::{Category, Collection, Cursor, Fingerprint, PageKey, PlaceId};
+use cellar_model::{Category, Collection, PageKey, PlaceId};
 use geo_index::edge::CacheCell;
 use geo_index::tree::{BoxKey, BoxQuery, NearbyKey, NearbyQuery};
 use geo_index::{BBox, GeohashCell, H3Cell, HALF_CIRCUMFERENCE, Leaf, Position};
@@ -89,8 +90,8 @@ pub fn url(data: &[u8]) {
 /// Features: what is stored of one is read as the same place.
 pub fn geojson(data: &[u8]) {
     let Ok(text) = from_utf8(data) else { return };
-    if let Ok(place) = parse_feature(text, IdRule::Required) {
-        let again = parse_feature(&place.feature(), IdRule::Required);
+    if let Ok(place) = parse_feature(text, IdRule::Member) {
+        let again = parse_feature(&place.feature(), IdRule::Member);
         assert_eq!(again.as_ref().map(cellar_model::place::Place::feature), Ok(place.feature()));
     }
     let _ = parse_feature_collection(text, 10);

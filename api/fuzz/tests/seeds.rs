@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-const DAMAGED: usize = 2_000;
+const DAMAGED: usize = 500;
 
 type Target = (&'static str, fn(&[u8]));
 

@@ -19,6 +19,7 @@ ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 SAMPLES = {
     "{collection}": ["wineries", "items", "nearby"],
     "{cell}": ["gh:u09t", "h3:831fb4fffffffff"],
+    "{import}": ["00000000000000000000000000000001"],
     "{id}": ["gn-42", "nearby", "edge-map", "a%2Fnearby"],
     "{problem}": ["store-unavailable"],
 }

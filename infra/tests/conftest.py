@@ -96,6 +96,10 @@ class Account:
         """What describe-stack-events says: resource, status and reason, oldest first; STACK is the stack itself."""
         (self.folder / "events").write_text(json.dumps(events))
 
+    def answers(self, told):
+        """What preflight is told, by service and command, instead of what is well."""
+        (self.folder / "answers").write_text(json.dumps(told))
+
     def nothing_to_do(self):
         """Deployments find nothing to change from here."""
         (self.folder / "nothing").touch()

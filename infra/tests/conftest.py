@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cellar_infra.deploy import apply
 from cellar_infra.deploy.cli import main
 from tests import fake_aws
 
@@ -48,6 +49,7 @@ class Account:
 
     def __init__(self, folder):
         self.folder = folder
+        self.slept = []
         self.aws = folder / "aws"
         self.aws.write_text(f"#!{sys.executable} -IS\n" + (HERE / "fake_aws.py").read_text())
         self.aws.chmod(0o755)
@@ -71,6 +73,7 @@ class Account:
             for name, value in self.environment(leaves).items():
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", here)
+            patch.setattr(apply, "pause", self.slept.append)
             try:
                 code = main([*arguments, "--config", str(self.config)])
             except SystemExit as stopped:
@@ -88,6 +91,24 @@ class Account:
 
     def fail_at(self, *texts):
         (self.folder / "fail").write_text("\n".join(texts))
+
+    def events(self, *events):
+        """What describe-stack-events says: resource, status and reason, oldest first; STACK is the stack itself."""
+        (self.folder / "events").write_text(json.dumps(events))
+
+    def answers(self, told):
+        """What preflight is told, by service and command, instead of what is well."""
+        (self.folder / "answers").write_text(json.dumps(told))
+
+    def nothing_to_do(self):
+        """Deployments find nothing to change from here."""
+        (self.folder / "nothing").touch()
+
+    def table(self, protected=(), replicas=()):
+        """The table as DynamoDB describes it: where it is protected, and where it is."""
+        state = self.state()
+        state["table"] = {"protected": list(protected), "replicas": list(replicas)}
+        (self.folder / "state.json").write_text(json.dumps(state))
 
     def calls(self):
         """All calls since this was asked last."""

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from cellar_infra.render import TEMPLATES
+
 TWO_REGIONS = [
     "eu-west-1/table",
     "eu-west-1/artifacts",
@@ -108,17 +110,118 @@ def test_regions_are_added_and_removed_one_by_one(account):
     assert account.run("deploy").returncode == 0
     assert account.deployed().count("eu-west-1/table") == 2
     assert parameters(account, "eu-west-1", "table")["Region4"] == "ap-southeast-1"
-    assert parameters(account, "ap-southeast-1", "names")["NextRegion"] == "eu-west-1"
+    assert parameters(account, "ap-southeast-1", "names")["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-door"
     account.regions("eu-west-1", "ap-southeast-1")
     account.run("deploy")
     table = parameters(account, "eu-west-1", "table")
     assert (table["Region2"], table["Region3"], table["Region4"]) == ("ap-southeast-1", "", "")
 
 
+def gone(calls):
+    return [f"{call[5]}/{call[3].removeprefix('cellar-')}" for call in calls if call[1:2] == ["delete-stack"]]
+
+
+def test_users_are_led_away_before_a_region_goes(account):
+    account.regions("eu-west-1", "us-east-1", "us-west-2")
+    account.run("deploy")
+    account.calls()
+    account.regions("eu-west-1", "us-west-2")
+    assert account.run("deploy").returncode == 0
+    calls = account.calls()
+    assert gone(calls) == [
+        f"us-east-1/{stack}" for stack in ("names", "watch", "door", "function", "network", "artifacts")
+    ]
+    lines = [" ".join(call) for call in calls]
+
+    def place(*words):
+        return [number for number, line in enumerate(lines) if all(word in line for word in words)]
+
+    turned = place("deploy --stack-name cellar-names --region eu-west-1", "NextSpareTarget=SpareTarget@us-west-2")
+    nameless = place("delete-stack --stack-name cellar-names --region us-east-1")
+    alarms = place("deploy --stack-name cellar-alarms")
+    stackless = place("delete-stack --stack-name cellar-function --region us-east-1")
+    replica = place("deploy --stack-name cellar-table", "Region2=us-west-2 Region3= ")
+    assert turned < nameless < alarms < stackless < replica
+    assert account.slept == [120]
+    left = {key for key in account.state()["stacks"] if key.startswith("us-east-1/")}
+    assert left == {"us-east-1/cellar-edge", "us-east-1/cellar-alarms"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "delete-stack --stack-name cellar-names",
+        "delete-stack --stack-name cellar-door",
+        "delete-stack --stack-name cellar-artifacts",
+    ],
+)
+def test_a_removal_that_failed_is_taken_up_again(account, call):
+    account.run("deploy")
+    account.regions("eu-west-1")
+    account.fail_at(call)
+    assert account.run("deploy").returncode == 1
+    assert parameters(account, "eu-west-1", "table")["Region2"] == "us-east-1"
+    assert account.run("deploy").returncode == 0
+    assert parameters(account, "eu-west-1", "table")["Region2"] == ""
+    assert "us-east-1/cellar-door" not in account.state()["stacks"]
+    account.calls()
+    assert account.run("deploy").returncode == 0
+    assert gone(account.calls()) == []
+
+
+def test_a_region_cannot_be_exchanged_when_there_are_four(account):
+    account.regions("eu-west-1", "us-east-1", "us-west-2", "ap-southeast-1")
+    account.run("deploy")
+    account.regions("eu-west-1", "us-east-1", "us-west-2", "eu-north-1")
+    account.config.write_text(
+        account.config.read_text() + 'eu-north-1 = "arn:aws:acm:eu-north-1:123456789012:certificate/en"\n'
+    )
+    result = account.run("deploy")
+    assert result.returncode == 2
+    assert "remove regions first, then add others" in result.stderr
+
+
+def test_a_failed_step_says_what_failed_first_and_where(account):
+    account.fail_at("deploy --stack-name cellar-function --region us-east-1")
+    account.events(
+        ("cellar-function", "CREATE_FAILED", "older: of another operation"),
+        ("STACK", "CREATE_IN_PROGRESS", "User Initiated"),
+        ("Role", "CREATE_COMPLETE", None),
+        ("FunctionAliaslive", "CREATE_FAILED", "Specified ReservedConcurrentExecutions for function decreases"),
+        ("Warmer", "CREATE_FAILED", "Resource creation cancelled"),
+        ("STACK", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed"),
+    )
+    result = account.run("deploy")
+    assert result.returncode == 1
+    told = result.stderr.strip().splitlines()[-2:]
+    assert told[0] == "infra/deploy: cellar-function in us-east-1 failed:"
+    line = next(
+        number
+        for number, text in enumerate((TEMPLATES / "function.yaml").read_text().splitlines(), start=1)
+        if text == "  Function:"
+    )
+    assert told[1].startswith(
+        f"  infra/templates/function.yaml:{line}: FunctionAliaslive (AWS::X::Thing): Specified Res"
+    )
+    asked = [call for call in account.calls() if "describe-stack-events" in call]
+    assert asked[0][-4:-2] == ["--region", "us-east-1"]
+
+
+def test_change_sets_that_were_not_needed_go(account):
+    account.run("deploy")
+    account.nothing_to_do()
+    account.calls()
+    assert account.run("deploy").returncode == 0
+    calls = account.calls()
+    deleted = [call for call in calls if "delete-change-set" in call]
+    assert len(deleted) == len(TWO_REGIONS)
+    assert {call[call.index("--change-set-name") + 1] for call in deleted} == {"awscli-cloudformation-package-deploy-1"}
+
+
 def test_one_region_is_its_own_spare_and_replicates_to_nobody(account):
     account.regions("eu-west-1")
     assert account.run("deploy").returncode == 0
-    assert parameters(account, "eu-west-1", "names")["NextRegion"] == "eu-west-1"
+    assert parameters(account, "eu-west-1", "names")["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-door"
     assert parameters(account, "eu-west-1", "watch")["OtherRegion"] == ""
 
 
@@ -188,9 +291,37 @@ def test_destroy_keeps_the_data_unless_told(account):
     assert account.state()["stacks"] == {}
     assert "the table cellar-places" in result.stderr
     calls = account.calls()
-    assert [call for call in calls if call[0] == "dynamodb"] == []
-    gone = [call[3] for call in calls if call[1:2] == ["delete-stack"]]
-    assert (gone[0], gone[-1]) == ("cellar-alarms", "cellar-table")
+    assert [call for call in calls if call[0] == "dynamodb" and not call[1].startswith("describe")] == []
+    assert (gone(calls)[0], gone(calls)[-1]) == ("us-east-1/alarms", "eu-west-1/table")
+    again = account.run("destroy", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert gone(account.calls()) == []
+
+
+def test_a_second_destroy_with_data_ends_well(account):
+    account.run("deploy")
+    assert account.run("destroy", "--yes", "--data").returncode == 0
+    account.calls()
+    again = account.run("destroy", "--yes", "--data")
+    assert again.returncode == 0, again.stderr
+    assert [call[1] for call in account.calls() if call[1].startswith(("delete", "update"))] == []
+
+
+def test_data_goes_although_the_stack_went_before(account):
+    """`destroy` without --data, then with it: the table has no stack that could take its protection away."""
+    account.run("deploy")
+    account.run("destroy", "--yes")
+    account.calls()
+    account.table(protected=["eu-west-1", "us-east-1"], replicas=["eu-west-1", "us-east-1"])
+    result = account.run("destroy", "--yes", "--data")
+    assert result.returncode == 0, result.stderr
+    changes = [" ".join(call[1:]) for call in account.calls() if call[1] in ("update-table", "delete-table")]
+    assert changes == [
+        "update-table --table-name cellar-places --region us-east-1 --no-deletion-protection-enabled",
+        'update-table --table-name cellar-places --region eu-west-1 --replica-updates [{"Delete":{"RegionName":"us-east-1"}}]',
+        "update-table --table-name cellar-places --region eu-west-1 --no-deletion-protection-enabled",
+        "delete-table --table-name cellar-places --region eu-west-1",
+    ]
 
 
 def test_destroy_with_data_takes_replicas_and_protection_away_first(account):

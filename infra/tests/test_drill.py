@@ -10,6 +10,7 @@ from cellar_infra.deploy.aws import Aws
 from cellar_infra.deploy.cli import interrupt
 from cellar_infra.deploy.config import ConfigError, read
 from cellar_infra.deploy.drill import Answer, Drill
+from cellar_infra.deploy.state import StateError
 
 
 class Clock:
@@ -84,7 +85,9 @@ def test_signals_neither_end_the_drill_at_once_nor_its_end(account):
     aws = Stubborn(200)
 
     def ask(url):
+        assert aws.reserved == 0
         os.kill(os.getpid(), signal.SIGTERM)
+        return Answer(200, "us-east-1")
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
@@ -94,6 +97,43 @@ def test_signals_neither_end_the_drill_at_once_nor_its_end(account):
     finally:
         signal.signal(signal.SIGTERM, before)
     assert aws.reserved == 200
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_at_any_moment_restores_first(account, kind):
+    """Also one that comes while the region is being switched off."""
+
+    class Sudden(Region):
+        def change(self, *arguments):
+            told = super().change(*arguments)
+            if self.reserved == 0:
+                os.kill(os.getpid(), kind)
+            return told
+
+    aws, asked = Sudden(200), []
+    with pytest.raises(KeyboardInterrupt):
+        drill(account, aws, asked.append).run()
+    assert (aws.reserved, asked) == (200, [])
+
+
+@pytest.mark.parametrize(("before", "word"), [(200, "put-function-concurrency"), (None, "delete-function-concurrency")])
+def test_what_restores_is_said_before_it_begins(account, capsys, before, word):
+    aws = Region(before)
+
+    def ask(url):
+        told = capsys.readouterr().err
+        if aws.reserved == 0:
+            assert f"if this is killed: aws lambda {word} --function-name cellar --region eu-west-1" in told
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drill(account, aws, ask).run()
+
+
+def test_a_region_that_is_off_already_is_not_drilled(account):
+    """A drill that was killed left 0 behind, which must not be taken for what was there before."""
+    with pytest.raises(StateError, match="is switched off already"):
+        drill(account, Region(0), lambda url: Answer(200, "-")).run()
 
 
 def test_a_region_that_does_not_come_back_is_said(account):

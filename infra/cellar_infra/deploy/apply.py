@@ -8,16 +8,33 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from cellar_infra import render
-from cellar_infra.deploy import code
+from cellar_infra.deploy import code, failure
 from cellar_infra.deploy.aws import Aws, AwsError
 from cellar_infra.deploy.config import Config
-from cellar_infra.deploy.stacks import CodeHash, CodeKey, Output, Stack, Step, StreamOf, Upload, Value, steps
+from cellar_infra.deploy.stacks import (
+    CodeHash,
+    CodeKey,
+    Output,
+    Remove,
+    Settle,
+    Stack,
+    Step,
+    StreamOf,
+    Upload,
+    Value,
+    steps,
+)
 from cellar_infra.deploy.state import NEVER_WHOLE, STUCK, State, StateError
+
+# `aws cloudformation deploy` names its change sets so, and leaves those that are empty or refused.
+CHANGE_SET_PREFIX = "awscli-cloudformation-package-deploy-"
+NOTHING_TO_DO = "No changes to deploy"
 
 
 @dataclass
@@ -48,10 +65,15 @@ class Deployment:
         plan = self.plan()
         for number, step in enumerate(plan, start=1):
             print(f"[{number}/{len(plan)}] {title(step)}", file=sys.stdout if self.aws.dry else sys.stderr, flush=True)
-            if isinstance(step, Upload):
-                self.upload(step)
-            else:
-                self.deploy(step)
+            match step:
+                case Upload():
+                    self.upload(step)
+                case Stack():
+                    self.deploy(step)
+                case Remove():
+                    self.remove(step.template, step.region)
+                case Settle():
+                    self.settle(step)
 
     def value(self, value: Value) -> str:
         """A parameter's value now; in a dry run what it will be."""
@@ -90,8 +112,29 @@ class Deployment:
     def deploy(self, step: Stack) -> None:
         if not self.aws.dry:
             self.make_way(step)
-        self.aws.change(*self.command(step))
+        told = ""
+        try:
+            told = self.aws.change(*self.command(step))
+        except AwsError as error:
+            raise self.explained(error, step.template, step.region) from error
+        if NOTHING_TO_DO in told:
+            self.sweep(step)
         self.state.forget(step.template, step.region)
+
+    def explained(self, error: AwsError, template: str, region: str) -> Exception:
+        """The error with the first reasons of the stack's events, if there are any."""
+        found = failure.reasons(self.aws, self.state.stack_name(template), template, region)
+        if not found:
+            return error
+        return StateError("\n  ".join([f"{self.state.stack_name(template)} in {region} failed:", *found]))
+
+    def sweep(self, step: Stack) -> None:
+        """Deletes change sets that the CLI made and could not use: each redeployment without changes leaves one."""
+        where = ("--stack-name", self.state.stack_name(step.template), "--region", step.region)
+        for one in self.aws.ask("cloudformation", "list-change-sets", *where).get("Summaries", []):
+            if one["ChangeSetName"].startswith(CHANGE_SET_PREFIX) and one.get("Status") == "FAILED":
+                name = ("--change-set-name", one["ChangeSetName"])
+                self.aws.change("cloudformation", "delete-change-set", *name, *where)
 
     def command(self, step: Stack, *more: str) -> list[str]:
         """`aws cloudformation deploy`, which creates, updates, or finds nothing to do."""
@@ -121,22 +164,58 @@ class Deployment:
                 f"{name} in {step.region} is {status}: see its events in CloudFormation, repair, and run this again"
             )
         if status in NEVER_WHOLE:
-            self.aws.change("cloudformation", "delete-stack", "--stack-name", name, "--region", step.region)
-            wait(self.aws, "stack-delete-complete", name, step.region)
+            self.delete(step.template, step.region)
         elif status.endswith("_IN_PROGRESS"):
-            wait(
-                self.aws, "stack-update-complete" if "UPDATE" in status else "stack-create-complete", name, step.region
-            )
+            self.wait("stack-update-complete" if "UPDATE" in status else "stack-create-complete", step)
         self.state.forget(step.template, step.region)
 
+    def remove(self, template: str, region: str) -> None:
+        """A stack that is there goes; one that is gone is passed over."""
+        name, status = self.state.stack_name(template), "" if self.aws.dry else self.state.status(template, region)
+        if status == "-":
+            return
+        if status in STUCK - {"DELETE_FAILED"}:
+            raise StateError(f"{name} in {region} is {status}: see its events in CloudFormation, repair, and run again")
+        print(f"{region}: delete stack {template}", file=sys.stderr)
+        self.delete(template, region)
 
-def wait(aws: Aws, what: str, name: str, region: str) -> None:
-    """Until CloudFormation is done; the CLI polls."""
-    aws.change("cloudformation", "wait", what, "--stack-name", name, "--region", region)
+    def delete(self, template: str, region: str) -> None:
+        """Deletes a stack and waits until it is gone."""
+        self.aws.change(
+            "cloudformation", "delete-stack", "--stack-name", self.state.stack_name(template), "--region", region
+        )
+        self.wait("stack-delete-complete", Stack(template, region))
+        self.state.forget(template, region)
+
+    def wait(self, what: str, step: Stack) -> None:
+        """Until CloudFormation is done; the CLI polls."""
+        name = self.state.stack_name(step.template)
+        try:
+            self.aws.change("cloudformation", "wait", what, "--stack-name", name, "--region", step.region)
+        except AwsError as error:
+            raise self.explained(error, step.template, step.region) from error
+
+    def settle(self, step: Settle) -> None:
+        """Resolvers go on leading users to a region for as long as they may keep its records."""
+        if self.aws.dry:
+            print(f"  # wait {step.seconds} s")
+        elif self.state.status("door", step.region) != "-":
+            pause(step.seconds)
+
+
+def pause(seconds: float) -> None:
+    """Waits, for what no command of the CLI waits for."""
+    time.sleep(seconds)
 
 
 def title(step: Step) -> str:
     """What a step is, for people."""
-    if isinstance(step, Upload):
-        return f"{step.region}: upload the function's code"
-    return f"{step.region}: stack {step.template}"
+    match step:
+        case Upload():
+            return f"{step.region}: upload the function's code"
+        case Remove():
+            return f"{step.region}: stack {step.template} goes"
+        case Settle():
+            return f"{step.region}: {step.seconds} s, until resolvers have forgotten it"
+        case Stack():
+            return f"{step.region}: stack {step.template}"

@@ -45,6 +45,10 @@ class Aws:
         text = self._run(command)
         return json.loads(text) if text.strip() else {}
 
+    def version(self) -> str:
+        """What the CLI says of itself."""
+        return self._run([self.program, "--version"])
+
     def _run(self, command: list[str]) -> str:
         try:
             result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -15,11 +15,13 @@ from cellar_infra.deploy.aws import Aws, AwsError
 from cellar_infra.deploy.config import MAX_RADIUS_M, Config, ConfigError, read
 from cellar_infra.deploy.destroy import destroy
 from cellar_infra.deploy.drill import Drill, show
+from cellar_infra.deploy.preflight import CHECKS, preflight
 from cellar_infra.deploy.state import StateError
 from cellar_infra.render import RenderError
 
 COMMANDS = {
     "plan": "prints the steps of a first deployment and where their parameters come from; asks AWS nothing",
+    "preflight": "asks AWS whether a deployment would succeed, and changes nothing; `deploy` begins with it",
     "diff": "prints what a deployment would change",
     "deploy": "creates or updates everything; run it again after a failure",
     "status": "prints the state of every stack",
@@ -86,6 +88,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--set", action="append", default=[], metavar="TEMPLATE.PARAMETER=VALUE", help="a parameter of a template"
     )
+    top.add_argument(
+        "--skip", action="append", default=[], metavar="CHECK", help=f"of preflight and deploy: {', '.join(CHECKS)}"
+    )
     top.add_argument("--dry-run", action="store_true", help="prints every step and asks AWS nothing")
     top.add_argument("--region", help="of a drill: which one is switched off")
     top.add_argument("--seconds", type=int, default=180, help="of a drill; default %(default)s")
@@ -133,7 +138,12 @@ def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
             look.plan(deployment)
         case "diff":
             look.diff(deployment)
+        case "preflight":
+            preflight(deployment, arguments.skip)
         case "deploy":
+            if not arguments.dry_run:
+                _ = deployment.code_hash
+                preflight(deployment, arguments.skip)
             deployment.run()
         case "status":
             return look.status(deployment, as_json=arguments.json)

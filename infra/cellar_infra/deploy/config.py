@@ -54,6 +54,14 @@ class Config:
     max_radius_m: int = MAX_RADIUS_M
 
     @property
+    def cache(self) -> bool:
+        return True
+
+    @property
+    def canary(self) -> bool:
+        return True
+
+    @property
     def home(self) -> str:
         return self.regions[0]
 

@@ -9,6 +9,7 @@ Invariant: whatever happens, an interruption too, the region gets its concurrenc
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 import time
@@ -20,9 +21,13 @@ from dataclasses import dataclass, field
 
 from cellar_infra.deploy.apply import Deployment
 from cellar_infra.deploy.config import ConfigError
+from cellar_infra.deploy.state import StateError
 
 PERIOD_S = 1.0
 LONGEST_RECOVERY_S = 300
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# function.yaml's ReservedConcurrency, for a region that is found switched off.
+DEFAULT_CONCURRENCY = 200
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class Drill:
     ask: Probe = probe
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    ended: bool = False
 
     def run(self) -> Report:
         config = self.deployment.config
@@ -87,15 +93,34 @@ class Drill:
                 f"--region is {self.region}; allowed: one of {', '.join(config.regions)}, and there must be two"
             )
         before = self._reserved()
+        if before == 0:
+            raise StateError(
+                f"{self.region} is switched off already, by a drill that was killed? `{self._command(DEFAULT_CONCURRENCY)}` restores it"
+            )
+        print(f"if this is killed: {self._command(before)}", file=sys.stderr, flush=True)
         report = Report(self.region)
-        start = self.now()
+        handlers = {kind: signal.signal(kind, self._end) for kind in ENDING}
         try:
-            self._reserve(0)
-            self._watch(report, start)
+            try:
+                self._reserve(0)
+                self._watch(report, self.now())
+            finally:
+                self._restore(before)
         finally:
-            self._restore(before)
+            for kind, handler in handlers.items():
+                signal.signal(kind, handler)
+        if self.ended:
+            raise KeyboardInterrupt
         report.recovered_s = self._recover()
         return report
+
+    def _end(self, *_: object) -> None:
+        """A request to end is noted and nothing else: an exception could come at any place, before the region is restored."""
+        self.ended = True
+
+    def _command(self, before: int | None) -> str:
+        """What restores the region, for people."""
+        return shlex.join([self.deployment.aws.program, *self._giving_back(before)])
 
     def _function(self) -> tuple[str, ...]:
         return ("--function-name", self.deployment.config.name, "--region", self.region)
@@ -107,30 +132,29 @@ class Drill:
             "ReservedConcurrentExecutions"
         )
 
+    def _reserving(self, count: int) -> list[str]:
+        return [
+            *("lambda", "put-function-concurrency", *self._function()),
+            *("--reserved-concurrent-executions", str(count)),
+        ]
+
     def _reserve(self, count: int) -> None:
-        self.deployment.aws.change(
-            "lambda", "put-function-concurrency", *self._function(), "--reserved-concurrent-executions", str(count)
-        )
+        self.deployment.aws.change(*self._reserving(count))
 
     def _restore(self, before: int | None) -> None:
-        """Nothing ends this: a region that is left switched off serves nobody."""
-        kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        handlers = {kind: signal.signal(kind, signal.SIG_IGN) for kind in kinds}
-        try:
-            self._give_back(before)
-        finally:
-            for kind, handler in handlers.items():
-                signal.signal(kind, handler)
+        """Nothing ends this: a region that is left switched off serves nobody. Ignored signals are ignored by the CLI, too."""
+        for kind in ENDING:
+            signal.signal(kind, signal.SIG_IGN)
+        self.deployment.aws.change(*self._giving_back(before))
 
-    def _give_back(self, before: int | None) -> None:
+    def _giving_back(self, before: int | None) -> list[str]:
         if before is None:
-            self.deployment.aws.change("lambda", "delete-function-concurrency", *self._function())
-        else:
-            self._reserve(before)
+            return ["lambda", "delete-function-concurrency", *self._function()]
+        return self._reserving(before)
 
     def _watch(self, report: Report, start: float) -> None:
         url = f"https://{self.deployment.config.domain}/v1/collections"
-        while not self.deployment.aws.dry and self.now() - start < self.seconds:
+        while not (self.deployment.aws.dry or self.ended) and self.now() - start < self.seconds:
             report.count(self.now() - start, self.ask(url))
             self.sleep(PERIOD_S)
 

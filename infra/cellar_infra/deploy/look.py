@@ -6,8 +6,8 @@ import json
 import sys
 from typing import Any
 
-from cellar_infra.deploy.apply import Deployment
-from cellar_infra.deploy.stacks import Stack, Upload
+from cellar_infra.deploy.apply import Deployment, title
+from cellar_infra.deploy.stacks import Remove, Settle, Stack, Upload, stacks
 from cellar_infra.deploy.state import NEVER_WHOLE, StateError
 
 
@@ -16,6 +16,9 @@ def plan(deployment: Deployment) -> None:
     for number, step in enumerate(deployment.plan(), start=1):
         if isinstance(step, Upload):
             print(f"{number:3}  {step.region:15} upload    {deployment.config.code}")
+            continue
+        if not isinstance(step, Stack):
+            print(f"{number:3}  {title(step)}")
             continue
         print(f"{number:3}  {step.region:15} {step.template}")
         width = max(map(len, step.parameters), default=0)
@@ -27,9 +30,14 @@ def diff(deployment: Deployment) -> int:
     """What a deployment would change, by change sets that are made and thrown away. Returns how many resources."""
     total = 0
     for step in deployment.plan():
-        if isinstance(step, Upload):
+        if isinstance(step, Upload | Settle):
             continue
         name = f"{step.region} {step.template}"
+        if isinstance(step, Remove):
+            there = deployment.state.status(step.template, step.region) != "-"
+            print(f"{name}: {'would be deleted' if there else 'nothing'}")
+            total += there
+            continue
         if deployment.state.status(step.template, step.region) in {"-"} | NEVER_WHOLE:
             print(f"{name}: would be created")
             total += 1
@@ -53,6 +61,7 @@ def changes_of(deployment: Deployment, step: Stack) -> list[dict[str, Any]]:
     told = deployment.aws.change(*deployment.command(step, "--no-execute-changeset"))
     found = [word for word in told.split() if ":changeSet/" in word]
     if not found:
+        deployment.sweep(step)
         return []
     where = ("--change-set-name", found[0], "--region", step.region)
     described = deployment.aws.ask("cloudformation", "describe-change-set", *where)
@@ -62,8 +71,12 @@ def changes_of(deployment: Deployment, step: Stack) -> list[dict[str, Any]]:
 
 def status(deployment: Deployment, *, as_json: bool) -> int:
     """Every stack's state; 1 if any is not complete."""
-    seen = dict.fromkeys((s.template, s.region) for s in deployment.plan() if isinstance(s, Stack))
-    rows = [(region, template, deployment.state.status(template, region)) for template, region in seen]
+    regions = {step.region for step in deployment.plan() if isinstance(step, Stack)}
+    rows = [
+        (region, template, deployment.state.status(template, region))
+        for template, region in stacks(deployment.plan())
+        if region in regions or deployment.state.status(template, region) != "-"
+    ]
     if as_json:
         print(json.dumps([{"region": r, "stack": t, "status": s} for r, t, s in rows], indent=1))
     else:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cellar_infra.deploy.config import EDGE_REGION, MAX_RADIUS_PARAMETER, MOST_REGIONS, Config
+from cellar_infra.deploy.config import EDGE_REGION, MAX_RADIUS_PARAMETER, MOST_REGIONS, Config, ConfigError
+
+# The records' time to live at API Gateway and CloudFront is 60 s; some resolvers keep them a little longer.
+SETTLE_S = 120
 
 
 @dataclass(frozen=True)
@@ -67,34 +70,73 @@ class Upload:
     region: str
 
 
-Step = Stack | Upload
+@dataclass(frozen=True)
+class Remove:
+    """A stack of a region that is left."""
+
+    template: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Settle:
+    """Time for resolvers to forget the records of a region."""
+
+    region: str
+    seconds: int = SETTLE_S
+
+
+Step = Stack | Upload | Remove | Settle
+
+# The stacks of a region that is left, after its names: those who use an output go before those who have it.
+REGIONAL = ("watch", "door", "function", "network", "artifacts")
+
+
+def stacks(plan: list[Step]) -> list[tuple[str, str]]:
+    """Template and region of each stack that there is or was, in the order in which they were made."""
+    return list(dict.fromkeys((step.template, step.region) for step in plan if isinstance(step, Stack | Remove)))
 
 
 def steps(config: Config, replicas: tuple[str, ...] = ()) -> list[Step]:
-    """All steps. `replicas` are the regions that the table has by now."""
-    plan: list[Step] = [*_tables(config, replicas)]
+    """All steps. `replicas` are the regions that the table has by now.
+
+    A region that is left loses its users first: the others' spare names turn away from it, its own names go, resolvers forget it.
+    Then its stacks go, and last of all its replica, so that a removal that failed is taken up again.
+    """
+    left = tuple(region for region in replicas if region not in config.regions)
+    tables = _tables(config, replicas)
+    grown, shrunk = tables[: len(tables) - len(left)], tables[len(tables) - len(left) :]
+    plan: list[Step] = [*(grown or [_table(config, list(replicas[1:]))])]
     for region in config.regions:
         plan += [Stack("artifacts", region, {"Name": config.name}), Upload(region), _network(config, region)]
         plan += [_function(config, region), _door(config, region)]
     plan += [_names(config, region) for region in config.regions]
+    plan += [Remove("names", region) for region in left]
+    plan += [Settle(region) for region in left]
     plan += [_edge(config), _purge(config), _backup(config)]
     plan += [_watch(config, region) for region in config.regions]
     plan.append(_alarms(config))
+    plan += [Remove(template, region) for region in left for template in REGIONAL]
+    plan += shrunk
     return [_with_settings(config, step) for step in plan]
 
 
 def _tables(config: Config, replicas: tuple[str, ...]) -> list[Stack]:
-    """DynamoDB adds or removes one replica in an update: the way from what is to what is wanted, one by one."""
+    """DynamoDB adds or removes one replica in an update: the way from what is to what is wanted, one by one, additions first."""
     wanted = list(config.regions[1:])
     now = [region for region in replicas if region != config.home]
     if not now and not replicas:
         return [_table(config, wanted)]
     path: list[list[str]] = []
-    for gone in [region for region in now if region not in wanted]:
-        now = [region for region in now if region != gone]
-        path.append(list(now))
     for new in [region for region in wanted if region not in now]:
         now = [*now, new]
+        path.append(list(now))
+    if len(now) >= MOST_REGIONS:
+        raise ConfigError(
+            f"the table is in {', '.join(replicas)}, and would be in more than {MOST_REGIONS} regions; remove regions first, then add others"
+        )
+    for gone in [region for region in now if region not in wanted]:
+        now = [region for region in now if region != gone]
         path.append(list(now))
     return [_table(config, regions) for regions in path or [now]]
 
@@ -158,7 +200,6 @@ def _names(config: Config, region: str) -> Stack:
                 name: Output("door", region, name)
                 for name in ("RegionTarget", "OriginTarget", "TargetZone", "HealthCheckId")
             },
-            "NextRegion": other,
             "NextSpareTarget": Output("door", other, "SpareTarget"),
             "NextTargetZone": Output("door", other, "TargetZone"),
             "NextHealthCheckId": Output("door", other, "HealthCheckId"),
@@ -211,6 +252,8 @@ def _watch(config: Config, region: str) -> Stack:
             "DeadLetterQueue": Output("function", region, "DeadLetterQueue"),
             "CacheName": Output("network", region, "CacheName"),
             "PurgeDeadLetterQueue": Output("purge", region, "DeadLetterQueue") if region == config.home else "",
+            "BackupVault": Output("backup", region, "VaultName") if region == config.home else "",
+            "ExportDeadLetterQueue": Output("backup", region, "DeadLetterQueue") if region == config.home else "",
         },
     )
 
@@ -235,6 +278,6 @@ def _alarms(config: Config) -> Stack:
 
 def _with_settings(config: Config, step: Step) -> Step:
     """The user's own values, by template, in place of defaults."""
-    if isinstance(step, Upload):
+    if not isinstance(step, Stack):
         return step
     return Stack(step.template, step.region, {**step.parameters, **config.settings.get(step.template, {})})

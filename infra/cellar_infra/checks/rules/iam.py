@@ -18,13 +18,9 @@ from cellar_infra.checks.model import Bundle, Finding, Json, as_list, dig, ref, 
 
 PRINCIPALS = {"lambda.amazonaws.com", "scheduler.amazonaws.com", "backup.amazonaws.com", "codedeploy.amazonaws.com"}
 REGIONAL = {"dynamodb", "lambda", "logs", "sqs"}
-# Lambda needs these for its network interfaces before there are any ("Giving Lambda functions access to resources in a VPC").
-WITHOUT_RESOURCE = {
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:UnassignPrivateIpAddresses",
-}
+# Services that act for many accounts, and how their role is bound to ours. AWS documents aws:SourceAccount for EventBridge Scheduler;
+# for AWS Backup it does not say that the key is always there, and a role that cannot be assumed makes no backups.
+BOUND_TO_ACCOUNT = {"scheduler.amazonaws.com": "StringEquals", "backup.amazonaws.com": "StringEqualsIfExists"}
 # An action that takes no resource but has a condition that binds it.
 BOUND_BY_CONDITION = {"cloudwatch:PutMetricData": "cloudwatch:namespace"}
 
@@ -69,7 +65,7 @@ def resources_are_named(bundle: Bundle) -> Iterator[Finding]:
             bound = BOUND_BY_CONDITION.get(action)
             if bound and bound not in str(statement.get("Condition")):
                 yield Finding(template, where, f"{action} must be bound by {bound}")
-            elif not bound and (known(action) or {}).get("Resources") and action not in WITHOUT_RESOURCE:
+            elif not bound and (known(action) or {}).get("Resources"):
                 yield Finding(template, where, f"{action} takes resources and is allowed on all")
 
 
@@ -82,11 +78,10 @@ def trust(bundle: Bundle) -> Iterator[Finding]:
                 yield Finding(template, name, "may be taken by somebody who is no AWS service")
             for unknown in sorted(set(services_in) - PRINCIPALS):
                 yield Finding(template, name, f"trusts {unknown}, which is none of {sorted(PRINCIPALS)}")
-            confused = {"scheduler.amazonaws.com", "backup.amazonaws.com"} & set(services_in)
-            if confused and not dig(statement, "Condition", "StringEquals", "aws:SourceAccount"):
-                yield Finding(
-                    template, name, f"{sorted(confused)[0]} could be used by another account: no aws:SourceAccount"
-                )
+            for service in sorted(BOUND_TO_ACCOUNT.keys() & set(services_in)):
+                operator = BOUND_TO_ACCOUNT[service]
+                if not dig(statement, "Condition", operator, "aws:SourceAccount"):
+                    yield Finding(template, name, f"{service} needs {operator} of aws:SourceAccount")
 
 
 @rule
@@ -106,7 +101,15 @@ def one_role_each(bundle: Bundle) -> Iterator[Finding]:
 USES = {
     ("function", "PreTrafficRole"): {"lambda:InvokeFunction", "codedeploy:PutLifecycleEventHookExecutionStatus"},
     ("function", "ScheduleRole"): {"lambda:InvokeFunction"},
-    ("backup", "ExportRole"): {"dynamodb:ExportTableToPointInTime", "s3:PutObject"},
+    ("backup", "ExportRole"): {"dynamodb:ExportTableToPointInTime", "s3:PutObject", "sqs:SendMessage"},
+    ("function", "Role"): {
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    },
     ("purge", "Role"): {"cloudfront:CreateInvalidation", "dynamodb:UpdateItem", "dynamodb:GetRecords"},
     ("watch", "CanaryRole"): {"s3:PutObject", "cloudwatch:PutMetricData"},
 }

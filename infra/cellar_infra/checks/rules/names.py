@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
 from cellar_infra.checks.contract import contract, routes
-from cellar_infra.checks.model import Bundle, Finding, Json, dig, ref, rule, text_of
+from cellar_infra.checks.model import Bundle, Finding, Json, dig, ref, rule, text_of, walk
 
 RECORD = "AWS::Route53::RecordSet"
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
@@ -41,10 +42,29 @@ def latency_records(bundle: Bundle) -> Iterator[Finding]:
             yield Finding(template, name, "is meant to be an alias, which has no TTL")
 
 
+@rule
+def identifiers_stay(bundle: Bundle) -> Iterator[Finding]:
+    """A SetIdentifier that changes makes a new record beside the old one: two of one region, which Route 53 refuses."""
+    for template, name, record in bundle.properties(RECORD):
+        for parameter in sorted(_parameters_in(record.get("SetIdentifier"))):
+            yield Finding(template, name, f"SetIdentifier comes from {parameter}, which can change")
+
+
+def _parameters_in(value: Json) -> set[str]:
+    """Parameters and resources that a value comes from; pseudo parameters stay what they are."""
+    found: set[str] = set()
+    for path, inner in walk(value):
+        if path.endswith("/Ref") and isinstance(inner, str):
+            found.add(inner)
+        elif path.endswith(("/Fn::Sub", "/Fn::Sub/0")) and isinstance(inner, str):
+            found |= set(re.findall(r"\$\{([\w:.]+)\}", inner))
+    return {one for one in found if not one.startswith("AWS::")}
+
+
 def _one_of_many(template: str, name: str, record: Json) -> Iterator[Finding]:
     if record.get("Region") != ref("AWS::Region"):
         yield Finding(template, name, "is not this region's record")
-    if "AWS::Region" not in text_of(record.get("SetIdentifier")) and record.get("SetIdentifier") != ref("AWS::Region"):
+    if record.get("SetIdentifier") != ref("AWS::Region"):
         yield Finding(template, name, "SetIdentifier is the same in every region, and Route 53 refuses the second")
     expected = {
         "Origin": ("HealthCheckId", "OriginTarget", "TargetZone"),

@@ -119,5 +119,7 @@ def what_they_say(bundle: Bundle) -> Iterator[Finding]:
                 name,
                 f"the function knows the instructions {sorted(INSTRUCTIONS)}, not {event.get('instruction')!r}",
             )
+        if text_of(dig(schedule, "Target", "Arn")) and not dig(schedule, "Target", "DeadLetterConfig", "Arn"):
+            yield Finding(template, name, "calls a service by itself, and what fails leaves no trace: DeadLetterConfig")
         if not dig(schedule, "Target", "RoleArn") or not dig(schedule, "Target", "RetryPolicy"):
             yield Finding(template, name, "needs a role, and a bound on retries")

@@ -8,7 +8,7 @@ from pathlib import Path
 from cellar_infra import render
 from cellar_infra.checks.model import Bundle, Finding, rule
 from cellar_infra.deploy.config import Config
-from cellar_infra.deploy.stacks import Output, Stack, Upload, steps
+from cellar_infra.deploy.stacks import Output, Stack, steps
 
 REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-1", "us-west-2")
 
@@ -32,7 +32,7 @@ def example(regions: tuple[str, ...]) -> Config:
 def parameters_are_given(bundle: Bundle) -> Iterator[Finding]:
     used: set[str] = set()
     for step in steps(example(REGIONS)):
-        if isinstance(step, Upload):
+        if not isinstance(step, Stack):
             continue
         used.add(step.template)
         known = bundle.sources.get(step.template, {}).get("Parameters", {})

@@ -39,6 +39,9 @@ _metrics(
 )
 _metrics("AWS/DynamoDB", "SuccessfulRequestLatency", "TableName+Operation")
 _metrics("AWS/ElastiCache", "CacheHits CacheMisses BytesUsedForCache", "clusterId")
+_metrics(
+    "AWS/Backup", "NumberOfBackupJobsFailed NumberOfBackupJobsAborted NumberOfBackupJobsExpired", "BackupVaultName"
+)
 _metrics("AWS/CloudFront", "5xxErrorRate", "DistributionId+Region")
 _metrics("AWS/Route53", "HealthCheckStatus", "HealthCheckId")
 _metrics("CloudWatchSynthetics", "SuccessPercent", "CanaryName")
@@ -56,6 +59,7 @@ NEEDED = {
         "l2_breaker_open",
         "ReadThrottleEvents",
         "SuccessPercent",
+        "NumberOfBackupJobsFailed",
     },
     "alarms": {"5xxErrorRate", "HealthCheckStatus"},
     "function": {"Errors", "Duration"},
@@ -102,6 +106,24 @@ def own_metrics_are_written(bundle: Bundle) -> Iterator[Finding]:
         for namespace, metric, _ in metrics(alarm):
             if namespace == own["namespace"] and metric not in own["names"]:
                 yield Finding(template, name, f"the function writes no metric {metric}")
+
+
+@rule
+def every_queue_is_watched(bundle: Bundle) -> Iterator[Finding]:
+    """A dead-letter queue that nobody looks at is a place to lose things: its template gives the name to an alarm."""
+    watched = sum(
+        (namespace, name) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+        for _, _, alarm in bundle.properties(ALARM)
+        for namespace, name, _ in metrics(alarm)
+    )
+    queues = list(bundle.properties("AWS::SQS::Queue"))
+    for template, name, _ in queues:
+        if {"Fn::GetAtt": [name, "QueueName"]} not in [
+            output.get("Value") for output in bundle.sources[template].get("Outputs", {}).values()
+        ]:
+            yield Finding(template, name, "has no output that an alarm could take")
+    if watched < len(queues):
+        yield Finding("watch", "alarms", f"{len(queues)} queues and {watched} alarms on them")
 
 
 @rule

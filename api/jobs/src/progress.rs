@@ -1,6 +1,6 @@
 //! How a job tells how far it is.
 
-use cellar_cli_kit::{progress, terminal, visible};
+use cellar_cli_kit::{progress, terminal};
 use cellar_model::place::Place;
 use cellar_model::{Collection, grouped};
 use futures::future::{BoxFuture, ready};

@@ -13,6 +13,7 @@
 //! machine.
 
 mod database;
+mod description;
 mod dir;
 mod engine;
 mod log;

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
 use super::database::{LoggedDatabase, Refusal};
-use super::streams;
+use super::{description, streams};
 
 /// DynamoDB takes requests of up to 16 MB.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
@@ -78,7 +78,7 @@ fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, 
         "CreateTable" => run(body, |request| Ok(database.create_table(request)?)),
         "DeleteItem" => run(body, |request| Ok(database.delete_item(request)?)),
         "DeleteTable" => run(body, |request| Ok(database.delete_table(request)?)),
-        "DescribeTable" => run(body, |request| Ok(database.describe_table(request)?)),
+        "DescribeTable" => run(body, |request| description::describe(database, request)),
         "GetItem" => run(body, |request| Ok(database.get_item(request)?)),
         "PutItem" => run(body, |request| Ok(database.put_item(request)?)),
         "Query" => run(body, |request| Ok(database.query(request)?)),

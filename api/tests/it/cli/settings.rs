@@ -42,9 +42,11 @@ fn a_flag_counts_more_than_a_variable_and_that_more_than_the_file() {
     assert_eq!(of("data"), r#"data = "of-file" # c.toml:2"#);
     assert_eq!(of("max_radius_m"), "max_radius_m = 1000 # c.toml:4");
     assert_eq!(of("max_in_flight"), "max_in_flight = 8 # CELLAR_MAX_IN_FLIGHT");
-    assert_eq!(of("horizon_m"), "horizon_m = 200000 # default");
+    assert_eq!(of("horizon_m"), "# horizon_m = 200000 # default");
     assert_eq!(of("table"), "# table = # not set");
-    assert_eq!(of("settle_ms"), "settle_ms = 0 # default", "of the embedded engine");
+    assert_eq!(of("settle_ms"), "# settle_ms = 0 # default", "of the embedded engine");
+    assert_eq!(of("edge_purge_window_ms"), "# edge_purge_window_ms = 10000 # default");
+    assert!(!ended.stdout.contains("aws_region") && !ended.stdout.contains("unattended_s"), "{ended:?}");
     assert!(!desk.path("of-file").exists(), "nothing is served");
 
     // What is printed is a file that says the same.

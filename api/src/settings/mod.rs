@@ -109,7 +109,7 @@ pub(crate) fn variable(argument: &Arg) -> Option<Variable> {
 pub(crate) fn in_files(cellar: &Command, read: Vec<Variable>) -> Vec<Variable> {
     let flags = cellar.find_subcommand(SUBCOMMAND).into_iter().flat_map(Command::get_arguments);
     let all = flags.filter_map(variable).chain(read);
-    all.filter(|variable| is_in_files(variable)).collect()
+    all.filter(is_in_files).collect()
 }
 
 fn is_in_files(variable: &Variable) -> bool {

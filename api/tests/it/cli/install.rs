@@ -155,7 +155,7 @@ fn service() -> BTreeMap<String, Vec<String>> {
 fn the_unit_starts_what_there_is_and_little_else() {
     let desk = Desk::new();
     let service = service();
-    let one = |key: &str| service.get(key).map(|values| values.concat()).unwrap_or_else(|| panic!("{key}"));
+    let one = |key: &str| service.get(key).map_or_else(|| panic!("{key}"), |values| values.concat());
     for (key, value) in [
         ("DynamicUser", "yes"),
         ("ProtectSystem", "strict"),
@@ -175,7 +175,7 @@ fn the_unit_starts_what_there_is_and_little_else() {
 
     // Its command, with the file that comes along in place of the credential.
     let start = one("ExecStart");
-    let (credential, _) = start.split_once("${CREDENTIALS_DIRECTORY}/").map(|(_, name)| (name, ())).unwrap();
+    let credential = start.split_once("${CREDENTIALS_DIRECTORY}/").unwrap().1;
     assert!(one("LoadCredential").starts_with(&format!("{credential}:/etc/cellar/")));
     let settings = repository("infra/install").join(credential);
     let start =

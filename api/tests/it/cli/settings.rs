@@ -111,10 +111,10 @@ fn secrets_stay_secret() {
     mode(0o640);
     let printed = print_config(&desk, &["--config", "c.toml"], &[("CELLAR_HEALTH_SECRET", TOKEN)]);
     assert_eq!(printed.code, Some(0), "{printed:?}");
-    assert_eq!(setting(&printed.stdout, "write_token"), r##"# write_token = "***" # c.toml:1"##);
+    assert_eq!(setting(&printed.stdout, "write_token"), r#"# write_token = "***" # c.toml:1"#);
     assert_eq!(
         setting(&printed.stdout, "health_secret"),
-        r##"# health_secret = "***" # CELLAR_HEALTH_SECRET"##
+        r#"# health_secret = "***" # CELLAR_HEALTH_SECRET"#
     );
     assert!(setting(&printed.stdout, "redis_url").contains("redis://***@127.0.0.1:1"));
     for ended in [&open, &printed] {

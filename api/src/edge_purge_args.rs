@@ -35,6 +35,15 @@ pub struct EdgePurgeArgs {
 }
 
 impl EdgePurgeArgs {
+    /// The kind of edge; that of AWS if there is none.
+    pub(super) fn kind(&self) -> EdgeKind {
+        if self.url.as_ref().is_some_and(|url| !url.is_empty()) {
+            EdgeKind::Nginx
+        } else {
+            EdgeKind::CloudFront
+        }
+    }
+
     /// Which edge is told, for people.
     pub(super) fn describe(&self) -> Option<String> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());

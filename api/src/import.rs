@@ -235,8 +235,8 @@ mod tests {
     #[test]
     fn a_signal_says_how_to_go_on() {
         assert_eq!(interrupted(4_000, true).0, "4,000 records are done");
-        assert!(interrupted(4_000, true).1.starts_with("go on after them with `cellar "));
-        assert!(interrupted(0, true).1.starts_with("begin again with `cellar "));
+        assert!(interrupted(4_000, true).1.starts_with("go on after them with `cellar"));
+        assert!(interrupted(0, true).1.starts_with("begin again with `cellar"));
         assert!(interrupted(4_000, false).1.contains("is replaced by itself"));
     }
 

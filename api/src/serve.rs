@@ -101,7 +101,10 @@ pub async fn run(args: ServeArgs, settings: &Settings) -> Result<u8, CliError> {
     let edge = args.edge.edge(settings, config.cache.settle).await;
     let edge = edge.map_err(|error| settings.located(error))?;
     if args.print_config {
-        return print_config(settings, &listen.reach(), embedded);
+        let kind = args.edge.kind();
+        let read = record(|env| read_all(env, &listen.reach(), embedded, &[kind])).explained()?;
+        say(&settings.text(read.into_iter().chain(log_variables()).collect()))?;
+        return Ok(code::OK);
     }
     let startup = Startup {
         config: settings.path().map(|path| path.display().to_string()),
@@ -130,13 +133,6 @@ async fn serve(
     say(&format!("listening on http://{address}"))?;
     startup.tell(address);
     until_stopped(listener, open, config, around, stop).await
-}
-
-fn print_config(settings: &Settings, reach: &Reach, embedded: bool) -> Result<u8, CliError> {
-    let read = record(|env| read_all(env, reach, embedded)).explained()?;
-    let in_file = |variable: &Variable| !variable.name.starts_with("AWS_");
-    say(&settings.text(read.into_iter().chain(log_variables()).filter(in_file).collect()))?;
-    Ok(code::OK)
 }
 
 /// The other tiers: the cache behind this process and the edge in front of it.
@@ -195,13 +191,14 @@ fn hosts(env: &dyn Env, reach: &Reach) -> Hosts {
 
 /// What the environment is asked for, over the embedded engine and over a table, with either edge or none.
 pub(super) fn variables(env: &dyn Env) -> Result<(), ConfigError> {
-    [true, false].into_iter().try_for_each(|embedded| read_all(env, &Reach::LOCAL, embedded))
+    let kinds = [EdgeKind::CloudFront, EdgeKind::Nginx];
+    [true, false].into_iter().try_for_each(|embedded| read_all(env, &Reach::LOCAL, embedded, &kinds))
 }
 
-fn read_all(env: &dyn Env, reach: &Reach, embedded: bool) -> Result<(), ConfigError> {
+fn read_all(env: &dyn Env, reach: &Reach, embedded: bool, edges: &[EdgeKind]) -> Result<(), ConfigError> {
     let config = Config::from_env(env, reach, embedded, None)?;
-    for kind in [EdgeKind::CloudFront, EdgeKind::Nginx] {
-        purge_settings(env, kind, config.cache.settle)?;
+    for kind in edges {
+        purge_settings(env, *kind, config.cache.settle)?;
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ impl Drop for Server {
 /// What the other process does: serves until its standard input ends.
 #[tokio::main]
 pub(crate) async fn run(role: &str) {
-    cellar_cli_kit::log_to_stderr();
+    cellar_cli_kit::log_to_stderr(|name| std::env::var(name).ok());
     let (router, _background) = if let Ok(bytes) = role.parse() {
         (bare(bytes), None)
     } else {

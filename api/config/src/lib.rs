@@ -68,9 +68,18 @@ fn non_empty(env: &dyn Env, variable: &'static str) -> Option<String> {
     named(env, variable).map(|(_, value)| value)
 }
 
-/// What a variable was called before.
-fn old_names(variable: &str) -> impl Iterator<Item = &'static str> {
+/// What a variable was called before, for as long as that still works.
+///
+/// ```
+/// assert!(cellar_config::old_names("CELLAR_UNTRUSTED_TTL_S").eq(["CELLAR_UNATTENDED_S"]));
+/// ```
+pub fn old_names(variable: &str) -> impl Iterator<Item = &'static str> {
     RENAMED.iter().filter(move |(new, _)| *new == variable).map(|(_, old)| *old)
+}
+
+/// Whether it is a name that a variable had before.
+pub fn is_old_name(variable: &str) -> bool {
+    RENAMED.iter().any(|(_, old)| *old == variable)
 }
 
 /// The same, with the name under which it is set.

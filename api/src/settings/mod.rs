@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use cellar_cli_kit::{CliError, usage};
-use cellar_config::{ConfigError, Env, Kind, Layered, ProcessEnv, Variable};
+use cellar_config::{ConfigError, Env, Kind, Layered, ProcessEnv, Variable, is_old_name, old_names};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
@@ -37,6 +37,8 @@ pub struct Settings {
 struct Given {
     /// `--listen`.
     flag: String,
+    /// What is known of the variable that stands in for it.
+    variable: Variable,
     /// On the command line, or in the environment; `None` if neither.
     value: Option<String>,
     is_flag: bool,
@@ -68,21 +70,22 @@ fn glance(cellar: &Command, arguments: &[OsString]) -> (BTreeMap<String, Given>,
         return (BTreeMap::new(), None);
     };
     let given = command.get_arguments().filter_map(|argument| {
-        let (variable, flag) = (argument.get_env()?.to_str()?.to_owned(), argument.get_long()?);
-        Some((variable, Given::of(&serve, argument.get_id().as_str(), flag)))
+        let variable = variable(argument).filter(|variable| variable.name != CONFIG)?;
+        Some((variable.name.clone(), Given::of(&serve, argument, variable)?))
     });
     let path = serve.try_get_one::<PathBuf>(CONFIG_ID).ok().flatten();
     (given.collect(), path.filter(|path| !path.as_os_str().is_empty()).cloned())
 }
 
 impl Given {
-    fn of(matches: &ArgMatches, id: &str, flag: &str) -> Self {
+    fn of(matches: &ArgMatches, argument: &Arg, variable: Variable) -> Option<Self> {
+        let (id, flag) = (argument.get_id().as_str(), argument.get_long()?);
         let source = matches.value_source(id).filter(|source| *source != ValueSource::DefaultValue);
         let value = source.and_then(|_| matches.get_raw(id)?.next()).map(|value| value.to_string_lossy());
         let is_flag = source == Some(ValueSource::CommandLine);
         // Deployment tools like to pass empty variables.
         let value = value.filter(|value| is_flag || !value.is_empty()).map(std::borrow::Cow::into_owned);
-        Self { flag: format!("--{flag}"), value, is_flag }
+        Some(Self { flag: format!("--{flag}"), variable, value, is_flag })
     }
 }
 
@@ -106,7 +109,11 @@ pub(crate) fn variable(argument: &Arg) -> Option<Variable> {
 pub(crate) fn in_files(cellar: &Command, read: Vec<Variable>) -> Vec<Variable> {
     let flags = cellar.find_subcommand(SUBCOMMAND).into_iter().flat_map(Command::get_arguments);
     let all = flags.filter_map(variable).chain(read);
-    all.filter(|variable| variable.name != CONFIG && !variable.name.starts_with("AWS_")).collect()
+    all.filter(is_in_files).collect()
+}
+
+fn is_in_files(variable: &Variable) -> bool {
+    variable.name != CONFIG && !variable.name.starts_with("AWS_") && !is_old_name(&variable.name)
 }
 
 impl Settings {
@@ -159,9 +166,22 @@ impl Settings {
         file.value(variable).and_then(|_| file.place(variable))
     }
 
-    /// Every setting with its value and where that comes from, as a file; `variables` tells the defaults.
+    /// Every setting with its value and where that comes from, as a file; `variables` tells those that are no flags.
     pub(crate) fn text(&self, variables: Vec<Variable>) -> String {
-        print::text(variables.into_iter().map(|variable| self.effective(variable)).collect())
+        let flags = self.given.values().map(|given| given.variable.clone());
+        let all = flags.chain(variables).filter(is_in_files);
+        print::text(all.map(|variable| self.effective(variable)).collect())
+    }
+
+    /// The value of a variable, and where it is set.
+    fn found(&self, name: &str) -> Option<(String, String)> {
+        let is_set = |value: &String| !value.is_empty();
+        let of = |name: &str| Some((ProcessEnv.var(name).filter(is_set)?, name.to_owned()));
+        let set = of(name).or_else(|| old_names(name).find_map(of));
+        set.or_else(|| {
+            let file = self.file.as_ref()?;
+            Some((file.value(name)?.to_owned(), file.place(name)?))
+        })
     }
 
     fn effective(&self, variable: Variable) -> Effective {
@@ -170,10 +190,10 @@ impl Settings {
         let (value, source) = match given {
             Some((given, value)) if given.is_flag => (Some(value), given.flag.clone()),
             Some((_, value)) => (Some(value), name),
-            None => match (self.var(&name).filter(|value| !value.is_empty()), self.place(&name)) {
-                (Some(value), place) => (Some(value), place.unwrap_or(name)),
-                (None, _) if variable.default.is_some() => (variable.default.clone(), "default".to_owned()),
-                (None, _) => (None, "not set".to_owned()),
+            None => match self.found(&name) {
+                Some((value, source)) => (Some(value), source),
+                None if variable.default.is_some() => (variable.default.clone(), print::DEFAULT.to_owned()),
+                None => (None, "not set".to_owned()),
             },
         };
         Effective { variable, value, source }

@@ -1,8 +1,11 @@
-//! The settings that are in effect, and where each comes from: a file of settings again, but for its secrets.
+//! The settings that are in effect, and where each comes from: a file that says the same, with defaults and secrets as comments.
 
 use cellar_config::{Kind, Variable};
 
 use super::file::key;
+
+/// The source of what nobody has set.
+pub(super) const DEFAULT: &str = "default";
 
 /// Stands for what nobody may see.
 const MASK: &str = "***";
@@ -17,19 +20,24 @@ pub(super) struct Effective {
 }
 
 impl Effective {
-    /// The setting as a line of a file, a comment if it cannot be one.
+    /// The setting as a line of a file; a comment if it is not set, or cannot be told.
     fn line(&self) -> String {
+        let setting = self.setting();
+        let is_set = self.value.is_some() && self.source != DEFAULT && !setting.contains(MASK);
+        if is_set { setting } else { format!("# {setting}") }
+    }
+
+    fn setting(&self) -> String {
         let name = key(&self.variable.name);
-        let Some(value) = &self.value else { return format!("# {name} =") };
+        let Some(value) = &self.value else { return format!("{name} =") };
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         match self.variable.kind {
             Kind::Number | Kind::Flag => format!("{name} = {value}"),
             Kind::Text => format!("{name} = {}", quoted(value)),
-            Kind::Secret => match without_password(value) {
-                Some(url) if url == *value => format!("{name} = {}", quoted(&url)),
-                Some(url) => format!("# {name} = {}", quoted(&url)),
-                None => format!("# {name} = {}", quoted(MASK)),
-            },
+            Kind::Secret => {
+                let told = without_password(value).unwrap_or_else(|| MASK.to_owned());
+                format!("{name} = {}", quoted(&told))
+            }
         }
     }
 }
@@ -57,7 +65,7 @@ mod tests {
 
     fn line(kind: Kind, value: &str) -> String {
         let variable = Variable::new("CELLAR_A").kind(kind);
-        Effective { variable, value: Some(value.into()), source: "default".into() }.line()
+        Effective { variable, value: Some(value.into()), source: "c.toml:1".into() }.line()
     }
 
     #[test]
@@ -66,6 +74,16 @@ mod tests {
         assert_eq!(line(Kind::Flag, "true"), "a = true");
         assert_eq!(line(Kind::Text, "a \"b\"\\"), r#"a = "a \"b\"\\""#);
         assert_eq!(line(Kind::Secret, "redis://host:6379"), r#"a = "redis://host:6379""#);
+    }
+
+    #[test]
+    fn what_nobody_has_set_is_a_comment() {
+        let of = |value: Option<&str>, source: &str| {
+            let variable = Variable::new("CELLAR_A").kind(Kind::Number);
+            Effective { variable, value: value.map(str::to_owned), source: source.into() }.line()
+        };
+        assert_eq!(of(Some("5"), DEFAULT), "# a = 5");
+        assert_eq!(of(None, "not set"), "# a =");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 
 use cellar_cli_kit::shell::{CompletionsArgs, ManArgs};
 use cellar_cli_kit::terminal::{Terminal, color_of};
-use cellar_cli_kit::{CliError, usage};
+use cellar_cli_kit::{CliError, log_to_stderr, usage};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Exit codes, the same for every subcommand.
@@ -98,6 +98,10 @@ impl Cli {
     /// The command fails.
     pub fn execute(self) -> Result<u8, CliError> {
         self.terminal.install();
+        // This program logs nothing itself, and what its libraries log is for who asks for it.
+        if self.terminal.verbose > 0 {
+            log_to_stderr(|name| std::env::var(name).ok());
+        }
         match self.command {
             None => run::run(&self.run),
             Some(Command::ColdStart(args)) => cold_start::execute(&args),

@@ -90,7 +90,7 @@ pub fn export(plan: impl Iterator<Item = Planned>, format: Format, mut out: impl
         Format::Csv => {
             let mut csv = csv::Writer::from_writer(out);
             for planned in plan {
-                csv.serialize(Line::from(planned)).map_err(io::Error::other)?;
+                csv.serialize(Line::from(planned)).map_err(of_csv)?;
                 count += 1;
             }
             csv.flush()?;
@@ -105,6 +105,15 @@ pub fn export(plan: impl Iterator<Item = Planned>, format: Format, mut out: impl
         }
     }
     Ok(count)
+}
+
+/// The error of the writer, of the same kind.
+fn of_csv(error: csv::Error) -> io::Error {
+    let kind = match error.kind() {
+        csv::ErrorKind::Io(error) => error.kind(),
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
 }
 
 /// A line or what is wrong with it, and the line number.

@@ -269,7 +269,7 @@ fn unread(args: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_pipe_that_closes_ends_a_command_quietly() {
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 9] = [
         &["--help"],
         &["--version"],
         &["completions", "bash"],
@@ -278,6 +278,7 @@ fn a_pipe_that_closes_ends_a_command_quietly() {
         &["workload", "--rps", "10", "--duration", "10s"],
         &["workload", "--rps", "10", "--duration", "10s", "--json"],
         &["workload", "--rps", "100", "--duration", "60s", "--export", "-", "--quiet"],
+        &["workload", "--rps", "100", "--duration", "60s", "--export", "-", "--format", "jsonl"],
     ];
     for args in commands {
         let (code, said) = unread(args);

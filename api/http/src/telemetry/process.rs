@@ -5,10 +5,7 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
-use prometheus_client::metrics::counter::ConstCounter;
-
-use super::gauge;
+use prometheus_client::encoding::DescriptorEncoder;
 
 /// Metrics of this process, for a registry without a prefix.
 #[derive(Debug)]
@@ -17,12 +14,8 @@ pub(super) struct Process;
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let of = &mut encoder;
-        if let Some(seconds) = cpu_seconds() {
-            let help = "User and system CPU time in seconds";
-            let counter = ConstCounter::new(seconds);
-            let kind = counter.metric_type();
-            counter.encode(of.encode_descriptor("process_cpu_seconds", help, None, kind)?)?;
-        }
+        #[cfg(unix)]
+        cpu(of)?;
         #[cfg(target_os = "linux")]
         self::linux::encode(of)?;
         Ok(())
@@ -30,15 +23,15 @@ impl Collector for Process {
 }
 
 #[cfg(unix)]
-fn cpu_seconds() -> Option<f64> {
+fn cpu(of: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    use prometheus_client::encoding::EncodeMetric as _;
+    use prometheus_client::metrics::counter::ConstCounter;
     use rustix::time::{ClockId, clock_gettime};
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
-}
 
-#[cfg(not(unix))]
-fn cpu_seconds() -> Option<f64> {
-    None
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let counter = ConstCounter::new(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9);
+    let help = "User and system CPU time in seconds";
+    counter.encode(of.encode_descriptor("process_cpu_seconds", help, None, counter.metric_type())?)
 }
 
 #[cfg(target_os = "linux")]
@@ -49,7 +42,8 @@ mod linux {
     use rustix::process::{Resource, getrlimit};
     use rustix::time::{ClockId, clock_gettime};
 
-    use super::{DescriptorEncoder, fmt, gauge};
+    use super::super::gauge;
+    use super::{DescriptorEncoder, fmt};
 
     /// Field of `/proc/self/stat` that has the start, counted from the one after the name (proc(5)).
     const START_FIELD: usize = 19;

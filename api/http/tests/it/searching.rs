@@ -226,7 +226,10 @@ async fn a_distance_is_told_in_the_properties_if_that_is_asked_for() {
 
     let unknown = server.get(&format!("{NEARBY}?lat=0&lon=0&distance_in=feet")).await;
     let problem = unknown.problem(400, "parameter-invalid");
-    assert!(problem["detail"].as_str().unwrap().contains("member, properties"), "{problem}");
+    assert_eq!(
+        (&problem["parameter"], &problem["allowed"]),
+        (&"distance_in".into(), &"member, properties".into())
+    );
     let cell = server.get(&format!("{NEARBY}?lat=0&lon=0&mode=cell&distance_in=properties")).await;
     assert_eq!(cell.problem(400, "parameter-unknown")["parameter"], "distance_in");
 }

@@ -42,9 +42,11 @@ fn a_flag_counts_more_than_a_variable_and_that_more_than_the_file() {
     assert_eq!(of("data"), r#"data = "of-file" # c.toml:2"#);
     assert_eq!(of("max_radius_m"), "max_radius_m = 1000 # c.toml:4");
     assert_eq!(of("max_in_flight"), "max_in_flight = 8 # CELLAR_MAX_IN_FLIGHT");
-    assert_eq!(of("horizon_m"), "horizon_m = 200000 # default");
+    assert_eq!(of("horizon_m"), "# horizon_m = 200000 # default");
     assert_eq!(of("table"), "# table = # not set");
-    assert_eq!(of("settle_ms"), "settle_ms = 0 # default", "of the embedded engine");
+    assert_eq!(of("settle_ms"), "# settle_ms = 0 # default", "of the embedded engine");
+    assert_eq!(of("edge_purge_window_ms"), "# edge_purge_window_ms = 10000 # default");
+    assert!(!ended.stdout.contains("aws_region") && !ended.stdout.contains("unattended_s"), "{ended:?}");
     assert!(!desk.path("of-file").exists(), "nothing is served");
 
     // What is printed is a file that says the same.
@@ -109,10 +111,10 @@ fn secrets_stay_secret() {
     mode(0o640);
     let printed = print_config(&desk, &["--config", "c.toml"], &[("CELLAR_HEALTH_SECRET", TOKEN)]);
     assert_eq!(printed.code, Some(0), "{printed:?}");
-    assert_eq!(setting(&printed.stdout, "write_token"), r##"# write_token = "***" # c.toml:1"##);
+    assert_eq!(setting(&printed.stdout, "write_token"), r#"# write_token = "***" # c.toml:1"#);
     assert_eq!(
         setting(&printed.stdout, "health_secret"),
-        r##"# health_secret = "***" # CELLAR_HEALTH_SECRET"##
+        r#"# health_secret = "***" # CELLAR_HEALTH_SECRET"#
     );
     assert!(setting(&printed.stdout, "redis_url").contains("redis://***@127.0.0.1:1"));
     for ended in [&open, &printed] {

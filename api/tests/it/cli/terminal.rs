@@ -11,9 +11,9 @@ const ROWS: usize = 6_000;
 
 fn filled() -> Desk {
     let desk = Desk::new();
-    let rows: String =
-        (0..ROWS).map(|n| format!("r-{n},{},{},{}\n", n % 60, n % 90, "x".repeat(40))).collect();
-    desk.write("a.csv", format!("id,lat,lon,note\n{rows}"));
+    let row = |n: usize| format!("r-{n},{},{},{}\n", n % 60, n % 90, "x".repeat(40));
+    let rows: Vec<String> = (0..ROWS).map(row).collect();
+    desk.write("a.csv", format!("id,lat,lon,note\n{}", rows.concat()));
     desk.ok(&["import", "a.csv", "-c", "places"]);
     desk
 }
@@ -161,9 +161,9 @@ fn a_signal_says_how_to_go_on() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let desk = Desk::new();
         // Every tenth is rejected, so that the list tells how far the import is.
-        let rows: String =
-            (0..MORE).map(|n| format!("r-{n},{},2\n", if n % 10 == 0 { 99 } else { n % 60 })).collect();
-        desk.write("my places.csv", format!("id,lat,lon\n{rows}"));
+        let row = |n: usize| format!("r-{n},{},2\n", if n.is_multiple_of(10) { 99 } else { n % 60 });
+        let rows: Vec<String> = (0..MORE).map(row).collect();
+        desk.write("my places.csv", format!("id,lat,lon\n{}", rows.concat()));
         let import = ["import", "my places.csv", "-c", "places", "--rejects", "list"];
         let mut command = desk.cellar(&import);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -195,8 +195,8 @@ fn an_interrupted_export_is_not_taken_for_a_whole_one() {
     /// More than a part of a scan, which is a megabyte, and a pipe hold.
     const MANY: usize = 40_000;
     let desk = Desk::new();
-    let rows: String = (0..MANY).map(|n| format!("r-{n},{},{}\n", n % 60, n % 90)).collect();
-    desk.write("a.csv", format!("id,lat,lon\n{rows}"));
+    let rows: Vec<String> = (0..MANY).map(|n| format!("r-{n},{},{}\n", n % 60, n % 90)).collect();
+    desk.write("a.csv", format!("id,lat,lon\n{}", rows.concat()));
     desk.ok(&["import", "a.csv", "-c", "places"]);
     let mut command = desk.cellar(&["export", "-", "-c", "places", "--format", "ndjson"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

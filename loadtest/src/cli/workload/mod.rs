@@ -130,10 +130,15 @@ fn summarize(
 fn write(plan: impl Iterator<Item = Planned>, format: FileFormat, path: &Path) -> Result<(), CliError> {
     let format = if format == FileFormat::Csv { Format::Csv } else { Format::JsonLines };
     if path == Path::new("-") {
-        return written(export(plan, format, BufWriter::new(io::stdout().lock())));
+        return written(export(plan, format, BufWriter::new(io::stdout().lock())).map(drop));
     }
-    let saved = File::create(path).and_then(|file| export(plan, format, BufWriter::new(file)));
-    saved.map_err(|error| CliError::failure(format!("cannot write {}: {error}", path.display())))
+    match File::create(path).and_then(|file| export(plan, format, BufWriter::new(file))) {
+        // A FIFO whose reader has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::failure(format!("cannot write {}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The plan, with a progress bar.

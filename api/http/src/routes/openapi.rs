@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use utoipa::openapi::Required;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use super::coded::Kept;
@@ -87,7 +87,7 @@ impl Modify for Adjustments {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(API_KEY, SecurityScheme::Http(scheme));
         let put = document.paths.paths.get_mut("/v1/collections/{collection}");
-        if let Some(body) = put.and_then(|item| item.put.as_mut()?.request_body.as_mut()) {
+        if let Some(RefOr::T(body)) = put.and_then(|item| item.put.as_mut()?.request_body.as_mut()) {
             body.required = Some(Required::False);
         }
         // Everything else answers anybody.

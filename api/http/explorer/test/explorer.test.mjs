@@ -69,7 +69,7 @@ const DRAWN = `(() => {
 test('browsers get it at the address itself, programs get links', async () => {
   const page = await fetch(base, { headers: { accept: 'text/html,*/*;q=0.8' } });
   assert.match(page.headers.get('content-type'), /^text\/html/);
-  assert.equal(page.headers.get('vary'), 'accept');
+  assert.equal(page.headers.get('vary'), 'accept-encoding, accept');
   assert.equal((await (await fetch(base)).json()).title, 'Cellar');
   const explorer = await fetch(`${base}/explorer`);
   const tag = explorer.headers.get('etag');

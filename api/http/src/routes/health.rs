@@ -32,9 +32,11 @@ pub struct Ready {
     status: &'static str,
     /// The caches.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Caches, required = false)]
     cache: Option<Caches>,
     /// The change feed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Feed, required = false)]
     feed: Option<Feed>,
 }
 
@@ -52,6 +54,7 @@ pub struct Caches {
     redis: &'static str,
     /// What Redis refused last, if that was within the last minute: the call, and the code of its error.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Refused, required = false)]
     refused: Option<Refused>,
     /// Pages whose invalidation waits for Redis.
     pending: usize,

@@ -45,6 +45,13 @@ fn rewrite(schema: &mut Map<String, Value>) {
             schema.insert("nullable".into(), true.into());
         }
     }
+    // What stands beside a reference counts for nothing there.
+    if schema.len() > 1
+        && let Some(reference @ Value::String(_)) = schema.get("$ref").cloned()
+    {
+        schema.remove("$ref");
+        schema.insert("allOf".into(), json!([{ "$ref": reference }]));
+    }
     nullable_choice(schema, "oneOf");
     nullable_choice(schema, "anyOf");
     if let Some(Value::Array(prefix)) = schema.remove("prefixItems") {
@@ -92,6 +99,14 @@ mod tests {
         let schema = json!({ "schema": { "type": ["string", "null"] }, "oneOf": [{ "type": "null" }, { "$ref": "#/a" }] });
         let expected = json!({ "openapi": "3.0.3", "schema": { "type": "string", "nullable": true },
             "oneOf": [{ "$ref": "#/a" }], "nullable": true });
+        assert_eq!(downgraded(schema), expected);
+    }
+
+    #[test]
+    fn a_reference_stands_alone() {
+        let schema = json!({ "one": { "$ref": "#/a" }, "other": { "$ref": "#/a", "description": "A" } });
+        let expected = json!({ "openapi": "3.0.3", "one": { "$ref": "#/a" },
+            "other": { "allOf": [{ "$ref": "#/a" }], "description": "A" } });
         assert_eq!(downgraded(schema), expected);
     }
 }

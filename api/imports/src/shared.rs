@@ -58,7 +58,9 @@ impl Shared {
 
     pub(crate) fn sweep(&self) {
         let gone = self.table.lock().sweep(self.clock.unix_ms(), &self.settings);
-        gone.iter().for_each(|id| self.spool.remove(id));
+        for id in &gone {
+            self.spool.remove(id);
+        }
     }
 
     /// The job of a body that is on disk. It is on disk itself when this returns.

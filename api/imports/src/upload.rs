@@ -33,7 +33,9 @@ impl Upload {
     pub(crate) async fn receive(&self, order: &Order, mut body: Incoming) -> Result<Received, Refused> {
         let mut hash = Xxh3::new();
         for (name, value) in &order.options {
-            [name.as_bytes(), &[0], value.as_bytes(), &[0]].into_iter().for_each(|part| hash.update(part));
+            for part in [name.as_bytes(), &[0], value.as_bytes(), &[0]] {
+                hash.update(part);
+            }
         }
         let (shared, id) = (Arc::clone(&self.shared), self.id.clone());
         let mut file = blocking(move || shared.spool.begin(&id)).await?;

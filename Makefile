@@ -4,7 +4,7 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint docs unit deny edge infra report web clients bench demo count cargo-deny curl redis node npm nginx python chromium java
+.PHONY: test format lint docs unit deny edge infra report web clients bench fuzz demo count cargo-deny curl redis node npm nginx python chromium java
 
 test: format docs lint unit deny edge infra report web clients
 
@@ -99,6 +99,11 @@ bench: nginx redis
 	$(CARGO) bench -p cellar --bench http
 	$(CARGO) bench -p cellar --bench edge
 	$(CARGO) bench -p cellar-http --bench limiter
+
+# The functions of the fuzz targets over their seeds, damaged at random: a workspace of its own, and not part of the gate.
+# For libFuzzer itself, with a nightly toolchain and cargo-fuzz: cd api/fuzz && cargo +nightly fuzz run geojson seeds/geojson
+fuzz:
+	cd api/fuzz && $(CARGO) test --no-default-features
 
 # To compare two commits: size, public items, and how many packages the load test and the client are built from.
 count:

@@ -266,7 +266,8 @@ async fn imports(
     search: &Search,
 ) -> Result<(Option<Arc<dyn Imports>>, Option<Workers>), CliError> {
     let Some(settings) = settings else { return Ok((None, None)) };
-    let store = open.for_jobs().await?;
+    // Connecting takes a large future, which this one need not carry to its end.
+    let store = Box::pin(open.for_jobs()).await?;
     match Service::start(settings, store, search.clone(), Arc::new(SystemClock)) {
         Ok((service, workers)) => Ok((Some(Arc::new(service)), Some(workers))),
         Err(StartError::Taken(directory)) => {

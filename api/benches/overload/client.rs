@@ -36,7 +36,7 @@ impl Outcome {
         self.took_us.append(&mut more.took_us);
     }
 
-    fn note(&mut self, answer: io::Result<u16>, due: Instant) {
+    fn note(&mut self, answer: &io::Result<u16>, due: Instant) {
         self.sent += 1;
         match answer {
             Ok(200) => self.took_us.push(u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX)),
@@ -71,7 +71,7 @@ pub(crate) async fn closed(
             let (mut outcome, mut connection, mut next) = (Outcome::default(), None, number);
             while Instant::now() < end {
                 let due = Instant::now();
-                outcome.note(ask(&mut connection, at, &paths[next % paths.len()]).await, due);
+                outcome.note(&ask(&mut connection, at, &paths[next % paths.len()]).await, due);
                 next += connections;
             }
             outcome
@@ -99,7 +99,7 @@ pub(crate) async fn open(
             let mut due = begin + every.mul_f64(number as f64 / connections as f64);
             while due < begin + time {
                 sleep_until(due).await;
-                outcome.note(ask(&mut connection, at, &paths[next % paths.len()]).await, due);
+                outcome.note(&ask(&mut connection, at, &paths[next % paths.len()]).await, due);
                 next += connections;
                 due += every;
                 let now = Instant::now();

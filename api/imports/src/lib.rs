@@ -12,6 +12,7 @@
 //! | `options` | parameters of a request as options of an import |
 //! | `spool` | the directory: bodies, records of jobs, lists of rejected records |
 //! | `table` | which jobs there are and what state they are in |
+//! | `shared` | what requests and workers share |
 //! | `upload` | a body on its way into the spool |
 //! | `run` | a job, from the queue to its end |
 //! | [`service`] | all of it, as the routes see it |
@@ -26,6 +27,7 @@ mod options;
 mod run;
 pub mod service;
 pub mod settings;
+mod shared;
 mod spool;
 mod table;
 mod upload;

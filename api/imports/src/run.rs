@@ -3,8 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use cellar_http::imports::{Job, JobState, OPTIONS, Refused};
-use cellar_jobs::import::{self, Cause, Done, Import, ImportError, Input, Progress, Summary};
+use cellar_http::imports::{Job, OPTIONS, Refused};
+use cellar_jobs::import::{self, Cause, Done, Import, ImportError, Input, Progress};
 use cellar_model::Collection;
 use cellar_model::place::Place;
 use cellar_store::StoreError;
@@ -13,41 +13,15 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::options;
-use crate::service::Shared;
+use crate::shared::Shared;
 use crate::spool::Record;
-use crate::table::Why;
+use crate::table::{End, Why};
 
 /// Notices that are kept of a job.
 const MAX_NOTICES: usize = 20;
 
 /// Longest pause between two attempts, as so many times the first.
 const LONGEST_PAUSE: u32 = 60;
-
-/// How a job ended.
-pub(crate) enum End {
-    Done(Box<Summary>),
-    Failed(String),
-    Cancelled,
-}
-
-impl End {
-    pub(crate) fn tell(self, job: &mut Job) {
-        match self {
-            Self::Done(summary) => {
-                job.state = JobState::Done;
-                job.read_bytes = job.bytes;
-                (job.read, job.stored) = (summary.read, summary.stored);
-                (job.rejected, job.repeated) = (summary.rejected, summary.repeated);
-                job.findings = serde_json::to_value(&summary.findings).ok();
-            }
-            Self::Failed(why) => {
-                job.state = JobState::Failed;
-                job.error = Some(why);
-            }
-            Self::Cancelled => job.state = JobState::Cancelled,
-        }
-    }
-}
 
 /// Carries a job out. Only the end of the process leaves it where it is.
 pub(crate) async fn run(shared: &Arc<Shared>, record: Record, stop: CancellationToken) {

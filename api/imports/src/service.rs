@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cellar_cache::clock::Clock;
-use cellar_http::imports::{Imports, Incoming, Job, JobState, Order, Refused, RejectList};
+use cellar_http::imports::{Imports, Incoming, Job, Order, Refused, RejectList};
 use cellar_model::Collection;
 use cellar_search::Search;
 use cellar_store::Store;
@@ -21,11 +21,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::options;
-use crate::run::{self, End};
+use crate::run;
 use crate::settings::Settings;
-use crate::spool::{Record, Spool};
-use crate::table::{Known, Table, Why};
-use crate::upload::{Received, Upload, blocking};
+use crate::shared::{Shared, blocking};
+use crate::spool::Spool;
+use crate::table::{End, Known, Table, Why};
+use crate::upload::Upload;
 
 /// How often to look for what is to be forgotten.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -47,18 +48,6 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
-}
-
-/// What requests and workers share.
-pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    pub(crate) spool: Spool,
-    pub(crate) table: Mutex<Table>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) search: Search,
-    clock: Arc<dyn Clock>,
-    /// Jobs were added, or have ended.
-    changed: watch::Sender<()>,
 }
 
 /// Imports of a server. Clones are the same.
@@ -86,6 +75,30 @@ impl Service {
         let shared = Arc::new(Shared { settings, spool, table, store, search, clock, changed });
         let workers = Workers::start(&shared).map_err(failed)?;
         Ok((Self(shared), workers))
+    }
+
+    /// Ends a job unless it has; its last state.
+    async fn end(&self, collection: &Collection, id: &str) -> Option<Job> {
+        let mut changed = self.0.changed.subscribe();
+        let job = self.0.table.lock().get(collection, id).cloned()?;
+        let waited = self.0.table.lock().unqueue(id);
+        if waited {
+            // At once: nobody else would, should the client go away now.
+            self.0.end(id, End::Cancelled);
+            if job.resumed > 0 {
+                run::forget(&self.0, &job).await;
+            }
+        } else {
+            self.0.table.lock().stop(id, Why::Cancelled);
+        }
+        loop {
+            changed.borrow_and_update();
+            let job = self.0.table.lock().get(collection, id).cloned()?;
+            if job.state.is_end() {
+                return Some(job);
+            }
+            let _ = changed.changed().await;
+        }
     }
 }
 
@@ -128,87 +141,6 @@ async fn work(shared: Arc<Shared>) {
     }
 }
 
-impl Shared {
-    /// Keeps what is known of a job. If that fails, an earlier state of it would be taken up after a restart, which is
-    /// harmless: what is imported again is the same.
-    fn save(&self, record: &Record) {
-        if let Err(error) = self.spool.save(record) {
-            tracing::warn!(import = record.job.id, %error, "the state of an import cannot be kept");
-        }
-    }
-
-    /// A job has ended. Whoever sees that finds its files as they will stay.
-    pub(crate) fn end(&self, id: &str, end: End) {
-        let now = self.clock.unix_ms();
-        let record = self.table.lock().end(id, now, &self.settings, |job| end.tell(job));
-        if let Some(record) = record {
-            self.save(&record);
-            self.spool.drop_body(id);
-            let Job { state, read, stored, rejected, repeated, ref collection, .. } = record.job;
-            tracing::info!(import = id, %collection, ?state, read, stored, rejected, repeated, "import ended");
-            self.table.lock().ended(record);
-        }
-        self.changed.send_replace(());
-    }
-
-    fn sweep(&self) {
-        let gone = self.table.lock().sweep(self.clock.unix_ms(), &self.settings);
-        gone.iter().for_each(|id| self.spool.remove(id));
-    }
-
-    /// The job of a body that is on disk. It is on disk itself when this returns.
-    fn accept(&self, order: Order, id: &str, received: Received) -> io::Result<Job> {
-        let job = Job {
-            id: id.to_owned(),
-            collection: order.collection,
-            state: JobState::Queued,
-            options: order.options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            bytes: received.bytes,
-            read_bytes: 0,
-            read: 0,
-            stored: 0,
-            rejected: 0,
-            repeated: 0,
-            rejects_bytes: 0,
-            created_unix_ms: self.clock.unix_ms(),
-            started_unix_ms: None,
-            ended_unix_ms: None,
-            expires_unix_ms: None,
-            resumed: 0,
-            recognised: None,
-            notices: Vec::new(),
-            error: None,
-            findings: None,
-        };
-        let record = Record { job: job.clone(), key: order.key, digest: received.digest };
-        self.spool.save(&record)?;
-        self.table.lock().enqueue(record);
-        self.changed.send_replace(());
-        Ok(job)
-    }
-
-    /// Ends a job unless it has; its last state.
-    async fn cancel(self: &Arc<Self>, collection: &Collection, id: &str) -> Option<Job> {
-        let mut changed = self.changed.subscribe();
-        let job = self.table.lock().get(collection, id).cloned()?;
-        let waited = self.table.lock().unqueue(id);
-        if waited {
-            run::forget(self, &job).await;
-            self.end(id, End::Cancelled);
-        } else {
-            self.table.lock().stop(id, Why::Cancelled);
-        }
-        loop {
-            changed.borrow_and_update();
-            let job = self.table.lock().get(collection, id).cloned()?;
-            if job.state.is_end() {
-                return Some(job);
-            }
-            let _ = changed.changed().await;
-        }
-    }
-}
-
 #[async_trait]
 impl Imports for Service {
     async fn submit(&self, order: Order, body: Incoming) -> Result<Job, Refused> {
@@ -244,11 +176,11 @@ impl Imports for Service {
     }
 
     async fn cancel(&self, collection: &Collection, id: &str) -> Option<Job> {
-        self.0.cancel(collection, id).await
+        self.end(collection, id).await
     }
 
     async fn remove(&self, collection: &Collection, id: &str) -> bool {
-        let was_there = self.0.cancel(collection, id).await.is_some();
+        let was_there = self.end(collection, id).await.is_some();
         if was_there && self.0.table.lock().forget(id) {
             self.0.spool.remove(id);
         }
@@ -267,7 +199,7 @@ impl Imports for Service {
 
     async fn cancel_all(&self, collection: &Collection) {
         for job in self.list(collection).into_iter().filter(|job| !job.state.is_end()) {
-            self.0.cancel(collection, &job.id).await;
+            self.end(collection, &job.id).await;
         }
     }
 }

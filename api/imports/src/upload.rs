@@ -1,14 +1,14 @@
 //! A body on its way into the spool.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::sync::Arc;
 
 use cellar_http::imports::{Incoming, Order, Refused};
 use futures::StreamExt as _;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::service::Shared;
+use crate::shared::{Received, Shared, blocking};
 
 /// Bytes that are written at a time.
 const WRITTEN_AT_A_TIME: usize = 256 << 10;
@@ -18,13 +18,6 @@ pub(crate) struct Upload {
     shared: Arc<Shared>,
     pub(crate) id: String,
     kept: bool,
-}
-
-/// A body that is on disk.
-pub(crate) struct Received {
-    pub(crate) bytes: u64,
-    /// Of the body and how it is read.
-    pub(crate) digest: String,
 }
 
 impl Upload {
@@ -40,7 +33,9 @@ impl Upload {
     pub(crate) async fn receive(&self, order: &Order, mut body: Incoming) -> Result<Received, Refused> {
         let mut hash = Xxh3::new();
         for (name, value) in &order.options {
-            [name.as_bytes(), &[0], value.as_bytes(), &[0]].into_iter().for_each(|part| hash.update(part));
+            for part in [name.as_bytes(), &[0], value.as_bytes(), &[0]] {
+                hash.update(part);
+            }
         }
         let (shared, id) = (Arc::clone(&self.shared), self.id.clone());
         let mut file = blocking(move || shared.spool.begin(&id)).await?;
@@ -84,12 +79,4 @@ impl Drop for Upload {
 
 async fn write(mut file: File, bytes: Vec<u8>) -> Result<File, Refused> {
     blocking(move || file.write_all(&bytes).map(|()| file)).await
-}
-
-/// Does what waits for the disk.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Refused> {
-    let done = tokio::task::spawn_blocking(work).await.map_err(|error| Refused::Failed(error.to_string()))?;
-    done.map_err(|error| Refused::Failed(error.to_string()))
 }

@@ -10,6 +10,7 @@ from cellar_infra.checks.model import text_of
 from cellar_infra.checks.rules.cdn_routes import matches
 from cellar_infra.checks.rules.schedules import cron_fault, rate_fault, scheduler_fault, synthetics_fault
 from cellar_infra.checks.run import by_rules
+from cellar_infra.emulator.stubs import STUBBED_WITH, STUBS
 from cellar_infra.render import REPOSITORY
 
 LEAST_FAULTS = 40
@@ -113,6 +114,11 @@ def test_every_alarm_has_a_runbook():
 def test_every_stack_is_described():
     text = OPERATIONS.read_text()
     assert [name for name in load.bundle().sources if f"| `{name}` |" not in text] == []
+
+
+def test_what_the_emulator_lacks_is_listed():
+    text = OPERATIONS.read_text()
+    assert [kind for kind in {**STUBS, **STUBBED_WITH} if f"`{kind}`" not in text] == []
 
 
 def test_the_document_has_the_figures_of_the_faults():

@@ -408,5 +408,5 @@ def test_a_stack_that_cannot_be_deleted_is_told(account, monkeypatch):
     deployment = apply.Deployment(read(account.config, {}), Aws())
     monkeypatch.setattr(deployment.state, "status", lambda *_: "DELETE_FAILED")
     monkeypatch.setattr(apply.failure, "reasons", lambda *_: ["infra/templates/door.yaml:1: Api: it is used"])
-    with pytest.raises(StateError, match="cellar-door in eu-west-1 failed:\n  infra/templates/door.yaml:1: Api"):
+    with pytest.raises(StateError, match=r"cellar-door in eu-west-1 failed:\n  infra/templates/door.yaml:1: Api"):
         deployment.wait("door", "eu-west-1", gone=True)

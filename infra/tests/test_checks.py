@@ -6,10 +6,13 @@ import pytest
 
 from cellar_infra.checks import load, mutation
 from cellar_infra.checks.contract import routes, variables
-from cellar_infra.checks.model import text_of
+from cellar_infra.checks.model import resolved, text_of, walk
 from cellar_infra.checks.rules.cdn_routes import matches
 from cellar_infra.checks.rules.schedules import cron_fault, rate_fault, scheduler_fault, synthetics_fault
-from cellar_infra.checks.run import by_rules
+from cellar_infra.checks.run import PARTS, by_rules
+from cellar_infra.deploy.preflight import CHECKS
+from cellar_infra.deploy.smoke import POINTS
+from cellar_infra.emulator.stubs import STUBBED_WITH, STUBS
 from cellar_infra.render import REPOSITORY
 
 LEAST_FAULTS = 40
@@ -113,6 +116,45 @@ def test_every_alarm_has_a_runbook():
 def test_every_stack_is_described():
     text = OPERATIONS.read_text()
     assert [name for name in load.bundle().sources if f"| `{name}` |" not in text] == []
+
+
+def test_what_is_asked_before_and_after_is_described():
+    text, first = OPERATIONS.read_text(), (REPOSITORY / "docs" / "FIRST-DEPLOYMENT.md").read_text()
+    assert [name for name in CHECKS if f"| `{name}` |" not in text] == []
+    assert [name for name in POINTS if f"| `{name}` |" not in first] == []
+
+
+def test_conditions_are_decided_without_touching_others():
+    value = {
+        "a": {"Fn::If": ["Mine", 1, {"Ref": "AWS::NoValue"}]},
+        "b": [{"Fn::If": ["Other", 1, {"Ref": "AWS::NoValue"}]}],
+    }
+    assert resolved(value, {"Mine"}, met=True) == {"a": 1, "b": value["b"]}
+    assert resolved(value, {"Mine"}, met=False) == {"b": value["b"]}
+    assert resolved([value["a"]], {"Mine"}, met=False) == []
+
+
+def test_without_a_domain_and_a_network_nothing_of_them_is_left():
+    """What conditions leave out is left out together: nothing refers to a resource that is not there."""
+    for name, template in load.bundle().sources.items():
+        small = resolved(template, PARTS, met=False)
+        there = {key: one for key, one in small.get("Resources", {}).items() if one.get("Condition") not in ABSENT}
+        outputs = {key: one for key, one in small.get("Outputs", {}).items() if one.get("Condition") not in ABSENT}
+        absent = set(template.get("Resources", {})) - set(there)
+        named = {
+            str(value[0] if isinstance(value, list) else value).split(".")[0]
+            for path, value in walk([there, outputs])
+            if path.endswith(("/Ref", "/Fn::GetAtt"))
+        }
+        assert named & absent == set(), name
+
+
+ABSENT = PARTS | {"HasCache", "HasCanary", "HasHealthCheck1"}
+
+
+def test_what_the_emulator_lacks_is_listed():
+    text = OPERATIONS.read_text()
+    assert [kind for kind in {**STUBS, **STUBBED_WITH} if f"`{kind}`" not in text] == []
 
 
 def test_the_document_has_the_figures_of_the_faults():

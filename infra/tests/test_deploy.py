@@ -4,6 +4,10 @@ import re
 
 import pytest
 
+from cellar_infra.deploy import apply
+from cellar_infra.deploy.aws import Aws
+from cellar_infra.deploy.config import read
+from cellar_infra.deploy.state import StateError
 from cellar_infra.render import TEMPLATES
 
 TWO_REGIONS = [
@@ -389,3 +393,20 @@ def test_without_the_cli_the_error_says_so(account):
     result = account.run_program("status")
     assert result.returncode == 1
     assert result.stderr.strip().endswith("there is no program `aws`; install the AWS CLI, version 2")
+
+
+def test_questions_about_a_stack_come_less_and_less_often(account, monkeypatch):
+    statuses = iter(["DELETE_IN_PROGRESS"] * 7 + ["-"])
+    deployment, slept = apply.Deployment(read(account.config, {}), Aws()), []
+    monkeypatch.setattr(deployment.state, "status", lambda *_: next(statuses))
+    monkeypatch.setattr(apply, "pause", slept.append)
+    deployment.wait("door", "eu-west-1", gone=True)
+    assert slept == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_stack_that_cannot_be_deleted_is_told(account, monkeypatch):
+    deployment = apply.Deployment(read(account.config, {}), Aws())
+    monkeypatch.setattr(deployment.state, "status", lambda *_: "DELETE_FAILED")
+    monkeypatch.setattr(apply.failure, "reasons", lambda *_: ["infra/templates/door.yaml:1: Api: it is used"])
+    with pytest.raises(StateError, match=r"cellar-door in eu-west-1 failed:\n  infra/templates/door.yaml:1: Api"):
+        deployment.wait("door", "eu-west-1", gone=True)

@@ -42,6 +42,21 @@ class Bundle:
             yield template, name, resource.get("Properties", {})
 
 
+def resolved(value: Json, conditions: set[str], *, met: bool) -> Json:
+    """The value with `!If`s of these conditions decided. What becomes `AWS::NoValue` is left out."""
+    if isinstance(value, dict):
+        found = value.get("Fn::If")
+        if isinstance(found, list) and found[0] in conditions:
+            return resolved(found[1 if met else 2], conditions, met=met)
+        inner = {key: resolved(one, conditions, met=met) for key, one in value.items()}
+        return {key: one for key, one in inner.items() if one != NO_VALUE or value[key] == NO_VALUE}
+    if isinstance(value, list):
+        pairs = [(one, resolved(one, conditions, met=met)) for one in value]
+        return [new for old, new in pairs if new != NO_VALUE or old == NO_VALUE]
+    return value
+
+
+NO_VALUE = {"Ref": "AWS::NoValue"}
 Rule = Callable[[Bundle], Iterator[Finding]]
 RULES: list[Rule] = []
 

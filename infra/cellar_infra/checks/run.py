@@ -7,13 +7,26 @@ from collections.abc import Iterator
 
 import cellar_infra.checks.rules  # noqa: F401  (registers them)
 from cellar_infra.checks import lint, load
-from cellar_infra.checks.model import RULES, Bundle, Finding
+from cellar_infra.checks.model import RULES, Bundle, Finding, resolved
 
 
 def by_rules(bundle: Bundle) -> Iterator[Finding]:
     """What our own rules find."""
+    whole = with_all(bundle)
     for one in RULES:
-        yield from one(bundle)
+        yield from one(whole)
+
+
+# What a deployment without a domain or without a network leaves out. Our rules look at the whole; cfn-lint at both.
+PARTS = {"HasDomain", "HasNetwork", "HasReserved"}
+
+
+def with_all(bundle: Bundle) -> Bundle:
+    """The templates with all their parts."""
+    return Bundle(
+        {name: resolved(template, PARTS, met=True) for name, template in bundle.sources.items()},
+        {name: resolved(template, PARTS, met=True) for name, template in bundle.expanded.items()},
+    )
 
 
 def main() -> int:

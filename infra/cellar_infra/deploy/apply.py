@@ -35,6 +35,8 @@ from cellar_infra.deploy.state import NEVER_WHOLE, STUCK, State, StateError
 # `aws cloudformation deploy` names its change sets so, and leaves those that are empty or refused.
 CHANGE_SET_PREFIX = "awscli-cloudformation-package-deploy-"
 NOTHING_TO_DO = "No changes to deploy"
+SHORTEST_WAIT_S = 1
+LONGEST_WAIT_S = 30
 
 
 @dataclass
@@ -121,7 +123,7 @@ class Deployment:
             self.sweep(step)
         self.state.forget(step.template, step.region)
 
-    def explained(self, error: AwsError, template: str, region: str) -> Exception:
+    def explained(self, error: Exception, template: str, region: str) -> Exception:
         """The error with the first reasons of the stack's events, if there are any."""
         found = failure.reasons(self.aws, self.state.stack_name(template), template, region)
         if not found:
@@ -166,7 +168,7 @@ class Deployment:
         if status in NEVER_WHOLE:
             self.delete(step.template, step.region)
         elif status.endswith("_IN_PROGRESS"):
-            self.wait("stack-update-complete" if "UPDATE" in status else "stack-create-complete", step)
+            self.wait(step.template, step.region)
         self.state.forget(step.template, step.region)
 
     def remove(self, template: str, region: str) -> None:
@@ -184,16 +186,21 @@ class Deployment:
         self.aws.change(
             "cloudformation", "delete-stack", "--stack-name", self.state.stack_name(template), "--region", region
         )
-        self.wait("stack-delete-complete", Stack(template, region))
-        self.state.forget(template, region)
+        self.wait(template, region, gone=True)
 
-    def wait(self, what: str, step: Stack) -> None:
-        """Until CloudFormation is done; the CLI polls."""
-        name = self.state.stack_name(step.template)
-        try:
-            self.aws.change("cloudformation", "wait", what, "--stack-name", name, "--region", step.region)
-        except AwsError as error:
-            raise self.explained(error, step.template, step.region) from error
+    def wait(self, template: str, region: str, *, gone: bool = False) -> None:
+        """Until CloudFormation is done with a stack. The CLI would wait half a minute between two questions from the start."""
+        seconds = SHORTEST_WAIT_S
+        while not self.aws.dry:
+            self.state.forget(template, region)
+            status = self.state.status(template, region)
+            if status.endswith("_FAILED"):
+                error = StateError(f"{self.state.stack_name(template)} in {region} is {status}")
+                raise self.explained(error, template, region)
+            if status == "-" or not (gone or status.endswith("_IN_PROGRESS")):
+                return
+            pause(seconds)
+            seconds = min(2 * seconds, LONGEST_WAIT_S)
 
     def settle(self, step: Settle) -> None:
         """Resolvers go on leading users to a region for as long as they may keep its records."""

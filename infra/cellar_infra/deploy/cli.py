@@ -15,22 +15,27 @@ from cellar_infra.deploy.aws import Aws, AwsError
 from cellar_infra.deploy.config import MAX_RADIUS_M, Config, ConfigError, read
 from cellar_infra.deploy.destroy import destroy
 from cellar_infra.deploy.drill import Drill, show
+from cellar_infra.deploy.init import DEFAULT_FILE, QUESTIONS, init
 from cellar_infra.deploy.preflight import CHECKS, preflight
+from cellar_infra.deploy.smoke import POINTS, smoke
 from cellar_infra.deploy.state import StateError
 from cellar_infra.render import RenderError
 
 COMMANDS = {
+    "init": "asks five questions and writes the settings of a smallest deployment",
     "plan": "prints the steps of a first deployment and where their parameters come from; asks AWS nothing",
     "preflight": "asks AWS whether a deployment would succeed, and changes nothing; `deploy` begins with it",
     "diff": "prints what a deployment would change",
     "deploy": "creates or updates everything; run it again after a failure",
     "status": "prints the state of every stack",
+    "smoke": "checks on AWS what nothing else can prove, and prints each with its evidence",
     "drill": "switches a region off for a while and reports what users saw",
     "destroy": "deletes the stacks; the table and the buckets stay",
 }
 
 EXAMPLES = """\
 examples:
+  infra/deploy init --config places.toml
   infra/deploy plan --config places.toml
   infra/deploy deploy --config places.toml --dry-run
   infra/deploy deploy --config places.toml --set function.MemoryMb=2048
@@ -89,10 +94,16 @@ def parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="TEMPLATE.PARAMETER=VALUE", help="a parameter of a template"
     )
     top.add_argument(
-        "--skip", action="append", default=[], metavar="CHECK", help=f"of preflight and deploy: {', '.join(CHECKS)}"
+        "--skip",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help=f"of preflight and deploy: {', '.join(CHECKS)}; of smoke: {', '.join(POINTS)}",
     )
     top.add_argument("--dry-run", action="store_true", help="prints every step and asks AWS nothing")
-    top.add_argument("--region", help="of a drill: which one is switched off")
+    top.add_argument("--region", help="of a drill: which one is switched off; of init: where")
+    top.add_argument("--budget", metavar="USD", help="of init: dollars a month that are warned of")
+    top.add_argument("--architecture", help="of init: arm64 or x86_64")
     top.add_argument("--seconds", type=int, default=180, help="of a drill; default %(default)s")
     top.add_argument("--data", action="store_true", help="of destroy: the table goes too, and cannot come back")
     top.add_argument("--yes", action="store_true", help="of drill and destroy: really")
@@ -147,10 +158,21 @@ def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
             deployment.run()
         case "status":
             return look.status(deployment, as_json=arguments.json)
+        case "smoke":
+            return smoke(deployment, arguments.skip, as_json=arguments.json)
         case "drill":
             return show(Drill(deployment, arguments.region or "", arguments.seconds).run(), as_json=arguments.json)
         case "destroy":
             destroy(deployment, data=arguments.data)
+    return 0
+
+
+def begin(arguments: argparse.Namespace) -> int:
+    """Writes the settings. Questions are asked only of somebody: at a terminal."""
+    path = arguments.config or DEFAULT_FILE
+    given = {question.key: getattr(arguments, question.key) for question in QUESTIONS}
+    init(path, given, input if sys.stdin.isatty() else None)
+    print(f"{path} is written. Next: infra/deploy preflight --config {path}, then deploy, then smoke")
     return 0
 
 
@@ -165,6 +187,8 @@ def main(given: list[str] | None = None) -> int:
     for kind in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(kind, interrupt)
     try:
+        if arguments.command == "init":
+            return begin(arguments)
         config = config_of(arguments)
         deployment = Deployment(config, Aws(dry=arguments.dry_run or arguments.command == "plan"))
         try:

@@ -30,6 +30,8 @@ PATTERNS = {
         "the ARN of a certificate in us-east-1",
     ),
 }
+# Settings that come together. Without them the distribution has the name that AWS gives it.
+OF_A_DOMAIN = ("domain", "zone", "edge_certificate")
 REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 CERTIFICATE = r"arn:aws[a-z-]*:acm:{region}:\d{{12}}:certificate/[\w-]+"
 
@@ -40,7 +42,10 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """A deployment. The first region is home: the table's stack, backups and purges live there."""
+    """A deployment. The first region is home: the table's stack, backups and purges live there.
+
+    Without a domain it is the smallest one: one region behind the distribution's own name, by itself without cache and canary.
+    """
 
     name: str
     domain: str
@@ -52,14 +57,8 @@ class Config:
     code: Path
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     max_radius_m: int = MAX_RADIUS_M
-
-    @property
-    def cache(self) -> bool:
-        return True
-
-    @property
-    def canary(self) -> bool:
-        return True
+    cache: bool = True
+    canary: bool = True
 
     @property
     def home(self) -> str:
@@ -81,6 +80,10 @@ def read(path: Path | None, given: dict[str, Any]) -> Config:
     if path is not None:
         values |= _file(path)
     values |= {key: value for key, value in given.items() if value}
+    named = bool(values.get("domain"))
+    if not named:
+        values |= {key: values.get(key) or "" for key in OF_A_DOMAIN}
+    values = {"cache": named, "canary": named} | values
     _check(values)
     regions = tuple(values["regions"])
     known = set(Config.__dataclass_fields__)
@@ -112,11 +115,17 @@ def _check(values: dict[str, Any]) -> None:
         raise ConfigError(
             f"`{missing[0]}` is not set; give --{missing[0].replace('_', '-')} or set it in the file of --config"
         )
+    for key in ("cache", "canary"):
+        if not isinstance(values[key], bool):
+            raise ConfigError(f"{key} is {values[key]!r}; allowed: true, false")
+    named = bool(values["domain"])
+    for key in [key for key in OF_A_DOMAIN if values[key] and not named]:
+        raise ConfigError(f"{key} is set and domain is not; set both, or neither for the smallest deployment")
     for key, (pattern, allowed) in PATTERNS.items():
-        if not re.fullmatch(pattern, str(values[key])):
+        if (named or key not in OF_A_DOMAIN) and not re.fullmatch(pattern, str(values[key])):
             raise ConfigError(f"{key} is {values[key]!r}; allowed: {allowed}")
     _check_max_radius(str(values["max_radius_m"]), values["settings"])
-    _check_regions(list(values["regions"]), values["certificates"])
+    _check_regions(list(values["regions"]), values["certificates"], named=named)
 
 
 def _check_max_radius(given: str, settings: dict[str, dict[str, str]]) -> None:
@@ -130,12 +139,18 @@ def _check_max_radius(given: str, settings: dict[str, dict[str, str]]) -> None:
             )
 
 
-def _check_regions(regions: list[str], certificates: dict[str, str]) -> None:
+def _check_regions(regions: list[str], certificates: dict[str, str], *, named: bool) -> None:
     if not 1 <= len(regions) <= MOST_REGIONS or len(set(regions)) != len(regions):
         raise ConfigError(f"regions is {regions}; allowed: 1 to {MOST_REGIONS} different ones")
     for region in regions:
         if not re.fullmatch(REGION, region):
             raise ConfigError(f"regions has {region!r}; allowed: names of AWS regions, such as eu-west-1")
+        if not named and len(regions) > 1:
+            raise ConfigError(
+                f"regions is {regions}; allowed without a domain: one, for a domain leads users to the nearest"
+            )
+        if not named:
+            continue
         if region not in certificates:
             raise ConfigError(
                 f"certificates has none for {region}; give --certificate {region}=ARN, a certificate for *.<domain>"

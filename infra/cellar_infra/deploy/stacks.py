@@ -108,9 +108,10 @@ def steps(config: Config, replicas: tuple[str, ...] = ()) -> list[Step]:
     grown, shrunk = tables[: len(tables) - len(left)], tables[len(tables) - len(left) :]
     plan: list[Step] = [*(grown or [_table(config, list(replicas[1:]))])]
     for region in config.regions:
-        plan += [Stack("artifacts", region, {"Name": config.name}), Upload(region), _network(config, region)]
+        plan += [Stack("artifacts", region, {"Name": config.name}), Upload(region)]
+        plan += [_network(config, region)] if config.cache else []
         plan += [_function(config, region), _door(config, region)]
-    plan += [_names(config, region) for region in config.regions]
+    plan += [_names(config, region) for region in config.regions if config.domain]
     plan += [Remove("names", region) for region in left]
     plan += [Settle(region) for region in left]
     plan += [_edge(config), _purge(config), _backup(config)]
@@ -167,9 +168,10 @@ def _function(config: Config, region: str) -> Stack:
             "CodeBucket": Output("artifacts", region, "Bucket"),
             "CodeKey": CodeKey(),
             "CodeSha256": CodeHash(),
-            "SubnetIds": Output("network", region, "SubnetIds"),
-            "SecurityGroupId": Output("network", region, "SecurityGroupId"),
-            "RedisUrl": Output("network", region, "RedisUrl"),
+            **{
+                name: Output("network", region, name) if config.cache else ""
+                for name in ("SubnetIds", "SecurityGroupId", "RedisUrl")
+            },
             MAX_RADIUS_PARAMETER: str(config.max_radius_m),
         },
     )
@@ -182,7 +184,7 @@ def _door(config: Config, region: str) -> Stack:
         {
             "Name": config.name,
             "Domain": config.domain,
-            "CertificateArn": config.certificates[region],
+            "CertificateArn": config.certificates[region] if config.domain else "",
             "AliasArn": Output("function", region, "AliasArn"),
         },
     )
@@ -216,6 +218,7 @@ def _edge(config: Config) -> Stack:
             "Domain": config.domain,
             "HostedZoneId": config.zone,
             "CertificateArn": config.edge_certificate,
+            "ApiName": "" if config.domain else Output("door", config.home, "ApiName"),
             MAX_RADIUS_PARAMETER: str(config.max_radius_m),
         },
     )
@@ -244,13 +247,14 @@ def _watch(config: Config, region: str) -> Stack:
         region,
         {
             "Name": config.name,
-            "Domain": config.domain,
+            "Domain": config.domain or Output("edge", EDGE_REGION, "DistributionDomain"),
             "Email": config.email,
+            "WithCanary": str(config.canary).lower(),
             "TableName": _table_name(config),
             "OtherRegion": "" if other == region else other,
             "ApiId": Output("door", region, "ApiId"),
             "DeadLetterQueue": Output("function", region, "DeadLetterQueue"),
-            "CacheName": Output("network", region, "CacheName"),
+            "CacheName": Output("network", region, "CacheName") if config.cache else "",
             "PurgeDeadLetterQueue": Output("purge", region, "DeadLetterQueue") if region == config.home else "",
             "BackupVault": Output("backup", region, "VaultName") if region == config.home else "",
             "ExportDeadLetterQueue": Output("backup", region, "DeadLetterQueue") if region == config.home else "",
@@ -263,6 +267,7 @@ def _alarms(config: Config) -> Stack:
     checks |= {
         f"HealthCheck{number}": Output("door", region, "HealthCheckId")
         for number, region in enumerate(config.regions, start=1)
+        if config.domain
     }
     return Stack(
         "alarms",

@@ -15,6 +15,8 @@ fn bare() -> Deployment {
         warm_every_min: 0.0,
         health_checkers: 0.0,
         alarms: 0.0,
+        custom_metrics: 0.0,
+        dashboards: 0.0,
         canary_every_min: 0.0,
         secrets: 0.0,
         places: 0.0,

@@ -34,10 +34,13 @@ impl Usage {
             regions * deployment.health_checkers * per_hour(deployment.health_every_s) * HOURS_PER_MONTH;
         usage.invocations(deployment, health, deployment.health_ms);
         usage.add(Meter::ApiRequests, health);
+        usage.add(Meter::Logs, health * deployment.health_log_bytes / GB);
         usage.add(Meter::HealthChecks, regions);
         usage.add(Meter::HealthCheckOptions, regions * deployment.health_options);
         usage.add(Meter::DnsZones, 1.0);
         usage.add(Meter::Alarms, deployment.alarms);
+        usage.add(Meter::CustomMetrics, deployment.custom_metrics);
+        usage.add(Meter::Dashboards, deployment.dashboards);
         usage.add(Meter::Secrets, deployment.secrets);
         usage
             .add(Meter::CanaryRuns, regions * per_hour(deployment.canary_every_min * 60.0) * HOURS_PER_MONTH);

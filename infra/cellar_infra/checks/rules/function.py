@@ -62,7 +62,7 @@ def shape(bundle: Bundle) -> Iterator[Finding]:
             yield Finding(template, name, "no bound on instances")
         if function.get("Tracing") != "Active" or dig(function, "LoggingConfig", "LogFormat") != "JSON":
             yield Finding(template, name, "is not traced or does not log JSON")
-        if not function.get("VpcConfig"):
+        if not (dig(function, "VpcConfig", "SubnetIds") and dig(function, "VpcConfig", "SecurityGroupIds")):
             yield Finding(template, name, "is outside the network and cannot reach the cache")
     for template, name, group in bundle.properties("AWS::Logs::LogGroup"):
         if not group.get("RetentionInDays"):

@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 
-from cellar_infra.checks.contract import contract
 from cellar_infra.checks.model import Bundle, Finding, Json, dig, ref, rule, text_of
+from cellar_infra.render import REPOSITORY
 
 ALARM = "AWS::CloudWatch::Alarm"
+# Where the lines come from that templates count.
+LOGGED = REPOSITORY / "cache/src/shared.rs"
 
 # Namespace, metric and dimensions as each service's documentation lists them. A wrong name is no error in CloudWatch: such an alarm
 # just never has data.
@@ -18,7 +20,9 @@ METRICS: dict[tuple[str, str], set[frozenset[str]]] = {}
 
 def _metrics(namespace: str, names: str, *dimensions: str) -> None:
     for name in names.split():
-        METRICS.setdefault((namespace, name), set()).update(frozenset(one.split("+")) for one in dimensions)
+        METRICS.setdefault((namespace, name), set()).update(
+            frozenset(filter(None, one.split("+"))) for one in dimensions
+        )
 
 
 _metrics("AWS/ApiGateway", "Count 4xx 5xx Latency IntegrationLatency", "ApiId")
@@ -45,7 +49,8 @@ _metrics(
 _metrics("AWS/CloudFront", "5xxErrorRate", "DistributionId+Region")
 _metrics("AWS/Route53", "HealthCheckStatus", "HealthCheckId")
 _metrics("CloudWatchSynthetics", "SuccessPercent", "CanaryName")
-_metrics("Cellar", "l2_breaker_open", "region")
+# Of function.yaml, counted from the log.
+_metrics("Cellar/${Name}", "l2_breaker_opened", "")
 
 # What must be watched, by template (docs/OPERATIONS.md has a runbook for each).
 NEEDED = {
@@ -56,7 +61,7 @@ NEEDED = {
         "IteratorAge",
         "ApproximateNumberOfMessagesVisible",
         "ReplicationLatency",
-        "l2_breaker_open",
+        "l2_breaker_opened",
         "ReadThrottleEvents",
         "SuccessPercent",
         "NumberOfBackupJobsFailed",
@@ -71,7 +76,7 @@ def metrics(alarm: Json) -> Iterator[tuple[str, str, frozenset[str]]]:
     for one in [alarm, *[dig(metric, "MetricStat", "Metric") or {} for metric in alarm.get("Metrics", [])]]:
         if "MetricName" in one:
             yield (
-                one.get("Namespace", ""),
+                text_of(one.get("Namespace")),
                 one["MetricName"],
                 frozenset(d.get("Name") for d in one.get("Dimensions", [])),
             )
@@ -100,12 +105,18 @@ def metrics_exist(bundle: Bundle) -> Iterator[Finding]:
 
 @rule
 def own_metrics_are_written(bundle: Bundle) -> Iterator[Finding]:
-    """Metrics of our own namespace are those that the function writes."""
-    own = contract()["metrics"]
+    """Metrics of our own are counted from lines that the function logs."""
+    counted: set[tuple[str, str]] = set()
+    for template, name, counter in bundle.properties("AWS::Logs::MetricFilter"):
+        line = str(counter.get("FilterPattern")).strip('"')
+        if line not in LOGGED.read_text():
+            yield Finding(template, name, f"the function does not log {line!r}")
+        for one in counter.get("MetricTransformations", []):
+            counted.add((text_of(one.get("MetricNamespace")), one.get("MetricName")))
     for template, name, alarm in bundle.properties(ALARM):
         for namespace, metric, _ in metrics(alarm):
-            if namespace == own["namespace"] and metric not in own["names"]:
-                yield Finding(template, name, f"the function writes no metric {metric}")
+            if namespace.startswith("Cellar") and (namespace, metric) not in counted:
+                yield Finding(template, name, f"nothing counts {metric}")
 
 
 @rule

@@ -1,0 +1,1 @@
+"""The deployment command against an emulator of AWS, through the real AWS CLI."""

@@ -418,7 +418,7 @@ mod tests {
         let feed = Feed {
             stream: TableStream::of(&store),
             table: store.table().to_owned(),
-            settings: Settings::embedded(),
+            settings: FeedSettings::embedded(),
         };
         let background = beside.within(|| tiers.start(feed));
         let cache = tiers.pages.cache();

@@ -132,6 +132,9 @@ def differs(machine: Machine) -> None:
 
 def a_drill_that_is_ended(machine: Machine) -> None:
     """No user can be asked here. What is tried is that the region is off, then on again."""
+    # The emulator does not take the reservation from the template.
+    reserve = ("lambda", "put-function-concurrency", "--function-name", "cellar", "--region", SECOND)
+    machine.aws(*reserve, "--reserved-concurrent-executions", "200")
     command = machine.command("drill", "--region", SECOND, "--seconds", "600", "--yes")
     for kind in (signal.SIGTERM, signal.SIGHUP):
         with subprocess.Popen(command, env=machine.env, stderr=subprocess.PIPE, text=True) as drill:

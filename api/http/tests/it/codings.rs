@@ -119,7 +119,8 @@ async fn weights_decide_and_without_them_the_work() {
     let lines = [("accept-encoding", "gzip;q=0.5"), ("accept-encoding", "br")];
     let answer = ask(&server, Method::GET, NEARBY, &lines).await;
     assert_eq!(answer.header("content-encoding"), "br", "over two lines");
-    let metrics = get(&server, "/metrics", BROWSER).await;
+    let scraper = [("accept-encoding", BROWSER), ("accept", "application/openmetrics-text;version=1.0.0")];
+    let metrics = ask(&server, Method::GET, "/metrics", &scraper).await;
     assert!(metrics.text().ends_with("# EOF\n") && metrics.header("content-encoding") == "zstd");
 }
 

@@ -135,7 +135,7 @@ pub async fn ready(Shared(state): Shared<AppState>) -> Result<Response, Problem>
 
 /// Counters and latencies, for Prometheus
 ///
-/// In the order of OpenMetrics, of this process alone.
+/// In the order of `OpenMetrics`, of this process alone.
 #[utoipa::path(get, path = "/metrics", tag = "service", operation_id = "metrics",
     responses(
         (status = 200, description = "OpenMetrics text if `Accept` prefers it, else the text of Prometheus 0.0.4",

@@ -162,7 +162,9 @@ async fn who_takes_no_coding_is_told_so() {
 async fn problems_are_compressed_and_complete() {
     let server = Server::with_wineries(0).await;
     let mut features: Vec<_> = (0..40).map(winery).collect();
-    features.iter_mut().for_each(|feature| feature["geometry"]["type"] = "Polygon".into());
+    for feature in &mut features {
+        feature["geometry"]["type"] = "Polygon".into();
+    }
     let batch = json!({ "type": "FeatureCollection", "features": features }).to_string();
     for accepted in ["gzip", "identity", "*;q=0"] {
         let mut request = request(Method::POST, "/v1/collections/wineries/items", batch.clone());

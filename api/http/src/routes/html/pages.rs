@@ -53,9 +53,12 @@ impl Listed<'_> {
     }
 
     fn extent(&self) -> Markup {
-        match self.bbox {
-            Some(edges) => html! { (edges.map(|degrees| format!("{degrees:.2}")).join(", ")) },
-            None => html! { "no places" },
+        html! {
+            @if let Some(edges) = self.bbox {
+                (edges.map(|degrees| format!("{degrees:.2}")).join(", "))
+            } @else {
+                "no places"
+            }
         }
     }
 }

@@ -181,7 +181,8 @@ impl NearbySearch {
         search
     }
 
-    /// Makes use of pages above the roots, of the [`COARSE_RESOLUTIONS`]: for a tree that has such pages.
+    /// Makes use of pages above the roots, of the [`COARSE_RESOLUTIONS`](super::COARSE_RESOLUTIONS): for a
+    /// tree that has such pages.
     #[must_use]
     pub fn with_coarse_pages(self) -> Self {
         Self { coarse: Some(Coarse::default()), ..self }

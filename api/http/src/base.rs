@@ -23,6 +23,11 @@ const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 pub struct Base(String);
 
 impl Base {
+    /// Whether nothing is known.
+    pub(crate) const fn is_unknown(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The address of a path.
     pub(crate) fn address(&self, path: &str) -> String {
         format!("{}{path}", self.0)

@@ -38,7 +38,7 @@ pub struct ConditionParameters {
 #[into_params(parameter_in = Query)]
 pub struct PageParameters {
     /// Most places to return; 20 if left out
-    #[param(minimum = 1, maximum = 100, example = 10)]
+    #[param(style = Form, explode = false, minimum = 1, maximum = 100, example = 10)]
     limit: Option<u32>,
     /// Only places that have this property `category`, or one of several with commas between them, at most 8 of at most 200 bytes each; `!` first excludes them. A backslash makes a comma or an exclamation mark part of a category
     #[param(min_length = 1, max_length = 2048, example = "winery")]

@@ -35,7 +35,7 @@ use crate::state::AppState;
     params(
         CollectionParameter,
         ("bbox" = Option<Vec<f64>>, Query, description = "west,south,east,north in degrees; west > east crosses the antimeridian. Six numbers have heights, which places have not: west,south,low,east,north,high. Without it, all places", style = Form, explode = false, min_items = 4, max_items = 6, example = json!([2.2, 48.8, 2.5, 48.9])),
-        ("datetime" = Option<String>, Query, description = "An instant as in RFC 3339, or an interval with a slash: checked, and met by all places, which have no time", example = "2026-01-31T12:00:00Z"),
+        ("datetime" = Option<String>, Query, description = "An instant as in RFC 3339, or an interval with a slash: checked, and met by all places, which have no time", style = Form, explode = false, example = "2026-01-31T12:00:00Z"),
         PageParameters,
         FormatParameter,
     ),

@@ -2,6 +2,7 @@
 //!
 //! A test compares it with the router, and sends its examples to one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -19,6 +20,7 @@ use super::{
     batch, categories, cells, collections, edge_map, explorer, health, imports, item, items, landing, nearby,
     pages, ping, problems as kinds,
 };
+use crate::base::Base;
 use crate::config::ApiConfig;
 use crate::description::{self, examples};
 use crate::problem::Problem;
@@ -109,8 +111,13 @@ impl Modify for Adjustments {
     responses((status = 200, description = "The document", body = Object, content_type = "application/json",
             headers(("etag" = String, description = "Changes with the document"))),
         (status = 304, description = "The client has it")))]
-pub async fn openapi_json(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
-    texts(&state).newer.answer(&headers).await.map(for_minutes)
+pub async fn openapi_json(
+    State(state): State<AppState>,
+    base: Base,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let response = at(&state, &base).newer.answer(&headers).await?;
+    Ok(for_minutes(response, &state, &base))
 }
 
 /// This document, as OpenAPI 3.0
@@ -123,20 +130,59 @@ pub async fn openapi_json(State(state): State<AppState>, headers: HeaderMap) -> 
         (status = 304, description = "The client has it")))]
 pub async fn openapi_3_0_json(
     State(state): State<AppState>,
+    base: Base,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    texts(&state).older.answer(&headers).await.map(for_minutes)
+    let response = at(&state, &base).older.answer(&headers).await?;
+    Ok(for_minutes(response, &state, &base))
 }
 
-fn for_minutes(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+/// No shared cache keeps what is made by the name that was asked.
+fn for_minutes(mut response: Response, state: &AppState, base: &Base) -> Response {
+    let is_shared = state.config.public_url.is_some() || base.is_unknown();
+    let kept = if is_shared { "public, max-age=300" } else { "private, max-age=300" };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     response
 }
 
 /// The document of a server, in both versions.
-struct Texts {
+struct Documents {
     newer: Kept,
     older: Kept,
+}
+
+/// The same as texts, to be finished with the server's address, and those that were finished last.
+struct Texts {
+    newer: String,
+    older: String,
+    finished: Mutex<HashMap<String, Arc<Documents>>>,
+}
+
+/// Names that documents are kept for: a server has few, and clients can make up as many as they like.
+const KEPT_NAMES: usize = 8;
+
+/// What stands for the address of the server until it is known.
+const ADDRESS: &str = "{address of the server}";
+
+/// The documents with the address that the client knows the server by.
+fn at(state: &AppState, base: &Base) -> Arc<Documents> {
+    let texts = texts(state);
+    // Without an address the API is where the document is.
+    let address = if base.is_unknown() { "/".to_owned() } else { base.address("") };
+    let mut finished = texts.finished.lock();
+    if let Some(documents) = finished.get(&address) {
+        return Arc::clone(documents);
+    }
+    let with = |text: &str| text.replacen(ADDRESS, &address, 1);
+    let documents = Arc::new(Documents {
+        newer: Kept::new("application/json", with(&texts.newer)),
+        older: Kept::new(MEDIA_TYPE, with(&texts.older)),
+    });
+    if finished.len() >= KEPT_NAMES {
+        finished.clear();
+    }
+    finished.insert(address, Arc::clone(&documents));
+    documents
 }
 
 /// Which requests take a key.
@@ -158,14 +204,12 @@ fn texts(state: &AppState) -> Arc<Texts> {
         return Arc::clone(texts);
     }
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
-    // Without an address the API is where the document is.
-    let url = config.public_url.as_deref().unwrap_or("/");
-    document["servers"] = json!([{ "url": url, "description": "This server" }]);
+    document["servers"] = json!([{ "url": ADDRESS, "description": "This server" }]);
     with_security(&mut document, keyed);
     examples::add(&mut document);
     let document = with_limits(document, config);
-    let newer = Kept::new("application/json", document.to_string());
-    let texts = Arc::new(Texts { newer, older: Kept::new(MEDIA_TYPE, downgraded(document).to_string()) });
+    let (newer, finished) = (document.to_string(), Mutex::default());
+    let texts = Arc::new(Texts { newer, older: downgraded(document).to_string(), finished });
     *last = Some((config.clone(), keyed, Arc::clone(&texts)));
     texts
 }

@@ -158,6 +158,22 @@ async fn without_an_address_links_begin_with_the_host_that_was_asked() {
 }
 
 /// Where the server does not know its own address, links are paths.
+/// Clients look for the paths of the document below the server that it names. Names are made up at will: none is forgotten
+/// wrongly for that.
+#[tokio::test]
+async fn documents_name_the_server_as_it_was_asked() {
+    let server = Server::with_wineries(0).await;
+    for n in (0..20).chain(0..20) {
+        for path in ["/openapi.json", "/openapi-3.0.json"] {
+            let mut request = request(Method::GET, path, "");
+            request.headers_mut().insert("host", format!("host{n}.test:8080").parse().unwrap());
+            let answer = server.send(request).await;
+            assert_eq!(answer.json()["servers"][0]["url"], format!("http://host{n}.test:8080"));
+            assert_eq!(answer.header("cache-control"), "private, max-age=300");
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_an_address_or_host_links_are_paths() {
     let server = Server::with_wineries(1).await;

@@ -3,6 +3,7 @@
 use clap::Args;
 use geo_index::BBox;
 
+use super::encoding::named;
 use super::format::Format;
 use super::options::{ColumnNames, Kind, Preset, ReadOptions};
 use super::position::{Order, RepresentativePoint};
@@ -141,7 +142,8 @@ struct Text {
     delimiter: Option<u8>,
 
     /// Lines before the header; comments and `sep=;` are passed over by themselves
-    #[arg(long, help_heading = TEXT, value_name = "LINES", default_value_t = 0)]
+    #[arg(long, help_heading = TEXT, value_name = "LINES", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(..=MAX_SKIP))]
     skip: u64,
 
     /// Coordinates have a decimal comma [default: found, where cells are not separated by commas]
@@ -149,8 +151,20 @@ struct Text {
     decimal_comma: bool,
 
     /// Encoding, such as latin1, windows-1252 or utf-16le, of any format [default: UTF-8, or UTF-16 if it is]
-    #[arg(long, help_heading = TEXT, value_name = "NAME")]
+    #[arg(long, help_heading = TEXT, value_name = "NAME", value_parser = encoding)]
     encoding: Option<String>,
+}
+
+/// Lines that can be passed over at most.
+const MAX_SKIP: u64 = 1_000_000_000;
+
+fn encoding(label: &str) -> Result<String, String> {
+    if named(label).is_none() {
+        return Err(
+            "there is no such encoding; try utf-8, utf-16le, latin1, windows-1252 or shift_jis".to_owned()
+        );
+    }
+    Ok(label.to_owned())
 }
 
 impl ReadArgs {

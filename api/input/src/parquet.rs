@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::parquet::basic::{GeographyType, GeometryType, LogicalType};
 use ::parquet::errors::ParquetError;
@@ -25,6 +24,7 @@ use serde_json::Value;
 use super::feed::Feed;
 use super::members::text as json_string;
 use super::position::Crs;
+use super::reading::Reading;
 
 /// A file that is open.
 pub(crate) struct Parquet {
@@ -37,7 +37,7 @@ pub(crate) struct Parquet {
 }
 
 /// Opens a file; what is read of it is counted.
-pub(crate) fn open(file: File, read_bytes: &Arc<AtomicU64>) -> io::Result<Parquet> {
+pub(crate) fn open(file: File, read_bytes: &Arc<Reading>) -> io::Result<Parquet> {
     let chunks = Chunks { file, read_bytes: Arc::clone(read_bytes) };
     let reader = guarded(|| SerializedFileReader::new(chunks))?;
     let (geometry, crs) = declared(reader.metadata().file_metadata());
@@ -214,7 +214,7 @@ fn bytes_text(bytes: &[u8]) -> String {
 /// The file, of which parts are read here and there.
 struct Chunks {
     file: File,
-    read_bytes: Arc<AtomicU64>,
+    read_bytes: Arc<Reading>,
 }
 
 impl Length for Chunks {
@@ -231,7 +231,7 @@ impl ChunkReader for Chunks {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> ::parquet::errors::Result<Bytes> {
-        self.read_bytes.fetch_add(length as u64, Ordering::Relaxed);
+        self.read_bytes.count(length)?;
         self.file.get_bytes(start, length)
     }
 }

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use cellar_model::Collection;
 use cellar_model::place::Place;
@@ -17,6 +16,7 @@ use super::options::ReadOptions;
 use super::plan::{Evidence, Plan};
 use super::position::Crs;
 use super::properties::Fields;
+use super::reading::Reading;
 use super::reject::{Reject, listed};
 use super::source::{Parts, Source, reopened};
 use super::table::Table;
@@ -75,7 +75,7 @@ pub struct Found {
 pub struct Records {
     sources: Vec<Source>,
     options: ReadOptions,
-    read_bytes: Arc<AtomicU64>,
+    read_bytes: Arc<Reading>,
     current: Option<Current>,
     /// Index of the source that is being read.
     at: usize,
@@ -108,7 +108,7 @@ impl Records {
     pub fn open(
         sources: Vec<Source>,
         options: ReadOptions,
-        read_bytes: Arc<AtomicU64>,
+        read_bytes: Arc<Reading>,
         recorded: Option<(u16, Plan)>,
     ) -> Result<Self, (InputError, Vec<Source>)> {
         let mut records = Self {
@@ -206,7 +206,7 @@ impl Current {
     fn open(
         source: &mut Source,
         options: &ReadOptions,
-        read_bytes: &Arc<AtomicU64>,
+        read_bytes: &Arc<Reading>,
         recorded: Option<Plan>,
         before: u64,
     ) -> Result<Self, InputError> {

@@ -7,12 +7,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::format::Format;
 use super::frame::InputError;
 use super::plan::SAMPLE_BYTES;
 use super::position::Crs;
+use super::reading::Reading;
 use super::reject::Reject;
 use super::unpack::{Compression, unpacked};
 
@@ -142,12 +142,12 @@ impl Opened {
     }
 
     #[cfg(not(feature = "parquet"))]
-    fn parquet(_: File, _: &Arc<AtomicU64>) -> Result<Self, InputError> {
+    fn parquet(_: File, _: &Arc<Reading>) -> Result<Self, InputError> {
         Err(InputError::Unreadable(not_read("a Parquet file", "parquet")))
     }
 
     #[cfg(feature = "parquet")]
-    fn parquet(file: File, read_bytes: &Arc<AtomicU64>) -> Result<Self, InputError> {
+    fn parquet(file: File, read_bytes: &Arc<Reading>) -> Result<Self, InputError> {
         let super::parquet::Parquet { crs, geometry, lines } = super::parquet::open(file, read_bytes)?;
         let crs = crs.map_err(InputError::Unreadable)?;
         let lines_of = Some(Format::Parquet);
@@ -162,7 +162,7 @@ impl Opened {
 
 impl Source {
     /// Opens it, again and again if it is a file. What is read is counted, in bytes as they are stored.
-    pub(crate) fn open(&mut self, read_bytes: &Arc<AtomicU64>) -> Result<Opened, InputError> {
+    pub(crate) fn open(&mut self, read_bytes: &Arc<Reading>) -> Result<Opened, InputError> {
         let (compression, reader) = match &mut self.from {
             Origin::File(path) if begins_as_parquet(path)? => {
                 return Opened::parquet(File::open(&*path)?, read_bytes);
@@ -231,7 +231,7 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn counted(inner: Box<dyn Read + Send>, read_bytes: &Arc<AtomicU64>) -> Counted {
+fn counted(inner: Box<dyn Read + Send>, read_bytes: &Arc<Reading>) -> Counted {
     Counted { inner, read_bytes: Arc::clone(read_bytes) }
 }
 
@@ -272,11 +272,11 @@ impl Parts {
 struct Joined {
     waiting: std::vec::IntoIter<PathBuf>,
     open: Option<Box<dyn Read + Send>>,
-    read_bytes: Arc<AtomicU64>,
+    read_bytes: Arc<Reading>,
 }
 
 impl Joined {
-    fn new(files: &[ItemFile], read_bytes: &Arc<AtomicU64>) -> Self {
+    fn new(files: &[ItemFile], read_bytes: &Arc<Reading>) -> Self {
         let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
         Self { waiting: paths.into_iter(), open: None, read_bytes: Arc::clone(read_bytes) }
     }
@@ -308,13 +308,13 @@ impl Read for Joined {
 
 struct Counted {
     inner: Box<dyn Read + Send>,
-    read_bytes: Arc<AtomicU64>,
+    read_bytes: Arc<Reading>,
 }
 
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(into)?;
-        self.read_bytes.fetch_add(read as u64, Ordering::Relaxed);
+        self.read_bytes.count(read)?;
         Ok(read)
     }
 }

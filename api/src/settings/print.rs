@@ -33,7 +33,10 @@ impl Effective {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         match self.variable.kind {
             Kind::Number | Kind::Flag => format!("{name} = {value}"),
-            Kind::Text => format!("{name} = {}", quoted(value)),
+            Kind::Text => {
+                let told = without_password(value).unwrap_or_else(|| value.clone());
+                format!("{name} = {}", quoted(&told))
+            }
             Kind::Secret => {
                 let told = without_password(value).unwrap_or_else(|| MASK.to_owned());
                 format!("{name} = {}", quoted(&told))
@@ -88,6 +91,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked() {
+        assert_eq!(line(Kind::Text, "http://u:pw@host:1/a"), r#"# a = "http://***@host:1/a""#);
         assert_eq!(line(Kind::Secret, "hunter2"), r#"# a = "***""#);
         assert_eq!(line(Kind::Secret, "rediss://user:hunter2@host"), r#"# a = "rediss://***@host""#);
         assert_eq!(line(Kind::Secret, "redis://:a@hunter2@host"), r#"# a = "redis://***@host""#);

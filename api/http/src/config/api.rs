@@ -143,7 +143,12 @@ fn public_url(env: &dyn Env) -> Result<Option<String>, ConfigError> {
     if is_good {
         return Ok(Some(url.to_owned()));
     }
-    let problem = format!("is {text:?}, which is no address of a server");
+    let names_a_user = text.contains('@');
+    let problem = if names_a_user {
+        "is an address that names a user or a password".to_owned()
+    } else {
+        format!("is {text:?}, which is no address of a server")
+    };
     Err(ConfigError { variable: NAME, problem, allowed: PUBLIC_URL_ALLOWED.to_owned() })
 }
 
@@ -198,6 +203,7 @@ mod tests {
             "a b",
         ] {
             let error = of(bad).unwrap_err().to_string();
+            assert!(!error.contains("u:p"), "{error}");
             assert!(error.starts_with("CELLAR_PUBLIC_URL is ") && error.contains("https://"), "{error}");
         }
     }

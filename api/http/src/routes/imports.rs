@@ -273,7 +273,7 @@ fn imports(state: &AppState) -> Result<Arc<dyn Imports>, Problem> {
     state.imports.clone().ok_or_else(|| {
         Problem::new(
             Kind::ImportsDisabled,
-            "this server takes no imports; its operator can enable them with CELLAR_IMPORT_DIR",
+            "this server takes no imports: its operator has given it no directory for them (CELLAR_IMPORT_DIR), or another process takes those of its data",
         )
     })
 }

@@ -238,8 +238,10 @@ impl Plan {
         if window.fill(BYTE_ORDER_MARK.len())?.starts_with(BYTE_ORDER_MARK) {
             window.consume(BYTE_ORDER_MARK.len());
         }
-        for _ in 0..self.skip_lines {
+        let mut left = self.skip_lines;
+        while left > 0 && !window.fill(1)?.is_empty() {
             window.skip_through(b'\n')?;
+            left -= 1;
         }
         Ok(())
     }

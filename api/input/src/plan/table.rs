@@ -1,6 +1,7 @@
 //! The dialect of a CSV, its columns, and their types.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::super::frame::{Cell, Csv, Dialect, Frame, Framer, InputError, cells};
 use super::super::names::{Role, find, is_e7, is_lon_first};
@@ -36,7 +37,7 @@ pub(super) fn recognise(
     }
     let header = named.is_empty();
     if let (true, Some(reason)) = (header, &rows.first_broken) {
-        return Err(InputError::Broken { line: plan.skip_lines + 1, reason: reason.clone() });
+        return Err(InputError::Broken { line: plan.skip_lines.saturating_add(1), reason: reason.clone() });
     }
     let (names, rows) = match rows.whole.split_first() {
         Some((first, rest)) if header => (column_names(first, &mut plan.notes), rest),
@@ -71,14 +72,12 @@ struct Body<'a> {
 /// Passes over the lines that an option skips, over comments, and over the line `sep=;` that Excel reads.
 fn beginning<'a>(plan: &mut Plan, text: &'a [u8], options: &ReadOptions) -> Body<'a> {
     let mut rest = text;
-    let mut skip = |rest: &mut &'a [u8]| {
-        let end = rest.iter().position(|&b| b == b'\n').map_or(rest.len(), |at| at + 1);
-        *rest = &rest[end..];
-        plan.skip_lines += 1;
-    };
-    for _ in 0..options.skip_lines {
-        skip(&mut rest);
+    let mut left = options.skip_lines;
+    while left > 0 && !rest.is_empty() {
+        rest = behind_line(rest);
+        left -= 1;
     }
+    plan.skip_lines += options.skip_lines;
     let mut delimiter = None;
     loop {
         let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
@@ -89,8 +88,14 @@ fn beginning<'a>(plan: &mut Plan, text: &'a [u8], options: &ReadOptions) -> Body
         } else if last || !line.starts_with(b"#") || is_header(&String::from_utf8_lossy(line)) {
             return Body { text: rest, delimiter };
         }
-        skip(&mut rest);
+        rest = behind_line(rest);
+        plan.skip_lines += 1;
     }
+}
+
+fn behind_line(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|&b| b == b'\n').map_or(text.len(), |at| at + 1);
+    &text[end..]
 }
 
 fn separator_line(line: &[u8]) -> Option<u8> {
@@ -208,27 +213,42 @@ fn dialect(sample: &[u8], said: Option<u8>, tabs: bool, options: &ReadOptions) -
     if escapes && quotes { escaped } else { plain }
 }
 
+/// Columns with a name that came before that are told one by one.
+const NAMES_TOLD: usize = 10;
+
 /// The names of the first row: a column without one is `column_<n>`, and a name that comes again gets a number.
 fn column_names(first: &[Cell<'_>], notes: &mut Vec<String>) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(first.len());
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut copies: HashMap<String, usize> = HashMap::new();
+    let mut repeated = 0;
     for (index, cell) in first.iter().enumerate() {
         let given = match cell.text.trim() {
             "" => format!("column_{}", index + 1),
             name => name.to_owned(),
         };
         let mut name = given.clone();
-        let mut copy = 1;
-        while names.contains(&name) {
-            copy += 1;
+        let copy = copies.entry(given.clone()).or_insert(0);
+        *copy += 1;
+        while taken.contains(&name) {
+            *copy = (*copy).max(2);
             name = format!("{given}_{copy}");
+            *copy += usize::from(taken.contains(&name));
         }
         if name != given {
-            notes.push(format!(
-                "column {} is the {copy}. of the name `{given}`; it is kept as `{name}`",
-                index + 1
-            ));
+            repeated += 1;
+            if repeated <= NAMES_TOLD {
+                notes.push(format!(
+                    "column {} is the {copy}. of the name `{given}`; it is kept as `{name}`",
+                    index + 1
+                ));
+            }
         }
+        taken.insert(name.clone());
         names.push(name);
+    }
+    if repeated > NAMES_TOLD {
+        notes.push(format!("{} more columns have names that came before", repeated - NAMES_TOLD));
     }
     names
 }

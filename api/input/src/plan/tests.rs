@@ -48,6 +48,19 @@ fn what_stands_before_the_header_is_passed_over() {
     let options = ReadOptions { skip_lines: 2, ..ReadOptions::default() };
     let text = b"Report\nof stations\nid,lat,lon\n1,2,3\n";
     assert_eq!(recognised("a.csv", text, &options).unwrap().skip_lines, 2);
+    // More than there is: nothing goes on for ever.
+    let options = ReadOptions { skip_lines: u64::MAX, ..ReadOptions::default() };
+    assert!(recognised("a.csv", text, &options).is_err());
+}
+
+/// Time grows with the number of columns, not with its square or cube.
+#[test]
+fn many_columns_of_one_name_are_told_in_a_few_words() {
+    let header = format!("id,lat,lon{}\n1,2,3\n", ",a".repeat(20_000));
+    let plan = plan("a.csv", &header);
+    assert_eq!(plan.table.as_ref().unwrap().columns.last().unwrap().name, "a_20000");
+    assert_eq!(plan.notes.len(), 11, "{:?}", plan.notes);
+    assert_eq!(plan.notes[10], "19989 more columns have names that came before");
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! The thread that reads and parses. It hands on chunks and never touches the store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use cellar_input::{Input, InputError, Mark, Plan, ReadOptions, Records, Source};
+use cellar_input::{Input, InputError, Mark, Plan, ReadOptions, Reading, Records, Source};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::chunk::{Chunk, Ledger};
@@ -35,6 +34,16 @@ pub(super) struct Resume {
 pub(super) struct Reader {
     messages: Receiver<Message>,
     thread: JoinHandle<Result<(), InputError>>,
+    _waiting: Waiting,
+}
+
+/// Somebody who waits for what the thread reads: when they do not any more, it ends with its next read.
+struct Waiting(Arc<Reading>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
 }
 
 impl Reader {
@@ -47,10 +56,11 @@ impl Reader {
     ) -> std::io::Result<Self> {
         let (sender, messages) = mpsc::channel(CHUNKS_WAITING);
         let chunk_records = chunk_records.max(1);
-        let work =
-            Work { sources: input.sources(), options, chunk_records, read_bytes: Arc::default(), sender };
+        let reading: Arc<Reading> = Arc::default();
+        let waiting = Waiting(Arc::clone(&reading));
+        let work = Work { sources: input.sources(), options, chunk_records, reading, sender };
         let thread = thread::Builder::new().name("import-reader".into()).spawn(move || work.run(resume))?;
-        Ok(Self { messages, thread })
+        Ok(Self { messages, thread, _waiting: waiting })
     }
 
     /// The next message; `None` when the thread has ended, well or not.
@@ -68,7 +78,7 @@ struct Work {
     sources: Vec<Source>,
     options: ReadOptions,
     chunk_records: usize,
-    read_bytes: Arc<AtomicU64>,
+    reading: Arc<Reading>,
     sender: Sender<Message>,
 }
 
@@ -84,7 +94,7 @@ impl Work {
         }
         loop {
             let (mut chunk, fault) = Chunk::read(&mut records, &mut ledger, self.chunk_records);
-            chunk.read_bytes = self.read_bytes.load(Ordering::Relaxed);
+            chunk.read_bytes = self.reading.bytes();
             let last = fault.is_some() || chunk.records() == 0;
             let plan = records.plan().map(Box::new);
             let mut messages: Vec<Message> = records
@@ -128,9 +138,9 @@ impl Work {
     }
 
     fn open(&mut self, plan: Option<(u16, Plan)>) -> Result<Records, (InputError, Vec<Source>)> {
-        self.read_bytes.store(0, Ordering::Relaxed);
+        self.reading.restart();
         let sources = std::mem::take(&mut self.sources);
-        Records::open(sources, self.options.clone(), Arc::clone(&self.read_bytes), plan)
+        Records::open(sources, self.options.clone(), Arc::clone(&self.reading), plan)
     }
 }
 

@@ -23,9 +23,8 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
         "-?0?[0-9]{1,17}(\\.[0-9]{1,4})?",
         Just(String::new())
     ];
-    let id = "[ -~é]{1,12}".prop_filter("ids that no URL can carry", |id| {
-        !matches!(id.trim(), "" | "." | "..")
-    });
+    let id =
+        "[ -~é]{1,12}".prop_filter("ids that no URL can carry", |id| !matches!(id.trim(), "" | "." | ".."));
     let row = (id, -90.0..=90.0, -180.0..=180.0, [cell.clone(), cell])
         .prop_map(|(id, lat, lon, cells)| Row { id: id.trim().to_owned(), lat, lon, cells });
     proptest::collection::vec(row, 0..30)

@@ -4,7 +4,7 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint docs unit deny edge infra report web clients bench fuzz demo count cargo-deny curl redis node npm nginx python chromium java
+.PHONY: test format lint docs unit deny edge infra report web clients bench fuzz demo count cargo-deny curl redis node npm nginx python chromium java systemd
 
 test: format docs lint unit deny edge infra report web clients
 
@@ -21,7 +21,7 @@ lint:
 
 # A test pastes the commands that `cellar demo` prints, which need curl; the cache is tested against redis-server, the
 # edge against its function in node and in nginx. The tests of the HTTP API run once more through the Lambda function.
-unit: curl redis node nginx python
+unit: curl redis node nginx python systemd
 	$(CARGO) test --workspace --locked
 	CELLAR_TEST_TRANSPORT=lambda $(CARGO) test --workspace --test http --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
@@ -68,6 +68,10 @@ chromium:
 
 python:
 	@python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -q -y python3-venv; }
+
+# A test has systemd-analyze read the unit of infra/install.
+systemd:
+	@command -v systemd-analyze >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends systemd; }
 
 java:
 	@command -v mvn >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends default-jdk-headless maven; }

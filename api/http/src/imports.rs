@@ -130,6 +130,40 @@ pub struct Job {
     pub findings: Option<Value>,
 }
 
+impl Job {
+    /// A job of which nothing is done yet.
+    pub fn queued(
+        id: String,
+        collection: Collection,
+        options: impl IntoIterator<Item = (&'static str, String)>,
+        bytes: u64,
+        created_unix_ms: u64,
+    ) -> Self {
+        Self {
+            id,
+            collection,
+            state: JobState::Queued,
+            options: options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            bytes,
+            read_bytes: 0,
+            read: 0,
+            stored: 0,
+            rejected: 0,
+            repeated: 0,
+            rejects_bytes: 0,
+            created_unix_ms,
+            started_unix_ms: None,
+            ended_unix_ms: None,
+            expires_unix_ms: None,
+            resumed: 0,
+            recognised: None,
+            notices: Vec::new(),
+            error: None,
+            findings: None,
+        }
+    }
+}
+
 /// Why an order is not taken.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refused {

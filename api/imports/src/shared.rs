@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use cellar_cache::clock::Clock;
-use cellar_http::imports::{Job, JobState, Order, Refused};
+use cellar_http::imports::{Job, Order, Refused};
 use cellar_search::Search;
 use cellar_store::Store;
 use parking_lot::Mutex;
@@ -65,28 +65,8 @@ impl Shared {
 
     /// The job of a body that is on disk. It is on disk itself when this returns.
     pub(crate) fn accept(&self, order: Order, id: &str, received: Received) -> io::Result<Job> {
-        let job = Job {
-            id: id.to_owned(),
-            collection: order.collection,
-            state: JobState::Queued,
-            options: order.options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            bytes: received.bytes,
-            read_bytes: 0,
-            read: 0,
-            stored: 0,
-            rejected: 0,
-            repeated: 0,
-            rejects_bytes: 0,
-            created_unix_ms: self.clock.unix_ms(),
-            started_unix_ms: None,
-            ended_unix_ms: None,
-            expires_unix_ms: None,
-            resumed: 0,
-            recognised: None,
-            notices: Vec::new(),
-            error: None,
-            findings: None,
-        };
+        let job =
+            Job::queued(id.to_owned(), order.collection, order.options, received.bytes, self.clock.unix_ms());
         let record = Record { job: job.clone(), key: order.key, digest: received.digest };
         self.spool.save(&record)?;
         self.table.lock().enqueue(record);

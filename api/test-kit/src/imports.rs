@@ -26,27 +26,12 @@ impl Imports for FakeImports {
             return Err(Refused::Busy { waiting: 8, retry_after_s: 30 });
         }
         let mut jobs = self.jobs.lock();
+        let id = format!("{:032x}", jobs.len() + 1);
+        let created = 1_764_500_000_000;
         let job = Job {
-            id: format!("{:032x}", jobs.len() + 1),
-            collection: order.collection,
-            state: JobState::Queued,
-            options: order.options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            bytes: body.len() as u64,
-            read_bytes: 0,
-            read: 0,
-            stored: 0,
             rejected: 1,
-            repeated: 0,
             rejects_bytes: REJECT.len() as u64,
-            created_unix_ms: 1_764_500_000_000,
-            started_unix_ms: None,
-            ended_unix_ms: None,
-            expires_unix_ms: None,
-            resumed: 0,
-            recognised: None,
-            notices: Vec::new(),
-            error: None,
-            findings: None,
+            ..Job::queued(id, order.collection, order.options, body.len() as u64, created)
         };
         jobs.push(job.clone());
         Ok(job)

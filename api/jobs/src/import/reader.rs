@@ -160,3 +160,44 @@ fn pass(records: &mut Records, ledger: &mut Ledger, mark: Mark) -> Result<bool, 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// A header, and then empty lines without an end.
+    struct Endless {
+        header: &'static [u8],
+        _open: Arc<()>,
+    }
+
+    impl Read for Endless {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.header.read(into)?;
+            if read == 0 {
+                into.fill(b'\n');
+                return Ok(into.len());
+            }
+            Ok(read)
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_reads_on_for_an_import_that_was_given_up() {
+        let open = Arc::new(());
+        let endless = Endless { header: b"id,lat,lon\na,1,2\n", _open: Arc::clone(&open) };
+        let input = Input::Stream(Box::new(endless));
+        let mut reader = Reader::start(input, ReadOptions::default(), 10, None).unwrap();
+        assert!(matches!(reader.next().await, Some(Message::Opened { .. })));
+        assert_eq!(Arc::strong_count(&open), 2, "it reads on");
+        drop(reader);
+        let end = Instant::now() + Duration::from_mins(1);
+        while Arc::strong_count(&open) > 1 {
+            assert!(Instant::now() < end, "it still reads");
+            std::thread::yield_now();
+        }
+    }
+}

@@ -117,6 +117,20 @@ mod tests {
         keys_json TEXT NOT NULL, new_image TEXT, old_image TEXT, sequence_number TEXT NOT NULL,
         shard_id TEXT NOT NULL, created_at INTEGER NOT NULL, user_identity TEXT, event_id TEXT)";
 
+    /// What `.cargo/config.toml` says of the engine's own connection, which has no other way to be told.
+    #[test]
+    fn sqlite_is_built_as_the_engine_needs_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut options = connection.prepare("PRAGMA compile_options").unwrap();
+        let options: Vec<String> =
+            options.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        for wanted in
+            ["DEFAULT_CACHE_SIZE=-64000", "DEFAULT_WAL_AUTOCHECKPOINT=16000", "DEFAULT_WAL_SYNCHRONOUS=1"]
+        {
+            assert!(options.iter().any(|option| option == wanted), "{wanted} is not among {options:?}");
+        }
+    }
+
     fn log() -> StreamLog {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(SCHEMA).unwrap();

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! cargo bench -p cellar --bench overload --profile dist -- [--seconds 10] [--factors 0.5,1,2,5,10]
-//!     [--connections 64,2000,8000] [--only cpu|table] [--server-cpus 0] [--client-cpus 1]
+//!     [--connections 64,2000,8000] [--only cpu|table|bare] [--server-cpus 0] [--client-cpus 1]
 //! ```
 //!
 //! `cpu`: searches that memory answers. `table`: places by id, each of which is read from a table that takes 20 ms. The server
 //! is the binary, in a process of its own. Its capacity is what 64 connections get that ask again as soon as they are
-//! answered. Then so many times that rate is offered over so many connections, at instants that are fixed beforehand, whatever
+//! answered. `bare`: one axum route that returns as many bytes, to
+//! tell what the connections alone cost. Then so many times that rate is offered over so many connections, at instants that are fixed beforehand, whatever
 //! comes back (an open loop): a time begins when its request was due. A connection that still waits for an answer when its
 //! next request is due leaves that one out; `sent` says how many were sent. After each load the time is taken until one
 //! request alone is answered well.
@@ -38,7 +39,7 @@ impl Args {
             seconds: 10.0,
             factors: vec![0.5, 1.0, 2.0, 5.0, 10.0],
             connections: vec![64, 2_000, 8_000],
-            bounds: vec![Bound::Cpu, Bound::Table],
+            bounds: vec![Bound::Cpu, Bound::Bare, Bound::Table],
             server_cpus: None,
         };
         let mut given = std::env::args().skip(1).filter(|arg| arg != "--bench");
@@ -48,13 +49,22 @@ impl Args {
                 "--seconds" => args.seconds = value.parse().expect("seconds"),
                 "--factors" => args.factors = list(&value),
                 "--connections" => args.connections = list(&value),
-                "--only" => args.bounds = vec![if value == "cpu" { Bound::Cpu } else { Bound::Table }],
+                "--only" => args.bounds = vec![bound(&value)],
                 "--server-cpus" => args.server_cpus = Some(value),
                 "--client-cpus" => keep_to(&value),
                 _ => panic!("there is no argument {name}"),
             }
         }
         args
+    }
+}
+
+fn bound(name: &str) -> Bound {
+    match name {
+        "cpu" => Bound::Cpu,
+        "table" => Bound::Table,
+        "bare" => Bound::Bare,
+        _ => panic!("there is no bound {name}"),
     }
 }
 
@@ -71,32 +81,40 @@ fn keep_to(cpus: &str) {
 }
 
 fn main() {
+    if std::env::args().any(|arg| arg == "--bare") {
+        return server::serve_bare();
+    }
     let args = Args::read();
     server::raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     println!(
-        "| bound | connections | offered | sent | good | of capacity | refused | other | p50 | p99 | again well after |"
+        "| bound | connections | offered | sent | good | of capacity | refused | other | p50 | p99 | CPU of the server | again well after |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for bound in &args.bounds {
         let server = Server::start(*bound, args.server_cpus.as_deref(), &runtime);
         let time = Duration::from_secs_f64(args.seconds);
+        let before = server.cpu_seconds();
         let measured = runtime.block_on(closed(server.address, &server.paths, MEASURED_WITH, time));
+        let used = server.cpu_seconds() - before;
         let capacity = measured.good_per_second();
         println!(
-            "| {bound:?} | {MEASURED_WITH} | as it can | {} | {capacity:.0}/s | 100 % | {} | {} | {} | {} | |",
+            "| {bound:?} | {MEASURED_WITH} | as it can | {} | {capacity:.0}/s | 100 % | {} | {} | {} | {} | {} | |",
             per_second(measured.sent, time),
             per_second(measured.refused, time),
             per_second(measured.other, time),
             measured.quantile(0.5),
             measured.quantile(0.99),
+            cpu(used, &measured, time),
         );
         for &connections in &args.connections {
             for &factor in &args.factors {
                 let rate = capacity * factor;
+                let before = server.cpu_seconds();
                 let outcome = runtime.block_on(open(server.address, &server.paths, connections, rate, time));
+                let used = cpu(server.cpu_seconds() - before, &outcome, time);
                 let well = runtime.block_on(client::until_well(server.address, &server.paths[0]));
-                row(*bound, connections, factor, rate, capacity, time, &outcome, well);
+                row(*bound, connections, factor, rate, capacity, time, &outcome, &used, well);
             }
         }
     }
@@ -111,10 +129,11 @@ fn row(
     capacity: f64,
     time: Duration,
     outcome: &Outcome,
+    used: &str,
     well: Duration,
 ) {
     println!(
-        "| {bound:?} | {connections} | {factor} × = {rate:.0}/s | {} | {:.0}/s | {:.0} % | {} | {} | {} | {} | {:.2} s |",
+        "| {bound:?} | {connections} | {factor} × = {rate:.0}/s | {} | {:.0}/s | {:.0} % | {} | {} | {} | {} | {used} | {:.2} s |",
         per_second(outcome.sent, time),
         outcome.good_per_second(),
         outcome.good_per_second() / capacity * 100.0,
@@ -124,6 +143,13 @@ fn row(
         outcome.quantile(0.99),
         well.as_secs_f64(),
     );
+}
+
+/// How much of a core the server had, and what that is for each good answer.
+fn cpu(used: f64, outcome: &Outcome, time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let each = used / seconds / outcome.good_per_second() * 1e6;
+    format!("{:.0} %, {each:.1} µs an answer", used / seconds * 100.0)
 }
 
 fn per_second(count: u64, time: Duration) -> String {

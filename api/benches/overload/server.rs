@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -22,7 +25,15 @@ const REQUESTS: usize = 64;
 pub(crate) enum Bound {
     Cpu,
     Table,
+    /// One axum route that returns as many bytes as a search here: what the connections alone cost.
+    Bare,
 }
+
+/// Bytes of an answer to a search here.
+const BARE_BYTES: usize = 3_100;
+
+/// Of a second, in `/proc/<pid>/stat`: <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 pub(crate) struct Server {
     processes: Vec<Child>,
@@ -43,6 +54,9 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) fn start(bound: Bound, cpus: Option<&str>, runtime: &Runtime) -> Self {
+        if bound == Bound::Bare {
+            return Self::bare(cpus);
+        }
         let data = tempfile::tempdir().expect("a directory");
         let csv = data.path().join("places.csv");
         std::fs::write(&csv, places()).expect("a file");
@@ -57,8 +71,8 @@ impl Server {
         serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&directory);
         let mut processes = Vec::new();
         let (process, mut address) = match bound {
-            Bound::Cpu => listening(&mut kept_to(serve, cpus)),
             Bound::Table => listening(&mut serve),
+            Bound::Cpu | Bound::Bare => listening(&mut kept_to(serve, cpus)),
         };
         processes.push(process);
         if bound == Bound::Table {
@@ -74,7 +88,7 @@ impl Server {
             address = behind;
         }
         let path = |number: usize| match bound {
-            Bound::Cpu => {
+            Bound::Cpu | Bound::Bare => {
                 let lat = (number * PLACES / REQUESTS) as f64 * 0.01;
                 format!("/v1/collections/places/nearby?lat={lat}&lon=0&radius=10000&limit=20")
             }
@@ -82,6 +96,36 @@ impl Server {
         };
         Self { processes, _data: data, address, paths: (0..REQUESTS).map(path).collect() }
     }
+
+    fn bare(cpus: Option<&str>) -> Self {
+        let mut serve = Command::new(std::env::current_exe().expect("this binary"));
+        serve.arg("--bare");
+        let (process, address) = listening(&mut kept_to(serve, cpus));
+        let data = tempfile::tempdir().expect("a directory");
+        Self { processes: vec![process], _data: data, address, paths: ["/".to_owned()].into() }
+    }
+
+    /// CPU time so far of the server that is asked.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let id = self.processes.last().expect("a server").id();
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"));
+        let stat = stat.expect("CPU times come from /proc, which Linux has");
+        // The name in parentheses may hold anything; user and system time are the 12th and 13th field after it.
+        let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
+        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+        ticks.sum::<f64>() / TICKS_PER_SECOND
+    }
+}
+
+/// What the process of [`Bound::Bare`] does, until it is killed.
+#[tokio::main]
+pub(crate) async fn serve_bare() {
+    let body = Bytes::from(vec![b'x'; BARE_BYTES]);
+    let answer = move || std::future::ready(([(CONTENT_TYPE, "application/geo+json")], body.clone()));
+    raise_descriptors();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    println!("listening on http://{}", listener.local_addr().expect("an address"));
+    axum::serve(listener, axum::Router::new().route("/", get(answer))).await.expect("it serves");
 }
 
 fn places() -> String {

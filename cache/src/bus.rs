@@ -32,8 +32,8 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(20);
 const SUBSCRIBE_LIMIT: Duration = Duration::from_secs(5);
 
 impl<K: Key, V: Value<K>, L: Loader<K, V>> Cache<K, V, L> {
-    /// Listens to the bus and sends pending invalidations again, until the last handle on the cache is gone. Without a
-    /// remote tier it returns at once.
+    /// Listens to the bus, sends pending invalidations again, and tries whether a remote tier that was left alone works
+    /// again, until the last handle on the cache is gone. Without a remote tier it returns at once.
     pub fn run(&self) -> impl Future<Output = ()> + Send + use<K, V, L> {
         let cache = Arc::downgrade(&self.inner);
         async move {
@@ -98,7 +98,7 @@ async fn hear<K: Key, V: Value<K>, L: Loader<K, V>>(
     inner.inspect(|inner| inner.forget_heartbeats()).is_some()
 }
 
-/// Sends pending invalidations again until the cache is gone.
+/// Sends pending invalidations again, and tries a remote tier that is left alone, until the cache is gone.
 async fn retry<K: Key, V: Value<K>, L: Loader<K, V>>(cache: Weak<Inner<K, V, L>>) {
     let mut failures = 0;
     loop {
@@ -106,6 +106,7 @@ async fn retry<K: Key, V: Value<K>, L: Loader<K, V>>(cache: Weak<Inner<K, V, L>>
         let Some(inner) = cache.upgrade() else { return };
         let Some(shared) = &inner.shared else { return };
         failures = if inner.retry_pending(shared).await { 0 } else { failures.saturating_add(1) };
+        shared.probe().await;
     }
 }
 

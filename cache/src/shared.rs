@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     /// Number of this process's last message; locked while one is sent, so that they arrive in order.
     messages: Mutex<u64>,
     breaker: Breaker,
+    /// A key that was asked for when a call failed: what a probe reads.
+    failed_key: parking_lot::Mutex<Option<String>>,
     refusals: Refusals,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
@@ -51,6 +53,7 @@ impl Shared {
             pending: Pending::default(),
             messages: Mutex::default(),
             breaker,
+            failed_key: parking_lot::Mutex::default(),
             refusals: Refusals::default(),
             clock,
             metrics,
@@ -77,6 +80,7 @@ impl Shared {
         let answer = self.report_read(Call::Get, within(self.policy.read_limit, asked).await);
         let outcome = if answer.is_ok() { Outcome::Hit } else { Outcome::Error };
         self.metrics.time(Tier::Remote, outcome, started.elapsed());
+        self.remember(&answer, keys.first());
         answer.and_then(|values| complete(values.len() == keys.len(), values))
     }
 
@@ -89,7 +93,9 @@ impl Shared {
     ) -> Result<(Ticket, Vec<Claim>), RemoteError> {
         let left = self.policy.read_limit.saturating_sub(waited);
         let begun = self.remote.begin(group, asks, self.policy.lease);
-        let (ticket, claims) = self.report_read(Call::Begin, within(left, begun).await)?;
+        let begun = self.report_read(Call::Begin, within(left, begun).await);
+        self.remember(&begun, asks.first().map(|ask| &ask.key));
+        let (ticket, claims) = begun?;
         complete(claims.len() == asks.len(), (ticket, claims))
     }
 
@@ -100,6 +106,7 @@ impl Shared {
         leases: &[String],
     ) -> Result<Finished, RemoteError> {
         let finished = within(self.policy.write_limit, self.remote.finish(ticket, entries, leases)).await;
+        self.remember(&finished, entries.first().map(|entry| &entry.key).or(leases.first()));
         self.report(Call::Finish, finished)
     }
 
@@ -112,7 +119,30 @@ impl Shared {
     ) -> Result<(), RemoteError> {
         let portions = u32::try_from(keys.len() / KEYS_IN_A_LIMIT).unwrap_or(u32::MAX).saturating_add(1);
         let limit = self.policy.write_limit.saturating_mul(portions);
-        self.report(Call::Invalidate, within(limit, self.remote.invalidate(group, keys, tombstone)).await)
+        let invalidated = within(limit, self.remote.invalidate(group, keys, tombstone)).await;
+        self.remember(&invalidated, keys.first());
+        self.report(Call::Invalidate, invalidated)
+    }
+
+    /// Reads something, while it is left alone and a try is due, so that it is used again, and said to work, before a
+    /// reader finds that out.
+    pub(crate) async fn probe(&self) {
+        if self.breaker() == BreakerState::Closed {
+            return;
+        }
+        let key = self.failed_key.lock().clone();
+        if let Some(key) = key
+            && self.allows()
+        {
+            // How it went is in the breaker.
+            let _ = self.get(&[key]).await;
+        }
+    }
+
+    fn remember<T>(&self, answer: &Result<T, RemoteError>, key: Option<&String>) {
+        if let (Err(_), Some(key)) = (answer, key) {
+            *self.failed_key.lock() = Some(key.clone());
+        }
     }
 
     /// Sends a message, made from its number. Messages of a process are sent one after the other.

@@ -37,6 +37,33 @@ async fn a_silent_remote_tier_costs_its_limit_until_the_breaker_opens() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_remote_tier_that_works_again_is_found_before_a_reader_asks() {
+    let world = World::new();
+    let process = world.listener().await;
+    process.remote.set_fault(Fault::Hang);
+    for key in 0..5 {
+        get(&process.cache, key * 10).await.unwrap();
+    }
+    assert_eq!(process.cache.breaker(), Some(BreakerState::Open));
+
+    // Nobody asks it before the pause is over, and then once for each pause, however long it hangs.
+    let asked = process.remote.calls(Operation::Get);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(process.remote.calls(Operation::Get), asked);
+    world.pass(1);
+    until(|| process.remote.calls(Operation::Get) > asked).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(process.remote.calls(Operation::Get), asked + 1);
+    assert_eq!(process.cache.breaker(), Some(BreakerState::Open));
+
+    process.remote.set_fault(None);
+    world.pass(2);
+    until(|| process.cache.breaker() == Some(BreakerState::Closed)).await;
+    let (_, trace) = read(&process.cache, 510).await;
+    assert_eq!((trace.remote.misses, trace.remote.skipped), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_waits_in_vain_only_once() {
     let world = World::new();
     let process = world.process();

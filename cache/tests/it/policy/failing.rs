@@ -7,14 +7,14 @@ use cellar_cache::remote::RemoteError;
 use cellar_cache::remote::fake::{Fault, Operation};
 use cellar_cache::{BreakerState, Trace};
 
-use super::world::{Id, Trouble, World, exact, get, get_if_present, in_time, read, until};
+use super::fixture::{Fixture, Id, Trouble, exact, get, get_if_present, in_time, read, until};
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_remote_tier_costs_its_limit_until_the_breaker_opens() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     process.remote.set_fault(Fault::Hang);
-    let limit = world.policy.remote.read_limit;
+    let limit = fixture.policy.remote.read_limit;
     for key in 0..5 {
         assert_eq!(process.cache.breaker(), Some(BreakerState::Closed));
         let asked = tokio::time::Instant::now();
@@ -29,7 +29,7 @@ async fn a_silent_remote_tier_costs_its_limit_until_the_breaker_opens() {
     assert_eq!(process.remote.calls(Operation::Get), 5);
 
     // One tries again after the pause, and then all.
-    world.pass(1);
+    fixture.pass(1);
     process.remote.set_fault(None);
     let (_, trace) = read(&process.cache, 510).await;
     assert_eq!(trace.remote.misses, 1);
@@ -38,8 +38,8 @@ async fn a_silent_remote_tier_costs_its_limit_until_the_breaker_opens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_remote_tier_that_works_again_is_found_before_a_reader_asks() {
-    let world = World::new();
-    let process = world.listener().await;
+    let fixture = Fixture::new();
+    let process = fixture.listener().await;
     process.remote.set_fault(Fault::Hang);
     for key in 0..5 {
         get(&process.cache, key * 10).await.unwrap();
@@ -50,14 +50,14 @@ async fn a_remote_tier_that_works_again_is_found_before_a_reader_asks() {
     let asked = process.remote.calls(Operation::Get);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(process.remote.calls(Operation::Get), asked);
-    world.pass(1);
+    fixture.pass(1);
     until(|| process.remote.calls(Operation::Get) > asked).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(process.remote.calls(Operation::Get), asked + 1);
     assert_eq!(process.cache.breaker(), Some(BreakerState::Open));
 
     process.remote.set_fault(None);
-    world.pass(2);
+    fixture.pass(2);
     until(|| process.cache.breaker() == Some(BreakerState::Closed)).await;
     let (_, trace) = read(&process.cache, 510).await;
     assert_eq!((trace.remote.misses, trace.remote.skipped), (1, 0));
@@ -65,23 +65,23 @@ async fn a_remote_tier_that_works_again_is_found_before_a_reader_asks() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_in_vain_only_once() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     process.remote.set_fault(Fault::Hang);
     let mut trace = Trace::default();
     let asked = tokio::time::Instant::now();
     for key in 0..4 {
         process.cache.get_or_load(&Id(key * 10), in_time(), &mut trace).await.unwrap();
     }
-    let limit = world.policy.remote.read_limit;
+    let limit = fixture.policy.remote.read_limit;
     assert!(asked.elapsed() >= limit && asked.elapsed() < limit * 2, "{:?}", asked.elapsed());
     assert_eq!(process.remote.calls(Operation::Get), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_remote_tier_within_its_limit_is_used() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     process.remote.set_fault(Fault::Slow(Duration::from_millis(20)));
     get(&process.cache, 1).await.unwrap();
     until(|| process.cache.metrics().stored.get() == 1).await;
@@ -92,8 +92,8 @@ async fn a_slow_remote_tier_within_its_limit_is_used() {
 
 #[tokio::test]
 async fn what_it_refuses_is_loaded_and_opens_no_breaker() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     for (operation, code) in [(Operation::Begin, "OOM command"), (Operation::Finish, "MISCONF Redis")] {
         process.remote.set_fault(None);
         process.remote.set_fault_on(operation, Fault::Fail(RemoteError::Refused(code.into())));
@@ -109,14 +109,14 @@ async fn what_it_refuses_is_loaded_and_opens_no_breaker() {
     assert_eq!((metrics.refusals(Call::Begin), metrics.refusals(Call::Finish)), (10, 10));
     let refusal = process.cache.refusal().unwrap();
     assert_eq!((refusal.call, refusal.code), (Call::Finish, "MISCONF"));
-    world.pass(60);
+    fixture.pass(60);
     assert_eq!(process.cache.refusal(), None, "that is a while ago");
 }
 
 #[tokio::test]
 async fn who_may_not_even_read_does_not_go_on_asking() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     process.remote.set_fault(Fault::Fail(RemoteError::Refused("NOPERM this user".into())));
     for key in 0..10 {
         assert_eq!(get(&process.cache, key * 10).await, Ok(0));
@@ -129,11 +129,11 @@ async fn who_may_not_even_read_does_not_go_on_asking() {
 
 #[tokio::test]
 async fn out_of_memory_it_still_forgets() {
-    let world = World::new();
-    let (one, other) = (world.process(), world.process());
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.process(), fixture.process());
     get(&one.cache, 1).await.unwrap();
     until(|| one.cache.metrics().stored.get() == 1).await;
-    world.source.write(1);
+    fixture.source.write(1);
     one.remote.set_fault(Fault::OutOfMemory);
     one.cache.invalidate(&[Id(1)]).await.unwrap();
     assert_eq!(get(&other.cache, 1).await, Ok(1));
@@ -141,20 +141,20 @@ async fn out_of_memory_it_still_forgets() {
 
 #[tokio::test]
 async fn garbage_is_counted_and_loaded_anew() {
-    let world = World::new();
-    let (one, other) = (world.process(), world.process());
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.process(), fixture.process());
     get(&one.cache, 1).await.unwrap();
     until(|| one.cache.metrics().stored.get() == 1).await;
     other.remote.set_fault(Fault::Garbage);
     assert_eq!(get(&other.cache, 1).await, Ok(0));
     assert!(other.cache.metrics().rejects(Reject::Damaged) >= 1);
-    assert_eq!(world.source.loads(), 2);
+    assert_eq!(fixture.source.loads(), 2);
 }
 
 #[tokio::test]
 async fn a_foreign_value_under_our_key_is_replaced() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     let strange: [&[u8]; 4] =
         [b"", b"hello", b"CLRV\x09 of another version, long enough for a header ......", &[0xff; 4_000]];
     for (key, bytes) in strange.into_iter().enumerate() {
@@ -176,8 +176,8 @@ async fn a_foreign_value_under_our_key_is_replaced() {
 
 #[tokio::test]
 async fn failures_are_counted_by_tier() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     process.remote.set_fault(Fault::Fail(RemoteError::Unavailable("gone".into())));
     get(&process.cache, 1).await.unwrap();
     let metrics = process.cache.metrics();
@@ -188,31 +188,31 @@ async fn failures_are_counted_by_tier() {
 /// Everything is in memory, nobody says any more that it is current, and the source is gone.
 #[tokio::test]
 async fn while_the_source_is_away_what_there_is_is_at_hand_without_waiting() {
-    let world = World::with(exact().source_failures(2));
-    let cache = world.alone();
+    let fixture = Fixture::with(exact().source_failures(2));
+    let cache = fixture.alone();
     for key in [1, 11] {
         get(&cache, key).await.unwrap();
     }
-    world.source.set_trouble(Some(Trouble::Fails));
-    world.pass(30);
+    fixture.source.set_trouble(Some(Trouble::Fails));
+    fixture.pass(30);
     assert_eq!(get_if_present(&cache, 1), None, "it is not trusted");
     for key in [1, 11] {
         assert_eq!(get(&cache, key).await, Ok(0), "but better than nothing");
     }
     assert_eq!(cache.source_breaker(), Some(BreakerState::Open));
-    let loads = world.source.loads();
+    let loads = fixture.source.loads();
     assert_eq!((get_if_present(&cache, 1), get_if_present(&cache, 11)), (Some(0), Some(0)));
     assert_eq!(get_if_present(&cache, 21), None);
     assert!(get(&cache, 21).await.is_err());
-    assert_eq!(world.source.loads(), loads, "it is left alone");
+    assert_eq!(fixture.source.loads(), loads, "it is left alone");
 
     // After the pause one looks, without keeping anybody waiting; and a while after the last failure nobody may rely on it.
-    world.pass(1);
+    fixture.pass(1);
     assert_eq!(get_if_present(&cache, 1), Some(0));
-    until(|| world.source.loads() > loads).await;
-    world.source.write(1);
-    world.source.set_trouble(None);
-    world.pass(3);
+    until(|| fixture.source.loads() > loads).await;
+    fixture.source.write(1);
+    fixture.source.set_trouble(None);
+    fixture.pass(3);
     assert_eq!(get_if_present(&cache, 1), None);
     assert_eq!(get(&cache, 1).await, Ok(1));
     assert_eq!(cache.source_breaker(), Some(BreakerState::Closed));

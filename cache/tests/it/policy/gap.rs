@@ -11,7 +11,7 @@ use cellar_cache::model::{Key, Loaded, Loader, Value};
 use cellar_cache::remote::fake::FakeRemote;
 use cellar_cache::{Cache, Trace};
 
-use super::world::{exact, in_time};
+use super::fixture::{exact, in_time};
 
 type Interruption = Box<dyn FnOnce() + Send>;
 

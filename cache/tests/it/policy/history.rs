@@ -8,7 +8,7 @@ use std::time::Duration;
 use cellar_cache::remote::fake::{Fault, Operation};
 use cellar_cache::remote::{Remote as _, RemoteError};
 
-use super::world::{Id, Process, World, exact, get, until};
+use super::fixture::{Fixture, Id, Process, exact, get, until};
 
 const KEYS: u32 = 25;
 
@@ -22,7 +22,7 @@ struct Party {
 
 impl Party {
     /// One step: a read, or a write that is told.
-    async fn step(&self, world: &World, random: &mut fastrand::Rng) {
+    async fn step(&self, fixture: &Fixture, random: &mut fastrand::Rng) {
         let key = random.u32(..KEYS);
         if random.u8(..100) < 75 {
             let least = self.known.lock().unwrap().get(&key).copied().unwrap_or(0);
@@ -30,7 +30,7 @@ impl Party {
             assert!(version >= least, "key {key}: {version} after {least} was known");
             return;
         }
-        let version = world.source.write(key);
+        let version = fixture.source.write(key);
         // It may fail; then it is pending, and this process must know all the same.
         let _ = self.process.cache.invalidate(&[Id(key)]).await;
         let mut known = self.known.lock().unwrap();
@@ -58,10 +58,10 @@ async fn run(seed: u64) {
     let millis = Duration::from_millis;
     let remote = exact().remote.read_limit(millis(4)).write_limit(millis(4)).breaker_pause(millis(4));
     let policy = exact().load_limit(Duration::from_secs(20)).remote(remote);
-    let world = Arc::new(World::with(policy));
+    let fixture = Arc::new(Fixture::with(policy));
     let mut parties = Vec::new();
     for listens in [true, true, false] {
-        let process = if listens { world.listener().await } else { world.process() };
+        let process = if listens { fixture.listener().await } else { fixture.process() };
         parties.push(Arc::new(Party { process, known: Known::default() }));
     }
     let mut random = fastrand::Rng::with_seed(seed);
@@ -69,10 +69,10 @@ async fn run(seed: u64) {
         let mut steps = Vec::new();
         for _ in 0..4 {
             for party in &parties {
-                let (world, party, mut random) = (Arc::clone(&world), Arc::clone(party), random.fork());
+                let (fixture, party, mut random) = (Arc::clone(&fixture), Arc::clone(party), random.fork());
                 steps.push(tokio::spawn(async move {
                     for _ in 0..40 {
-                        party.step(&world, &mut random).await;
+                        party.step(&fixture, &mut random).await;
                         if random.u8(..20) == 0 {
                             disturb(&party.process, &mut random);
                         }
@@ -84,13 +84,13 @@ async fn run(seed: u64) {
         for step in steps {
             step.await.unwrap();
         }
-        settle(&world, &parties).await;
+        settle(&fixture, &parties).await;
     }
 }
 
 /// Ends the faults, waits until everything is told, and then nothing may be old: with listeners at once, without the
 /// bus after the time that a copy is trusted.
-async fn settle(world: &World, parties: &[Arc<Party>]) {
+async fn settle(fixture: &Fixture, parties: &[Arc<Party>]) {
     for party in parties {
         party.process.remote.set_fault(None);
     }
@@ -127,13 +127,13 @@ async fn settle(world: &World, parties: &[Arc<Party>]) {
     deaf.process.cache.invalidate(std::slice::from_ref(&probe)).await.unwrap();
     deaf.process.remote.publish("end".into()).await.unwrap();
     for party in &parties[..2] {
-        until(|| super::world::get_if_present(&party.process.cache, probe.0).is_none()).await;
+        until(|| super::fixture::get_if_present(&party.process.cache, probe.0).is_none()).await;
     }
-    world.pass(10);
+    fixture.pass(10);
     for party in parties {
         for key in 0..KEYS {
             let version = get(&party.process.cache, key).await.unwrap();
-            assert_eq!(version, world.source.version(key), "key {key}");
+            assert_eq!(version, fixture.source.version(key), "key {key}");
         }
     }
 }

@@ -8,22 +8,22 @@ use cellar_cache::metrics::{Reject, Source};
 use cellar_cache::remote::fake::{Fault, Operation};
 use cellar_cache::remote::{Remote as _, RemoteError};
 
-use super::world::{Id, Trouble, World, exact, get, get_if_present, read, until};
+use super::fixture::{Fixture, Id, Trouble, exact, get, get_if_present, read, until};
 
 #[tokio::test]
 async fn a_load_from_before_an_invalidation_is_kept_nowhere() {
-    let world = World::new();
-    let (one, other) = (world.process(), world.process());
-    world.source.close();
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.process(), fixture.process());
+    fixture.source.close();
     let reader = tokio::spawn({
         let cache = one.cache.clone();
         async move { get(&cache, 1).await }
     });
-    world.source.read.notified().await;
-    world.source.write(1);
+    fixture.source.read.notified().await;
+    fixture.source.write(1);
     // The other process, so that only the fence in the remote tier can tell.
     other.cache.invalidate(&[Id(1)]).await.unwrap();
-    world.source.open();
+    fixture.source.open();
     assert_eq!(reader.await.unwrap(), Ok(0), "it began before");
     until(|| one.cache.metrics().rejects(Reject::Fenced) == 1).await;
     assert_eq!(get(&other.cache, 1).await, Ok(1));
@@ -31,39 +31,39 @@ async fn a_load_from_before_an_invalidation_is_kept_nowhere() {
 
 #[tokio::test]
 async fn a_reader_that_comes_after_an_invalidation_does_not_join_an_older_load() {
-    let world = World::new();
-    let cache = world.alone();
-    world.source.close();
+    let fixture = Fixture::new();
+    let cache = fixture.alone();
+    fixture.source.close();
     let before = tokio::spawn({
         let cache = cache.clone();
         async move { get(&cache, 1).await }
     });
-    world.source.read.notified().await;
-    world.source.write(1);
+    fixture.source.read.notified().await;
+    fixture.source.write(1);
     cache.invalidate(&[Id(1)]).await.unwrap();
     let after = tokio::spawn({
         let cache = cache.clone();
         async move { get(&cache, 1).await }
     });
-    world.source.read.notified().await;
-    world.source.open();
+    fixture.source.read.notified().await;
+    fixture.source.open();
     assert_eq!((before.await.unwrap(), after.await.unwrap()), (Ok(0), Ok(1)));
     assert_eq!(get_if_present(&cache, 1), Some(1));
 }
 
 #[tokio::test]
 async fn what_comes_along_is_fenced_too() {
-    let world = World::new();
-    let process = world.process();
-    world.source.close();
+    let fixture = Fixture::new();
+    let process = fixture.process();
+    fixture.source.close();
     let reader = tokio::spawn({
         let cache = process.cache.clone();
         async move { get(&cache, 5).await }
     });
-    world.source.read.notified().await;
-    world.source.write(6);
+    fixture.source.read.notified().await;
+    fixture.source.write(6);
     process.cache.invalidate(&[Id(6)]).await.unwrap();
-    world.source.open();
+    fixture.source.open();
     reader.await.unwrap().unwrap();
     assert_eq!(get_if_present(&process.cache, 6), None);
     assert_eq!(get(&process.cache, 6).await, Ok(1));
@@ -71,22 +71,23 @@ async fn what_comes_along_is_fenced_too() {
 
 #[tokio::test]
 async fn a_fence_that_is_evicted_or_lost_lets_nothing_through() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     for lose in [
-        (|process: &super::world::Process| process.remote.evict_fence("g0")) as fn(&super::world::Process),
+        (|process: &super::fixture::Process| process.remote.evict_fence("g0"))
+            as fn(&super::fixture::Process),
         |process| process.remote.wipe(),
     ] {
         process.cache.invalidate_memory();
         process.remote.wipe();
-        world.source.close();
+        fixture.source.close();
         let reader = tokio::spawn({
             let cache = process.cache.clone();
             async move { get(&cache, 1).await }
         });
-        world.source.read.notified().await;
+        fixture.source.read.notified().await;
         lose(&process);
-        world.source.open();
+        fixture.source.open();
         reader.await.unwrap().unwrap();
         let finished = process.remote.calls(Operation::Finish);
         until(|| process.remote.calls(Operation::Finish) >= finished.max(1)).await;
@@ -97,53 +98,53 @@ async fn a_fence_that_is_evicted_or_lost_lets_nothing_through() {
 
 #[tokio::test]
 async fn listeners_hear_of_it_at_once() {
-    let world = World::new();
-    let (writer, listener, deaf) = (world.listener().await, world.listener().await, world.process());
+    let fixture = Fixture::new();
+    let (writer, listener, deaf) = (fixture.listener().await, fixture.listener().await, fixture.process());
     for process in [&writer, &listener, &deaf] {
         assert_eq!(get(&process.cache, 1).await, Ok(0));
     }
-    world.source.write(1);
+    fixture.source.write(1);
     writer.cache.invalidate(&[Id(1)]).await.unwrap();
     assert_eq!(get(&writer.cache, 1).await, Ok(1), "read your writes");
     until(|| get_if_present(&listener.cache, 1).is_none()).await;
     assert_eq!(get(&listener.cache, 1).await, Ok(1));
     // Nobody told it; its copy is trusted for ten seconds.
     assert_eq!(get_if_present(&deaf.cache, 1), Some(0));
-    world.pass(9);
+    fixture.pass(9);
     assert_eq!(get_if_present(&deaf.cache, 1), Some(0));
-    world.pass(1);
+    fixture.pass(1);
     assert_eq!(get(&deaf.cache, 1).await, Ok(1));
 }
 
 #[tokio::test]
 async fn heartbeats_keep_memory_trusted_and_their_absence_does_not() {
-    let world = World::new();
-    let (leader, listener) = (world.listener().await, world.listener().await);
-    world.source.write(1);
+    let fixture = Fixture::new();
+    let (leader, listener) = (fixture.listener().await, fixture.listener().await);
+    fixture.source.write(1);
     get(&listener.cache, 1).await.unwrap();
     for _ in 0..20 {
-        world.pass(4);
+        fixture.pass(4);
         assert!(!listener.cache.is_trusted());
         leader.cache.send_heartbeat(Duration::ZERO).await.unwrap();
         until(|| listener.cache.is_trusted()).await;
     }
     let (_, trace) = read(&listener.cache, 1).await;
     assert_eq!((trace.memory.hits, trace.remote.trips), (1, 0));
-    world.pass(3);
+    fixture.pass(3);
     assert!(!listener.cache.is_trusted());
     let (_, trace) = read(&listener.cache, 1).await;
     assert_eq!((trace.memory.misses, trace.remote.hits), (1, 1), "the remote tier confirms the copy");
     assert_eq!(get_if_present(&listener.cache, 1), Some(1));
-    assert_eq!(world.source.loads(), 1);
+    assert_eq!(fixture.source.loads(), 1);
 }
 
 #[tokio::test]
 async fn a_lost_connection_makes_memory_untrusted() {
-    let world = World::new();
-    let (writer, listener) = (world.process(), world.listener().await);
+    let fixture = Fixture::new();
+    let (writer, listener) = (fixture.process(), fixture.listener().await);
     get(&listener.cache, 1).await.unwrap();
     let before = listener.cache.metrics().memory_invalidations.get();
-    world.source.write(1);
+    fixture.source.write(1);
     listener.remote.cut_bus();
     writer.cache.invalidate(&[Id(1)]).await.unwrap();
     until(|| listener.cache.metrics().memory_invalidations.get() > before).await;
@@ -152,12 +153,12 @@ async fn a_lost_connection_makes_memory_untrusted() {
 
 #[tokio::test]
 async fn a_gap_in_the_messages_makes_memory_untrusted() {
-    let world = World::new();
-    let (writer, listener) = (world.process(), world.listener().await);
+    let fixture = Fixture::new();
+    let (writer, listener) = (fixture.process(), fixture.listener().await);
     writer.cache.send_heartbeat(Duration::ZERO).await.unwrap();
     until(|| listener.cache.is_trusted()).await;
     get(&listener.cache, 1).await.unwrap();
-    world.source.write(1);
+    fixture.source.write(1);
     writer.remote.set_fault_on(Operation::Publish, Fault::DropMessages);
     writer.cache.invalidate(&[Id(1)]).await.unwrap();
     writer.remote.set_fault(None);
@@ -169,8 +170,8 @@ async fn a_gap_in_the_messages_makes_memory_untrusted() {
 
 #[tokio::test]
 async fn garbage_on_the_bus_makes_memory_untrusted() {
-    let world = World::new();
-    let listener = world.listener().await;
+    let fixture = Fixture::new();
+    let listener = fixture.listener().await;
     get(&listener.cache, 1).await.unwrap();
     listener.remote.publish("not ours".into()).await.unwrap();
     until(|| get_if_present(&listener.cache, 1).is_none()).await;
@@ -178,11 +179,11 @@ async fn garbage_on_the_bus_makes_memory_untrusted() {
 
 #[tokio::test]
 async fn a_key_whose_invalidation_has_not_arrived_is_not_looked_for() {
-    let world = World::new();
-    let (one, other) = (world.process(), world.process());
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.process(), fixture.process());
     get(&one.cache, 1).await.unwrap();
     until(|| one.cache.metrics().stored.get() == 1).await;
-    world.source.write(1);
+    fixture.source.write(1);
     one.remote.set_fault_on(Operation::Invalidate, Fault::Fail(RemoteError::Unavailable("down".into())));
     assert!(one.cache.invalidate(&[Id(1)]).await.is_err());
     assert_eq!(one.cache.pending(), 1);
@@ -195,19 +196,19 @@ async fn a_key_whose_invalidation_has_not_arrived_is_not_looked_for() {
     let cache = one.cache.clone();
     tokio::spawn(async move { cache.run().await });
     until(|| one.cache.pending() == 0).await;
-    world.pass(10);
+    fixture.pass(10);
     assert_eq!(get(&other.cache, 1).await, Ok(1));
 }
 
 /// A replica, or a server that cannot save: it lets nothing be removed, and its values are old for minutes.
 #[tokio::test]
 async fn what_the_remote_tier_does_not_let_go_of_is_believed_by_nobody_who_listens() {
-    let world = World::new();
-    let (writer, listener) = (world.process(), world.listener().await);
+    let fixture = Fixture::new();
+    let (writer, listener) = (fixture.process(), fixture.listener().await);
     get(&writer.cache, 1).await.unwrap();
     until(|| writer.cache.metrics().stored.get() == 1).await;
     assert_eq!(get(&listener.cache, 1).await, Ok(0));
-    world.source.write(1);
+    fixture.source.write(1);
     writer.remote.set_fault_on(Operation::Invalidate, Fault::Fail(RemoteError::Refused("READONLY".into())));
     assert!(writer.cache.invalidate(&[Id(1)]).await.is_err());
     until(|| listener.cache.metrics().invalidated(Source::Bus) == 1).await;
@@ -217,7 +218,7 @@ async fn what_the_remote_tier_does_not_let_go_of_is_believed_by_nobody_who_liste
     assert_eq!(listener.cache.pending(), 0, "it has nothing to send");
 
     // Who starts later hears of it when the writer tries again.
-    let late = world.listener().await;
+    let late = fixture.listener().await;
     assert_eq!(get(&late.cache, 1).await, Ok(0), "it has not heard yet");
     let cache = writer.cache.clone();
     tokio::spawn(async move { cache.run().await });
@@ -226,7 +227,7 @@ async fn what_the_remote_tier_does_not_let_go_of_is_believed_by_nobody_who_liste
 
     writer.remote.set_fault(None);
     until(|| writer.cache.pending() == 0).await;
-    world.pass(6);
+    fixture.pass(6);
     for process in [&writer, &listener, &late] {
         process.cache.invalidate_memory();
         assert_eq!(read(&process.cache, 1).await.1.remote.skipped, 0, "it is asked again");
@@ -236,11 +237,11 @@ async fn what_the_remote_tier_does_not_let_go_of_is_believed_by_nobody_who_liste
 /// An outage during which more places change than are remembered one by one.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_too_many_failures_everything_older_is_invalid_and_the_tier_is_used_again() {
-    let world = World::new();
-    let (writer, other) = (world.process(), world.listener().await);
+    let fixture = Fixture::new();
+    let (writer, other) = (fixture.process(), fixture.listener().await);
     get(&writer.cache, 1).await.unwrap();
     until(|| writer.cache.metrics().stored.get() == 1).await;
-    world.source.write(1);
+    fixture.source.write(1);
     writer.remote.set_fault(Fault::Fail(RemoteError::Unavailable("away".into())));
     let many: Vec<_> = (0..200_001).map(Id).collect();
     assert!(writer.cache.invalidate(&many).await.is_err());
@@ -248,15 +249,15 @@ async fn after_too_many_failures_everything_older_is_invalid_and_the_tier_is_use
     let mut flushed = writer.cache.flushed();
     assert_eq!(*flushed.borrow_and_update(), 0);
 
-    world.pass(3);
+    fixture.pass(3);
     writer.remote.set_fault(None);
     let cache = writer.cache.clone();
     tokio::spawn(async move { cache.run().await });
     flushed.changed().await.unwrap();
-    assert_eq!(*flushed.borrow_and_update(), world.clock.unix_ms());
+    assert_eq!(*flushed.borrow_and_update(), fixture.clock.unix_ms());
     until(|| writer.cache.pending() == 0).await;
     assert_eq!(writer.cache.metrics().flushes.get(), 1);
-    world.pass(10);
+    fixture.pass(10);
     // What is loaded from now on is shared again, and nothing older is believed by anybody.
     let stored = writer.cache.metrics().stored.get();
     assert_eq!(get(&writer.cache, 1).await, Ok(1));
@@ -268,8 +269,8 @@ async fn after_too_many_failures_everything_older_is_invalid_and_the_tier_is_use
 #[tokio::test]
 async fn a_source_that_lags_is_asked_again_when_it_has_settled() {
     let policy = exact().settle(Duration::from_secs(2)).heartbeat_timeout(Duration::from_hours(1));
-    let world = World::with(policy);
-    let (one, other) = (world.process(), world.process());
+    let fixture = Fixture::with(policy);
+    let (one, other) = (fixture.process(), fixture.process());
     one.cache.record_heartbeat(Duration::ZERO);
     other.cache.record_heartbeat(Duration::ZERO);
     // Told before the source shows the new value.
@@ -277,43 +278,43 @@ async fn a_source_that_lags_is_asked_again_when_it_has_settled() {
     assert_eq!((get(&one.cache, 1).await, get(&other.cache, 1).await), (Ok(0), Ok(0)));
     assert_eq!(one.cache.metrics().rejects(Reject::Settling), 1);
     assert_eq!(other.cache.metrics().rejects(Reject::Settling), 1, "by the tombstone");
-    world.source.write(1);
-    world.pass(1);
+    fixture.source.write(1);
+    fixture.pass(1);
     assert_eq!(
         (get_if_present(&one.cache, 1), get_if_present(&other.cache, 1)),
         (Some(0), Some(0)),
         "kept for the time it takes"
     );
-    world.pass(1);
+    fixture.pass(1);
     assert_eq!((get_if_present(&one.cache, 1), get_if_present(&other.cache, 1)), (None, None));
     assert_eq!((get(&one.cache, 1).await, get(&other.cache, 1).await), (Ok(1), Ok(1)));
     until(|| one.cache.metrics().stored.get() == 1).await;
-    assert_eq!(world.source.loads(), 3);
+    assert_eq!(fixture.source.loads(), 3);
 }
 
 #[tokio::test]
 async fn a_stale_value_does_not_stand_in_after_an_invalidation() {
-    let world = World::new();
-    let process = world.process();
+    let fixture = Fixture::new();
+    let process = fixture.process();
     get(&process.cache, 1).await.unwrap();
     until(|| process.cache.metrics().stored.get() == 1).await;
-    world.source.write(1);
+    fixture.source.write(1);
     process.cache.invalidate(&[Id(1)]).await.unwrap();
-    world.source.set_trouble(Some(Trouble::Fails));
+    fixture.source.set_trouble(Some(Trouble::Fails));
     assert!(get(&process.cache, 1).await.is_err(), "an old value would be wrong, not only old");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_of_many_keys_is_invalidated_whole() {
-    let world = World::new();
-    let (one, listener) = (world.process(), world.listener().await);
+    let fixture = Fixture::new();
+    let (one, listener) = (fixture.process(), fixture.listener().await);
     let keys: Vec<_> = (0..3_000).map(Id).collect();
     for process in [&one, &listener] {
         let mut trace = cellar_cache::Trace::default();
-        process.cache.get_many_or_load(&keys, super::world::in_time(), &mut trace).await.unwrap();
+        process.cache.get_many_or_load(&keys, super::fixture::in_time(), &mut trace).await.unwrap();
     }
     for key in &keys {
-        world.source.write(key.0);
+        fixture.source.write(key.0);
     }
     one.cache.invalidate(&keys).await.unwrap();
     let cache = Arc::new(listener.cache);
@@ -325,18 +326,18 @@ async fn a_batch_of_many_keys_is_invalidated_whole() {
 
 #[tokio::test]
 async fn when_changes_were_missed_nothing_older_is_trusted_anywhere() {
-    let world = World::new();
-    let (leader, listener) = (world.process(), world.listener().await);
+    let fixture = Fixture::new();
+    let (leader, listener) = (fixture.process(), fixture.listener().await);
     get(&leader.cache, 1).await.unwrap();
     until(|| leader.cache.metrics().stored.get() == 1).await;
     get(&listener.cache, 1).await.unwrap();
-    world.source.write(1);
-    world.pass(1);
-    let now = world.clock.unix_ms();
+    fixture.source.write(1);
+    fixture.pass(1);
+    let now = fixture.clock.unix_ms();
     leader.cache.invalidate_older_than(now);
     leader.cache.send_heartbeat(Duration::ZERO).await.unwrap();
     until(|| get_if_present(&listener.cache, 1).is_none()).await;
-    world.pass(3);
+    fixture.pass(3);
     assert_eq!((get(&leader.cache, 1).await, get(&listener.cache, 1).await), (Ok(1), Ok(1)));
     assert_eq!(
         listener.cache.metrics().rejects(Reject::Outdated) + leader.cache.metrics().rejects(Reject::Outdated),
@@ -346,8 +347,8 @@ async fn when_changes_were_missed_nothing_older_is_trusted_anywhere() {
 
 #[tokio::test]
 async fn a_heartbeat_speaks_for_the_time_that_it_names() {
-    let world = World::new();
-    let (leader, listener) = (world.process(), world.listener().await);
+    let fixture = Fixture::new();
+    let (leader, listener) = (fixture.process(), fixture.listener().await);
     leader.cache.send_heartbeat(Duration::from_secs(4)).await.unwrap();
     leader.cache.invalidate(&[Id(90)]).await.unwrap();
     let heard = || listener.cache.metrics().invalidated(Source::Bus);
@@ -355,20 +356,20 @@ async fn a_heartbeat_speaks_for_the_time_that_it_names() {
     assert!(!listener.cache.is_trusted(), "it was held up for too long");
     leader.cache.send_heartbeat(Duration::from_secs(1)).await.unwrap();
     until(|| listener.cache.is_trusted()).await;
-    world.pass(2);
+    fixture.pass(2);
     assert!(!listener.cache.is_trusted());
 }
 
 #[tokio::test]
 async fn a_sender_whose_first_words_were_missed_makes_memory_untrusted() {
-    let world = World::new();
-    let listener = world.listener().await;
-    let heartbeat = |number| format!("00000000000000aa {number} beat {} 0", world.clock.unix_ms());
+    let fixture = Fixture::new();
+    let listener = fixture.listener().await;
+    let heartbeat = |number| format!("00000000000000aa {number} beat {} 0", fixture.clock.unix_ms());
     listener.remote.publish(heartbeat(7).into()).await.unwrap();
     until(|| listener.cache.is_trusted()).await;
     let before = listener.cache.metrics().memory_invalidations.get();
     assert_eq!(before, 1, "only for the subscription: it may have spoken before");
-    world.pass(4);
+    fixture.pass(4);
     listener.remote.publish(heartbeat(9).replace("aa", "bb").into()).await.unwrap();
     until(|| listener.cache.metrics().memory_invalidations.get() == before + 1).await;
     listener.remote.publish(heartbeat(1).replace("aa", "cc").into()).await.unwrap();
@@ -383,16 +384,16 @@ async fn a_sender_whose_first_words_were_missed_makes_memory_untrusted() {
 
 #[tokio::test]
 async fn memory_is_not_overwritten_with_something_older() {
-    let world = World::new();
-    let (one, other) = (world.process(), world.process());
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.process(), fixture.process());
     get(&one.cache, 1).await.unwrap();
     until(|| one.cache.metrics().stored.get() == 1).await;
     // The other one loads by itself, later, while it cannot reach the remote tier.
-    world.source.write(1);
-    world.pass(5);
+    fixture.source.write(1);
+    fixture.pass(5);
     other.remote.set_fault(Fault::Fail(RemoteError::Unavailable("away".into())));
     assert_eq!(get(&other.cache, 1).await, Ok(1));
     other.remote.set_fault(None);
-    world.pass(10);
+    fixture.pass(10);
     assert_eq!(get(&other.cache, 1).await, Ok(1), "what the remote tier has is older");
 }

@@ -1,9 +1,9 @@
 //! The policy, over a fake remote tier and a clock that the tests move.
 
 mod failing;
+mod fixture;
 mod gap;
 mod history;
 mod invalidating;
 mod reading;
 mod sharing;
-mod world;

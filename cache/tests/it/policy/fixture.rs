@@ -152,8 +152,8 @@ pub(super) struct Process {
     pub(super) remote: Arc<FakeRemote>,
 }
 
-/// Everything.
-pub(super) struct World {
+/// What the processes of a test share: source, clock, policy and remote tier.
+pub(super) struct Fixture {
     pub(super) source: Arc<Source>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) policy: Policy,
@@ -165,7 +165,7 @@ pub(super) fn exact() -> Policy {
     Policy::default().jitter(0.0).early_refresh(0.0)
 }
 
-impl World {
+impl Fixture {
     pub(super) fn new() -> Self {
         Self::with(exact())
     }

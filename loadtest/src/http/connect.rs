@@ -74,11 +74,12 @@ pub(super) async fn open(target: &Target, settings: &Settings) -> Result<Sender,
     }
     let config = settings.tls.clone().ok_or(Failure::Handshake)?;
     let name = ServerName::try_from(target.url.host.clone()).map_err(|_| Failure::Handshake)?;
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|_| Failure::Handshake)?;
+    let stream = TlsConnector::from(config).connect(name, stream).await;
+    let stream = stream.map_err(|error| of_handshake(&error))?;
     let agreed = stream.get_ref().1.alpn_protocol();
     // A server without ALPN speaks HTTP/1.1.
     if agreed.unwrap_or(b"http/1.1") != settings.protocol.alpn() {
-        return Err(Failure::Handshake);
+        return Err(Failure::Protocol);
     }
     handshake(stream, settings.protocol).await
 }
@@ -111,6 +112,18 @@ where
             Sender::Http2(sender)
         }
     })
+}
+
+/// Why TLS was not agreed on.
+fn of_handshake(error: &io::Error) -> Failure {
+    match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_)) => Failure::Certificate,
+        Some(
+            rustls::Error::NoApplicationProtocol
+            | rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol),
+        ) => Failure::Protocol,
+        _ => Failure::Handshake,
+    }
 }
 
 fn of_connecting(error: &io::Error) -> Failure {

@@ -12,7 +12,11 @@ pub enum Failure {
     Refused,
     /// No connection, for another reason.
     Unreachable,
-    /// The handshake of TLS or HTTP/2 failed.
+    /// The server's certificate is not trusted, or not for this name.
+    Certificate,
+    /// The server does not speak the protocol that was asked for.
+    Protocol,
+    /// The handshake of TLS or HTTP/2 failed for another reason.
     Handshake,
     /// The connection was reset or broke in another way.
     Reset,
@@ -38,9 +42,11 @@ pub enum Failure {
 
 impl Failure {
     /// All classes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Refused,
         Self::Unreachable,
+        Self::Certificate,
+        Self::Protocol,
         Self::Handshake,
         Self::Reset,
         Self::Closed,
@@ -69,6 +75,8 @@ impl Failure {
         match self {
             Self::Refused => "connection refused",
             Self::Unreachable => "no connection",
+            Self::Certificate => "certificate not trusted (--ca FILE names its authority)",
+            Self::Protocol => "the server does not speak this protocol (--http)",
             Self::Handshake => "handshake failed",
             Self::Reset => "connection reset",
             Self::Closed => "closed too early",

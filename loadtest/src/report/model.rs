@@ -206,6 +206,9 @@ pub struct Spread {
     pub p50: f64,
     /// The 90th percentile.
     pub p90: f64,
+    /// The 95th percentile; absent from reports that were saved before it was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<f64>,
     /// The 99th percentile.
     pub p99: f64,
     /// The 99.9th percentile.

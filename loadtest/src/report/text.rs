@@ -53,8 +53,19 @@ fn table(headings: &[&str]) -> Table {
 
 /// Latencies by region and in total, from due instants.
 fn latencies(report: &Report) -> Table {
-    let mut table =
-        table(&["ms", "done", "p50", "p90", "p99", "p99.9", "max", "1st byte p50", "p99", "send delay p99"]);
+    let mut table = table(&[
+        "ms",
+        "done",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "p99.9",
+        "max",
+        "1st byte p50",
+        "p99",
+        "send delay p99",
+    ]);
     let mut add = |name: &str, part: &Part| {
         let first = |of: fn(&Spread) -> f64| number(part.first_byte_ms.as_ref().map(of));
         let mut row = vec![name.to_owned(), part.done.to_string()];
@@ -74,7 +85,7 @@ fn latencies(report: &Report) -> Table {
 
 fn tiers(part: &Part) -> Table {
     let mut table = table(&[
-        "tier", "lookups", "hits", "pages", "answers", "share", "p50 ms", "p90", "p99", "p99.9", "max",
+        "tier", "lookups", "hits", "pages", "answers", "share", "p50 ms", "p90", "p95", "p99", "p99.9", "max",
     ]);
     for tier in &part.tiers {
         let asked = tier.asked.map_or_else(|| "-".to_owned(), |asked| asked.to_string());
@@ -145,9 +156,10 @@ pub(super) fn verdict(report: &Report) -> String {
     if reasons.is_empty() { "passed".to_owned() } else { format!("FAILED: {}", reasons.join("; ")) }
 }
 
-pub(super) fn spread(spread: Option<&Spread>) -> [String; 5] {
+pub(super) fn spread(spread: Option<&Spread>) -> [String; 6] {
     let of = |value: fn(&Spread) -> f64| number(spread.map(value));
-    [of(|s| s.p50), of(|s| s.p90), of(|s| s.p99), of(|s| s.p99_9), of(|s| s.max)]
+    let p95 = number(spread.and_then(|spread| spread.p95));
+    [of(|s| s.p50), of(|s| s.p90), p95, of(|s| s.p99), of(|s| s.p99_9), of(|s| s.max)]
 }
 
 pub(super) fn number(value: Option<f64>) -> String {

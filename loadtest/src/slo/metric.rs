@@ -6,7 +6,7 @@ use crate::record::Tier;
 use crate::report::model::{Part, Spread, TierPart};
 
 /// All names, for error messages.
-pub(super) const KNOWN: &str = "p50 p90 p99 p99.9 max mean (also as ok.p99, ttfb.p99, delay.p99, cold.p99), errors unsent late \
+pub(super) const KNOWN: &str = "p50 p90 p95 p99 p99.9 max mean (also as ok.p99, ttfb.p99, delay.p99, cold.p99), errors unsent late \
     rate hit.edge hit.rendered hit.l1 hit.l2 share.edge share.rendered share.l1 share.l2 share.database cold certified tries \
     queries read_units";
 
@@ -61,6 +61,8 @@ pub enum Value {
     P50,
     /// The 90th percentile.
     P90,
+    /// The 95th percentile.
+    P95,
     /// The 99th percentile.
     P99,
     /// The 99.9th percentile.
@@ -115,6 +117,7 @@ fn latency(name: &str) -> Result<Metric, ()> {
     let value = match value {
         "p50" => Value::P50,
         "p90" => Value::P90,
+        "p95" => Value::P95,
         "p99" => Value::P99,
         "p99.9" => Value::P999,
         "max" => Value::Max,
@@ -137,7 +140,7 @@ impl Metric {
     pub fn of(self, part: &Part) -> Option<f64> {
         let planned = |count: u64| (part.planned > 0).then(|| count as f64 / part.planned as f64);
         match self {
-            Self::Latency(of, value) => Some(value.of(of.of(part)?)),
+            Self::Latency(of, value) => value.of(of.of(part)?),
             Self::Errors => planned(part.failed + part.unsent),
             Self::Unsent => planned(part.unsent),
             Self::Late => planned(part.late),
@@ -177,14 +180,15 @@ impl Of {
 }
 
 impl Value {
-    const fn of(self, spread: &Spread) -> f64 {
+    const fn of(self, spread: &Spread) -> Option<f64> {
         match self {
-            Self::P50 => spread.p50,
-            Self::P90 => spread.p90,
-            Self::P99 => spread.p99,
-            Self::P999 => spread.p99_9,
-            Self::Max => spread.max,
-            Self::Mean => spread.mean,
+            Self::P50 => Some(spread.p50),
+            Self::P90 => Some(spread.p90),
+            Self::P95 => spread.p95,
+            Self::P99 => Some(spread.p99),
+            Self::P999 => Some(spread.p99_9),
+            Self::Max => Some(spread.max),
+            Self::Mean => Some(spread.mean),
         }
     }
 }

@@ -114,6 +114,8 @@ fn conditions_decide_the_exit_code() {
     let stub = [Stub::always("cache-status: edge; fwd=miss\r\n", "x").url()];
     for (condition, expected) in [
         ("p99>1h", 2),
+        ("p95>1h", 2),
+        ("p95>1000s", 0),
         ("p99>1000s", 0),
         ("p50>=0us", 99),
         ("hit.edge<0.9", 99),

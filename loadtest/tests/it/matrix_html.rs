@@ -130,6 +130,24 @@ fn a_saved_report_is_told_without_running_anything() {
 }
 
 #[test]
+fn the_exit_code_of_a_saved_report_is_that_of_its_measurement() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("saved.json");
+    let mut report = serde_json::to_value(sample()).unwrap();
+    let mut exit = |name: &str, part: &dyn Fn(&mut Value)| {
+        part(&mut report);
+        std::fs::write(&path, report.to_string()).unwrap();
+        let output = loadtest(&["matrix", "--from", path.to_str().unwrap()]);
+        assert!(!output.stdout.is_empty(), "{name}: {output:?}");
+        code(&output)
+    };
+    assert_eq!(exit("a fault", &|report| report["rows"][0]["faults"] = json!(["the rate was not kept"])), 98);
+    assert_eq!(exit("stopped", &|report| report["interrupted"] = json!(true)), 130);
+    let verified = json!({ "compared": 9, "differ": 1, "unknown": 0, "examples": [] });
+    assert_eq!(exit("different", &|report| report["rows"][0]["verified"] = verified.clone()), 97);
+}
+
+#[test]
 fn what_is_no_saved_report_is_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let saved = |name: &str, change: &dyn Fn(&mut Value)| {

@@ -113,8 +113,8 @@ fn who_is_not_trusted_or_speaks_another_protocol_is_not_asked() {
     let (address, _) = secure(&directory, &["http/1.1"]);
     let (_, other) = secure(&directory, &["http/1.1"]);
     let total = run(5.0, over_tls(address, Some(&other), Protocol::Http1)).recorder.total();
-    assert_eq!(total.failures.get(&Failure::Handshake), Some(&5), "{:?}", total.failures);
+    assert_eq!(total.failures.get(&Failure::Certificate), Some(&5), "{:?}", total.failures);
     let (address, authority) = secure(&directory, &["http/1.1"]);
     let total = run(5.0, over_tls(address, Some(&authority), Protocol::Http2)).recorder.total();
-    assert_eq!(total.failures.get(&Failure::Handshake), Some(&5), "{:?}", total.failures);
+    assert_eq!(total.failures.get(&Failure::Protocol), Some(&5), "{:?}", total.failures);
 }

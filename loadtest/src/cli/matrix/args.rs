@@ -26,7 +26,7 @@ redis-server nginx-light libnginx-mod-http-js). docs/LOADTEST.md explains the co
 Names for --only: raw, geohash4, geohash5, geohash6, geohash7, h37, h38, h39; nocache, l1, l1+l2, l1+l2+edge; cold, warm.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 97 answers differ from the exact endpoint's, 98 a measurement is not valid, \
-130 stopped with Ctrl-C.";
+130 stopped with Ctrl-C; with --from, those of the saved measurement.";
 
 /// Measure raw coordinates and cells, with and without each cache tier, cold and warm, on stacks that it starts itself
 #[derive(Args, Clone, Debug)]

@@ -30,7 +30,7 @@ const RADIUS_M: f64 = 10_000.0;
 /// overestimated.
 const RATES_TIMES: u32 = 25;
 
-/// Runs the experiment, or reads a saved report, and presents it; returns the exit code.
+/// Runs the experiment, or reads a saved report, and presents it; returns the exit code, which is that of the measurement.
 ///
 /// # Errors
 ///
@@ -38,8 +38,8 @@ const RATES_TIMES: u32 = 25;
 pub fn run(args: &MatrixArgs) -> Result<u8, CliError> {
     [&args.out, &args.html].into_iter().flatten().try_for_each(|path| has_directory(path))?;
     if let Some(path) = &args.from {
-        // The exit code of the measurement was that of the original run.
-        return tell(args, &saved(path)?).map(|()| code::OK);
+        let report = saved(path)?;
+        return tell(args, &report).map(|()| exit_code(&report));
     }
     let cellar = cellar(args.cellar.as_deref())?;
     let runtime = tokio::runtime::Runtime::new();

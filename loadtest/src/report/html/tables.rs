@@ -34,6 +34,7 @@ pub(super) fn latencies(report: &Report) -> Markup {
         "late",
         "p50",
         "p90",
+        "p95",
         "p99",
         "p99.9",
         "max",
@@ -56,7 +57,7 @@ pub(super) fn tiers(report: &Report) -> Markup {
     });
     let rows: Vec<_> = rows.collect();
     let headings =
-        ["tier", "asked", "hits", "pages", "answers", "share", "p50", "p90", "p99", "p99.9", "max"];
+        ["tier", "asked", "hits", "pages", "answers", "share", "p50", "p90", "p95", "p99", "p99.9", "max"];
     table("Tiers; latency in ms", &headings, &rows)
 }
 

@@ -82,6 +82,15 @@ describe('hits', { concurrency: true }, () => {
         assert.equal(origin.seen('crowd').length, 1);
     });
 
+    test('40 concurrent requests for what may not be kept do not wait for each other in turn', { timeout: 10_000 }, async () => {
+        origin.on('refused', (request, response) => {
+            setTimeout(() => response.writeHead(503, { 'Cache-Control': 'no-store' }).end('busy'), 20);
+        });
+        const all = await Promise.all(Array.from({ length: 40 }, () => edge.get(near('refused'))));
+        assert.ok(all.every(({ status, body }) => status === 503 && body === 'busy'));
+        assert.equal(origin.seen('refused').length, 40);
+    });
+
     test('a conditional request gets a 304 without a body, from the cache', async () => {
         answers('condition', shared(60));
         await edge.get(near('condition'));

@@ -1,5 +1,6 @@
 //! `cellar nearby`.
 
+mod asked;
 mod remote;
 mod rows;
 
@@ -11,12 +12,17 @@ use cellar_cli_kit::{CliError, code, say};
 use cellar_client::Wanted;
 use cellar_http::config::ApiConfig;
 use cellar_model::Collection;
-use cellar_model::features::write_collection;
+use cellar_model::cursor::SortedKey;
+use cellar_model::features::{Form, write_page};
+use cellar_model::fields::Fields;
+use cellar_model::filter::Filter;
+use cellar_model::sort::Sort;
 use cellar_search::pages::StorePages;
+use cellar_search::sorted::Sorted;
 use cellar_search::{Limits, Nearby, Search};
 use cellar_store::Store;
 use clap::Args;
-use geo_index::tree::NearbyQuery;
+use geo_index::tree::{NearbyQuery, Selection};
 use geo_index::{CategoryFilter, HALF_CIRCUMFERENCE, Meters, Position};
 
 use self::remote::Mode;
@@ -29,6 +35,8 @@ Examples:
   cellar nearby --collection cities --lat 48.8566 --lon 2.3522
   cellar nearby --collection cities --lat -33.87 --lon 151.21 --radius 5000 --limit 5
   cellar nearby --collection breweries --lat 51.5 --lon -0.12 --category micro --json | jq '.features[].id'
+  cellar nearby --collection breweries --lat 51.5 --lon -0.12 --filter \"name like 'The %'\"
+  cellar nearby --collection cities --lat 48.8566 --lon 2.3522 --radius 50000 --sort=-population --fields name,population --json
   cellar nearby --collection cities --lat 48.8566 --lon 2.3522 --radius 5000 --url http://127.0.0.1:8090
 
 Exit codes: 0 answered, 1 failed, 2 wrong usage.";
@@ -61,6 +69,18 @@ pub struct NearbyArgs {
     #[arg(long, value_name = "NAME", value_parser = <CategoryFilter as std::str::FromStr>::from_str)]
     category: Option<CategoryFilter>,
 
+    /// Only places whose properties meet this: `category = 'cafe' AND rating >= 4` and the like, in the text form of CQL2
+    #[arg(long, value_name = "CQL2", value_parser = <Filter as std::str::FromStr>::from_str)]
+    filter: Option<Filter>,
+
+    /// Only these properties of each place, with commas between them
+    #[arg(long, value_name = "NAMES", value_parser = <Fields as std::str::FromStr>::from_str)]
+    fields: Option<Fields>,
+
+    /// In the order of this property, with `-` before it to descend [default: distance_m]
+    #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true, value_parser = sort)]
+    sort: Option<Sort>,
+
     /// Print a GeoJSON FeatureCollection
     #[arg(long)]
     json: bool,
@@ -84,9 +104,17 @@ fn radius(text: &str) -> Result<Meters, String> {
     radius.ok_or_else(|| format!("a radius is 1 to {most} metres"))
 }
 
+fn sort(text: &str) -> Result<Sort, String> {
+    text.parse().map_err(|error: cellar_model::sort::SortError| error.to_string())
+}
+
 /// Searches and prints.
 pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     let origin = Position::new(args.lat, args.lon).map_err(|error| CliError::usage(error.to_string()))?;
+    if let Some(url) = args.url.clone().filter(|_| args.asks_for_properties()) {
+        say(&asked::ask(&url, &args, origin).await?)?;
+        return Ok(code::OK);
+    }
     if let Some(url) = &args.url {
         let (collection, category, radius) = (args.collection, args.category, args.radius);
         let wanted =
@@ -98,28 +126,52 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     let limit = NonZeroUsize::new(args.limit.into()).expect("arguments of 0 are refused");
     let radius = args.radius.unwrap_or(ApiConfig::default().horizon);
     let query = NearbyQuery { origin, radius, limit, category: args.category, after: None };
+    let filter = args.filter.map(|filter| Arc::new(filter) as Arc<dyn geo_index::tree::PlaceFilter>);
+    let wanted = Asked { query, selection: Selection { filter, region: None }, sort: args.sort };
     let open = args.store.open_existing().await?;
-    let answer = search(open.store.clone(), &args.collection, query).await;
+    let answer = search(open.store.clone(), &args.collection, wanted).await;
     open.close().await;
     let answer = answer?;
     if args.json {
-        say(&String::from_utf8_lossy(&write_collection(&answer.hits, &[])))?;
+        let form = Form { fields: args.fields, ..Form::default() };
+        say(&String::from_utf8_lossy(&write_page(&answer.hits, "", &[], &form)))?;
     } else {
         say(&describe(&answer))?;
     }
     Ok(code::OK)
 }
 
+impl NearbyArgs {
+    /// Whether only the exact endpoint can answer: what cells share knows nothing of properties.
+    fn asks_for_properties(&self) -> bool {
+        self.filter.is_some() || self.fields.is_some() || self.sort.is_some()
+    }
+}
+
+/// What is searched for in a store.
+struct Asked {
+    query: NearbyQuery,
+    selection: Selection,
+    sort: Option<Sort>,
+}
+
 async fn search(
     store: Arc<dyn Store>,
     collection: &Collection,
-    query: NearbyQuery,
+    Asked { query, selection, sort }: Asked,
 ) -> Result<Nearby, CliError> {
     if store.collection(collection).await.explained()?.is_none() {
         return Err(no_collection(collection));
     }
     let search = Search::new(Arc::new(StorePages::new(store)), Limits::default());
-    search.nearby(collection, query, Instant::now() + Duration::from_secs(30)).await.explained()
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let Some(sort) = sort else {
+        return search.nearby_of(collection, query, selection, deadline).await.explained();
+    };
+    let sort = (&sort, SortedKey::default());
+    let Sorted { hits, work, .. } =
+        search.sorted(collection, query, selection, sort, deadline).await.explained()?;
+    Ok(Nearby { hits, work, ..Nearby::default() })
 }
 
 fn describe(answer: &Nearby) -> String {

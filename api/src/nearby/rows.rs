@@ -1,5 +1,6 @@
 //! Places as a table.
 
+use cellar_model::place::Properties;
 use comfy_table::{CellAlignment, Table, presets};
 use geo_index::tree::Hit;
 use geo_index::{CATEGORY_SEPARATOR, Meters, Position};
@@ -12,6 +13,19 @@ pub(super) struct Row {
     name: String,
     category: String,
     position: Position,
+}
+
+impl Row {
+    /// A place by its properties.
+    pub(super) fn new(
+        distance: Option<Meters>,
+        id: String,
+        properties: &Properties,
+        position: Position,
+    ) -> Self {
+        let category = listed(properties.category().as_deref());
+        Self { distance, id, name: name(properties.as_json()), category, position }
+    }
 }
 
 impl From<&Hit> for Row {
@@ -36,13 +50,7 @@ impl From<&Hit> for Row {
 impl From<&cellar_client::Hit> for Row {
     fn from(hit: &cellar_client::Hit) -> Self {
         let cellar_client::Hit { place, distance } = hit;
-        Self {
-            distance: Some(*distance),
-            id: place.id.to_string(),
-            name: name(place.properties.as_json()),
-            category: listed(place.properties.category().as_deref()),
-            position: place.position,
-        }
+        Self::new(Some(*distance), place.id.to_string(), &place.properties, place.position)
     }
 }
 

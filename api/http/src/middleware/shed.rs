@@ -9,8 +9,8 @@ use crate::state::AppState;
 
 /// A permit to work on a request, if there is room for it. Reads and writes have room of their own: bodies that come slowly
 /// keep no reader waiting.
-pub fn permit<'a>(state: &'a AppState, method: &Method) -> Result<Permit<'a>, Problem> {
-    let in_flight = if is_write(method) { &state.writes_in_flight } else { &state.in_flight };
+pub fn permit<'a>(state: &'a AppState, method: &Method, route: Option<&str>) -> Result<Permit<'a>, Problem> {
+    let in_flight = if is_write(method, route) { &state.writes_in_flight } else { &state.in_flight };
     in_flight.enter().ok_or_else(|| {
         Problem::new(Kind::Overloaded, "too many requests at a time; try again shortly").retry_after_s(1)
     })

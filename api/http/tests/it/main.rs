@@ -1,5 +1,6 @@
 //! The HTTP API over a store in memory.
 
+mod attributes;
 mod bad_input;
 mod categories;
 mod cells;

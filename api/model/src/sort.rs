@@ -66,6 +66,11 @@ impl Sort {
         self.property.first().map(String::as_str).unwrap_or_default()
     }
 
+    /// Whether it is the order of a search that has none: nearest first.
+    pub fn is_by_distance(&self) -> bool {
+        self.property() == "distance_m" && !self.descends
+    }
+
     /// Whether the largest come first.
     pub const fn is_descending(&self) -> bool {
         self.descends

@@ -2,33 +2,28 @@
 
 mod asked;
 mod remote;
-mod rows;
+pub(crate) mod rows;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use cellar_cli_kit::{CliError, code, say};
-use cellar_client::Wanted;
 use cellar_http::config::ApiConfig;
+use cellar_http::params::Wanted;
 use cellar_model::Collection;
 use cellar_model::cursor::SortedKey;
 use cellar_model::features::{Form, write_page};
 use cellar_model::fields::Fields;
 use cellar_model::filter::Filter;
 use cellar_model::sort::Sort;
-use cellar_search::pages::StorePages;
-use cellar_search::sorted::Sorted;
-use cellar_search::{Limits, Nearby, Search};
-use cellar_store::Store;
 use clap::Args;
-use geo_index::tree::{NearbyQuery, Selection};
+use geo_index::tree::{NearbyQuery, PlaceFilter, Selection};
 use geo_index::{CategoryFilter, HALF_CIRCUMFERENCE, Meters, Position};
 
 use self::remote::Mode;
 use self::rows::{Row, table};
 use super::store_args::StoreArgs;
-use crate::explain::{OrExplain as _, no_collection};
+use crate::found::find;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -117,8 +112,13 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     }
     if let Some(url) = &args.url {
         let (collection, category, radius) = (args.collection, args.category, args.radius);
-        let wanted =
-            |radius| Wanted { collection, category, position: origin, radius, limit: args.limit.into() };
+        let wanted = |radius| cellar_client::Wanted {
+            collection,
+            category,
+            position: origin,
+            radius,
+            limit: args.limit.into(),
+        };
         let found = remote::ask(url, args.mode, radius, wanted).await?;
         say(&if args.json { found.feature_collection() } else { remote::describe(&found) })?;
         return Ok(code::OK);
@@ -126,17 +126,22 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     let limit = NonZeroUsize::new(args.limit.into()).expect("arguments of 0 are refused");
     let radius = args.radius.unwrap_or(ApiConfig::default().horizon);
     let query = NearbyQuery { origin, radius, limit, category: args.category, after: None };
-    let filter = args.filter.map(|filter| Arc::new(filter) as Arc<dyn geo_index::tree::PlaceFilter>);
-    let wanted = Asked { query, selection: Selection { filter, region: None }, sort: args.sort };
+    let filter = args.filter.map(|filter| Arc::new(filter) as Arc<dyn PlaceFilter>);
+    let wanted = match args.sort {
+        Some(sort) if sort.is_by_distance() => Wanted::Near(query),
+        Some(sort) => Wanted::Sorted(query, sort, SortedKey::default()),
+        None => Wanted::Near(query),
+    };
     let open = args.store.open_existing().await?;
-    let answer = search(open.store.clone(), &args.collection, wanted).await;
+    let selection = Selection { filter, region: None };
+    let found = find(open.store.clone(), &args.collection, wanted, selection).await;
     open.close().await;
-    let answer = answer?;
+    let found = found?;
     if args.json {
         let form = Form { fields: args.fields, ..Form::default() };
-        say(&String::from_utf8_lossy(&write_page(&answer.hits, "", &[], &form)))?;
+        say(&String::from_utf8_lossy(&write_page(&found.hits, "", &[], &form)))?;
     } else {
-        say(&describe(&answer))?;
+        say(&format!("{}\n{}", table(found.hits.iter().map(Row::from)), found.summary()))?;
     }
     Ok(code::OK)
 }
@@ -146,43 +151,4 @@ impl NearbyArgs {
     fn asks_for_properties(&self) -> bool {
         self.filter.is_some() || self.fields.is_some() || self.sort.is_some()
     }
-}
-
-/// What is searched for in a store.
-struct Asked {
-    query: NearbyQuery,
-    selection: Selection,
-    sort: Option<Sort>,
-}
-
-async fn search(
-    store: Arc<dyn Store>,
-    collection: &Collection,
-    Asked { query, selection, sort }: Asked,
-) -> Result<Nearby, CliError> {
-    if store.collection(collection).await.explained()?.is_none() {
-        return Err(no_collection(collection));
-    }
-    let search = Search::new(Arc::new(StorePages::new(store)), Limits::default());
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let Some(sort) = sort else {
-        return search.nearby_of(collection, query, selection, deadline).await.explained();
-    };
-    let sort = (&sort, SortedKey::default());
-    let Sorted { hits, work, .. } =
-        search.sorted(collection, query, selection, sort, deadline).await.explained()?;
-    Ok(Nearby { hits, work, ..Nearby::default() })
-}
-
-fn describe(answer: &Nearby) -> String {
-    let (tree, cost) = (answer.work.tree, answer.work.cost);
-    format!(
-        "{}\n{} places; {} pages in {} rounds, {} queries, {} read units",
-        table(answer.hits.iter().map(Row::from)),
-        answer.hits.len(),
-        tree.pages,
-        tree.rounds,
-        cost.queries,
-        cost.read_units
-    )
 }

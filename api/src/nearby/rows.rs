@@ -7,7 +7,7 @@ use geo_index::{CATEGORY_SEPARATOR, Meters, Position};
 use serde::Deserialize;
 
 /// A line of the table.
-pub(super) struct Row {
+pub(crate) struct Row {
     distance: Option<Meters>,
     id: String,
     name: String,
@@ -59,7 +59,7 @@ fn listed(categories: Option<&str>) -> String {
     categories.unwrap_or_default().replace(CATEGORY_SEPARATOR, ", ")
 }
 
-pub(super) fn table(rows: impl Iterator<Item = Row>) -> Table {
+pub(crate) fn table(rows: impl Iterator<Item = Row>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["distance", "id", "name", "category", "lat", "lon"]);
     for row in rows {

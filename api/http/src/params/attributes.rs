@@ -55,10 +55,8 @@ pub(super) fn sort(query: &QueryText<'_>) -> Result<Option<Sort>, Problem> {
 }
 
 pub(super) fn read_sort(text: &str) -> Result<Option<Sort>, Problem> {
-    if text == "distance_m" {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|error: SortError| {
+    let sort: Result<Sort, SortError> = text.parse();
+    sort.map(|sort| Some(sort).filter(|sort| !sort.is_by_distance())).map_err(|error| {
         let detail = format!("`{SORT}` is \"{}\"; {error}", echo(text));
         Problem::new(Kind::ParameterInvalid, detail).parameter(SORT).allowed(SORT_ALLOWED)
     })

@@ -12,7 +12,7 @@ use super::query::{QueryText, echo};
 use crate::problem::{Kind, Problem};
 
 /// A member that is no parameter: JSON as it was sent.
-pub type Other<'a> = (&'static str, &'a RawValue);
+pub(super) type Other<'a> = (&'static str, &'a RawValue);
 
 /// Why an object has no parameters.
 #[derive(Debug)]

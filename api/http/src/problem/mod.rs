@@ -138,6 +138,11 @@ impl Problem {
         self.0.kind
     }
 
+    /// The text for the caller.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The text for the log.
     pub fn internal_text(&self) -> Option<&str> {
         self.0.internal.as_deref()

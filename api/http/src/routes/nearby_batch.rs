@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use cellar_model::Collection;
 use cellar_search::Work;
 use futures::stream::{self, StreamExt as _};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body::JsonText;
@@ -59,27 +60,11 @@ pub async fn post(
     let (shared, positions) = read(&body)?;
     require_collection(&state, &collection, deadline).await?;
     let started = Instant::now();
-    let counted = counted.map(|Extension(counted)| counted);
-    let search = |(index, position): (usize, &RawValue)| {
-        let (id, asked) = match one(position, &shared) {
-            Ok((id, text)) => (id, Ok(text)),
-            Err(problem) => (None, Err(problem)),
-        };
-        let (state, collection, counted) = (&state, &collection, &counted);
-        async move {
-            let answer = match asked {
-                // The request itself has taken a token: that of its first position.
-                Ok(text) => match counted.as_ref().filter(|_| index > 0).map_or(Ok(()), |of| take(state, of))
-                {
-                    Ok(()) => found(state, collection, text, deadline).await,
-                    Err(problem) => Err(problem),
-                },
-                Err(problem) => Err(problem),
-            };
-            (id, answer)
-        }
+    let counted = counted.as_ref().map(|Extension(counted)| counted);
+    let search = |(index, position)| {
+        // The request itself has taken a token: that of its first position.
+        result(&state, &collection, counted.filter(|_| index > 0), (position, &shared), deadline)
     };
-    // Eager and in order, so that lifetimes stay simple.
     let searches: Vec<_> = positions.iter().copied().enumerate().map(search).collect();
     let results: Vec<_> = stream::iter(searches).buffered(AT_A_TIME).collect().await;
     let mut work = Work::default();
@@ -139,17 +124,14 @@ fn read(body: &str) -> Result<(QueryText<'_>, Vec<&RawValue>), Problem> {
 }
 
 /// The id of a position as it was sent, and what is asked for it.
-fn one<'a>(
-    position: &'a RawValue,
-    shared: &QueryText<'a>,
-) -> Result<(Option<&'a str>, QueryText<'a>), Problem> {
+fn one(position: &RawValue) -> Result<(Option<&str>, QueryText<'_>), Problem> {
     let (own, others) = read_members(position.get(), nearby_names(), &[ID])?;
     let id = others.first().map(|(_, id)| id.get());
-    if id.is_some_and(|id| id.starts_with(['[', '{'])) {
+    if id.is_some_and(|id| !is_id(id)) {
         let detail = "the `id` of a position is neither a text nor a number";
         return Err(Problem::new(Kind::ParameterInvalid, detail).parameter(ID));
     }
-    Ok((id, own.or(shared)))
+    Ok((id, own))
 }
 
 fn take(state: &AppState, Counted(client): &Counted) -> Result<(), Problem> {
@@ -157,12 +139,37 @@ fn take(state: &AppState, Counted(client): &Counted) -> Result<(), Problem> {
     quota.as_ref().and_then(rate_limit::refuse).map_or(Ok(()), Err)
 }
 
-async fn found(
+/// The id of a position, and the answer for it with what it took.
+async fn result<'a>(
     state: &AppState,
     collection: &Collection,
-    text: QueryText<'_>,
+    counted: Option<&Counted>,
+    (position, shared): (&'a RawValue, &QueryText<'a>),
     deadline: Deadline,
-) -> Result<(Vec<u8>, Work), Problem> {
-    let params = parse_nearby_text(text, collection, &state.config)?;
-    nearby::collection_of(state, collection, params, deadline).await
+) -> (Option<&'a str>, Result<(Vec<u8>, Work), Problem>) {
+    let (id, text) = match one(position) {
+        Ok((id, text)) => (id, text.or(shared)),
+        Err(problem) => return (id_of(position), Err(problem)),
+    };
+    let params = counted.map_or(Ok(()), |counted| take(state, counted));
+    let params = params.and_then(|()| parse_nearby_text(text, collection, &state.config));
+    match params {
+        Ok(params) => (id, nearby::collection_of(state, collection, params, deadline).await),
+        Err(problem) => (id, Err(problem)),
+    }
+}
+
+/// The id of a position that has other members that are wrong.
+fn id_of(position: &RawValue) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    let named: Option<Named<'_>> = serde_json::from_str(position.get()).ok();
+    named?.id.map(RawValue::get).filter(|id| is_id(id))
+}
+
+fn is_id(json: &str) -> bool {
+    !json.starts_with(['[', '{'])
 }

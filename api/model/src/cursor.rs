@@ -300,7 +300,56 @@ mod tests {
         assert_eq!(BoxKey::from_cursor(&not_a_leaf, one), Err(CursorError::Malformed));
     }
 
+    #[test]
+    fn a_sorted_cursor_is_whole_or_refused() {
+        let one = Fingerprint(1);
+        let near = |id: &str| NearbyKey { distance: Meters::new(1.5).unwrap(), id: id.into() };
+        let after = Some(SortKey { value: SortValue::Text("é".into()), near: near("b") });
+        let key = SortedKey { ring: Some(near("")), after };
+        let cursor = key.to_cursor(one);
+        assert_eq!(SortedKey::from_cursor(&cursor, one), Ok(key));
+        assert_eq!(NearbyKey::from_cursor(&cursor, one), Err(CursorError::Foreign));
+        assert_eq!(SortedKey::from_cursor(&cursor, Fingerprint(2)), Err(CursorError::Foreign));
+        let number = |bits: f64| [&[0, 1], &bits.to_bits().to_be_bytes()[..], &[0, 1, b'a', b'n']].concat();
+        for bad in [
+            vec![],
+            vec![0],
+            vec![2, 0],
+            vec![0, 0, b't'],
+            vec![0, 0, b'x'],
+            vec![1, 0],
+            vec![0, 1, 0],
+            [number(-1.0), vec![0; 8]].concat(),
+            [number(1.0), vec![0; 7]].concat(),
+            [number(1.0), f64::NAN.to_bits().to_be_bytes().to_vec()].concat(),
+        ] {
+            let cursor = encode_bytes(SORTED, one, &bad);
+            assert_eq!(SortedKey::from_cursor(&cursor, one), Err(CursorError::Malformed), "{bad:?}");
+        }
+        let good = encode_bytes(SORTED, one, &[number(1.0), vec![0; 8]].concat());
+        assert!(SortedKey::from_cursor(&good, one).is_ok());
+        assert!(SortedKey::from_cursor(&"A".repeat(5_000), one).is_err());
+    }
+
     proptest! {
+        #[test]
+        fn sorted_keys_round_trip(
+            ring in proptest::option::of((0.0..2e7_f64, "[^\\p{Cc}./]{0,40}")), metres in 0.0..2e7_f64, id in "[^\\p{Cc}./]{1,40}",
+            number in -1e300..1e300_f64, text in "\\PC{0,20}", kind in 0..5_u8, fingerprint: u64,
+        ) {
+            let fingerprint = Fingerprint(fingerprint);
+            let near = |(metres, id)| NearbyKey { distance: Meters::new(metres).unwrap(), id };
+            let value = match kind {
+                0 => SortValue::Number(number),
+                1 => SortValue::Text(text),
+                2 => SortValue::Boolean(number > 0.0),
+                _ => SortValue::None,
+            };
+            let after = (kind < 4).then(|| SortKey { value, near: near((metres, id)) });
+            let key = SortedKey { ring: ring.map(near), after };
+            prop_assert_eq!(SortedKey::from_cursor(&key.to_cursor(fingerprint), fingerprint), Ok(key));
+        }
+
         /// To the last bit: a walk over all results goes on exactly where it stood.
         #[test]
         fn keys_round_trip(

@@ -68,15 +68,15 @@ impl Default for Limits {
     }
 }
 
-/// Pages that a search of a selection looks at before it ends with a cursor: each of their places within reach is read as
-/// JSON, which takes some hundred times as long as a comparison of distances.
-const SELECTED_PAGE_BUDGET: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// Pages that a search with a filter looks at before it ends with a cursor: each of their places within reach is read as
+/// JSON, where other searches only compare distances.
+const FILTERED_PAGE_BUDGET: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
 impl Limits {
     /// Limits of searches of a selection.
     fn selected(limits: SearchLimits, selection: &Selection) -> SearchLimits {
         let budget = limits.page_budget;
-        let page_budget = if selection.filter.is_none() { budget } else { budget.min(SELECTED_PAGE_BUDGET) };
+        let page_budget = if selection.filter.is_none() { budget } else { budget.min(FILTERED_PAGE_BUDGET) };
         SearchLimits { page_budget, ..limits }
     }
 }

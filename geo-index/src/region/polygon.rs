@@ -5,7 +5,7 @@
 //! Invariant: what lies within a micrometre of the border is inside. So whatever could be mistaken by rounding (a double
 //! tells points of the unit sphere apart that are a nanometre away from each other) is decided before crossings are counted.
 
-use super::arcs::{Arc, Arcs, cross, direction, mean, normal};
+use super::arcs::{Arc, Arcs, cross, direction, dot, length, mean, normal};
 use super::{BORDER, RegionError, unit};
 use crate::cap::Cap;
 use crate::distance::Chord;
@@ -73,15 +73,10 @@ impl Polygon {
     fn crossings(&self, point: UnitVector) -> usize {
         let outside = self.outside;
         let plane = normal(point, outside);
-        let length = super::arcs::length(plane);
         // Of corners on the plane itself all are taken to be on one side of it: as if the arc lay a little to the other.
-        let is_left = |corner: UnitVector| super::arcs::dot(plane, corner) >= 0.0;
-        let may_cross = |cap: &Cap| {
-            super::arcs::dot(plane, cap.centre).abs()
-                <= (cap.reach.min(std::f64::consts::FRAC_PI_2).sin() + 1e-12) * length
-        };
+        let is_left = |corner: UnitVector| dot(plane, corner) >= 0.0;
         let mut count = 0;
-        self.arcs.any(&may_cross, &mut |arc| {
+        self.arcs.any(&cut_by(plane), &mut |arc| {
             let from_left = is_left(arc.from);
             if from_left != is_left(arc.to) {
                 // Both arcs cross each other's great circles, and do so at the same place.
@@ -98,6 +93,15 @@ impl Polygon {
         let reach = cap.reach + BORDER + 1e-9;
         self.cap.may_reach(cap.centre, reach)
             && (self.arcs.any_within(cap.centre, reach) || self.contains(cap.centre))
+    }
+}
+
+/// Which caps a plane through the middle of the sphere cuts, by a vector that is perpendicular to it.
+fn cut_by(plane: UnitVector) -> impl Fn(&Cap) -> bool {
+    let length = length(plane);
+    move |cap| {
+        let sine = cap.reach.min(std::f64::consts::FRAC_PI_2).sin();
+        dot(plane, cap.centre).abs() <= (sine + 1e-12) * length
     }
 }
 
@@ -130,4 +134,44 @@ fn middle(corners: &[UnitVector]) -> Option<UnitVector> {
         };
     }
     direction(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::distance::destination;
+    use crate::point::Position;
+
+    /// A zigzag of 10,000 corners is asked in some hundred steps; in more only where the plane of the arc lies along it.
+    #[test]
+    fn a_point_is_compared_with_few_edges() {
+        let centre = Position::new(48.0, 11.0).unwrap();
+        let corner = |i: u32| {
+            let size = if i.is_multiple_of(2) { 50_000.0 } else { 45_000.0 };
+            let corner = destination(centre, size, f64::from(i) / 10_000.0 * std::f64::consts::TAU);
+            [corner.lon(), corner.lat()]
+        };
+        let polygon = Polygon::new(&[(0..10_000).map(corner).collect()]).unwrap();
+        let (mut most, mut sum) = ([0, 0], 0);
+        for step in 0..500 {
+            let position = destination(centre, f64::from(step) * 120.0, f64::from(step));
+            let point = super::super::unit_of(position.lon(), position.lat());
+            let steps = Cell::new(0);
+            let count = |wanted| {
+                steps.set(steps.get() + 1);
+                wanted
+            };
+            polygon.arcs.any(&|cap| count(cap.may_reach(point, BORDER)), &mut |_| count(false));
+            most[0] = most[0].max(steps.take());
+            let wanted = cut_by(normal(point, polygon.outside));
+            polygon.arcs.any(&|cap| count(wanted(cap)), &mut |_| count(false));
+            sum += steps.get();
+            most[1] = most[1].max(steps.take());
+        }
+        let mean = sum / 500;
+        println!("near: at most {}; crossings: {mean} in the mean, at most {}", most[0], most[1]);
+        assert!(most[0] < 300 && most[1] < 2_500 && (20..600).contains(&mean), "{most:?} {mean}");
+    }
 }

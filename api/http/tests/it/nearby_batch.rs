@@ -141,7 +141,7 @@ async fn positions_share_what_is_read() {
 #[tokio::test]
 async fn a_store_that_is_away_is_not_an_answer() {
     let server = Server::with_wineries(5).await;
-    server.store.fail_places(Some(Fault::Fail));
+    server.store.set_fault(Some(Fault::Fail));
     let body = json!({ "positions": [{ "lat": 0, "lon": 0 }, { "lat": 1, "lon": 0 }] });
     post(&server, &body).await.problem(503, "store-unavailable");
 }

@@ -78,7 +78,8 @@ async fn walk_get(server: &Server, first: &str) -> Vec<String> {
         let answer = server.get(&uri).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let page = answer.json();
-        assert_eq!(link(&page, "self"), Some(&*uri));
+        let this = link(&page, "self").unwrap();
+        assert_eq!(this.replace("%2C", ","), uri.replace("%2C", ","));
         found.extend(ids(&page));
         let Some(next) = link(&page, "next") else { return found };
         next.clone_into(&mut uri);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cellar::settings::Settings;
 use cellar::{
     categories, collections, contract, delete, demo, edge, edge_map, edge_plan, export, get, health, import,
-    key, nearby, reindex, serve, settings, stats, table, verify, warm,
+    key, nearby, reindex, search, serve, settings, stats, table, verify, warm,
 };
 use cellar_cli_kit::shell::{CompletionsArgs, ManArgs};
 use cellar_cli_kit::terminal::{self, Terminal, color_of};
@@ -41,6 +41,7 @@ enum Command {
     Delete(delete::DeleteArgs),
     Get(get::GetArgs),
     Nearby(nearby::NearbyArgs),
+    Search(search::SearchArgs),
     Categories(categories::CategoriesArgs),
     Reindex(reindex::ReindexArgs),
     Verify(verify::VerifyArgs),
@@ -106,6 +107,7 @@ async fn run(command: Command, settings: &Settings) -> Result<u8, CliError> {
         Command::Delete(args) => delete::run(args).await,
         Command::Get(args) => get::run(args).await,
         Command::Nearby(args) => nearby::run(args).await,
+        Command::Search(args) => search::run(args).await,
         Command::Categories(args) => categories::run(args).await,
         Command::Reindex(args) => reindex::run(args).await,
         Command::Verify(args) => verify::run(args).await,

@@ -9,6 +9,7 @@
 //! | [`Position`], [`Meters`], [`BBox`], [`distance`] | validated positions and distances, on one sphere |
 //! | [`H3Cell`], [`Leaf`], [`GeohashCell`], [`Cell`] | cells of two grids, with the bounds that search rests on ([`GridCell`]) |
 //! | [`Area`], [`Polygon`], [`cover`] | parts of the sphere, and the cells that they touch |
+//! | [`Region`] | boxes, polygons and corridors to search within, on the sphere |
 //! | [`Page`], [`PlacesPage`], [`SplitPage`] | pages of places, laid out so that a warm search is cheap |
 //! | [`CrowdPage`], [`RootsPage`] | both ends of the tree: lists of places on one point, and the roots that exist |
 //! | [`tree`] | best-first search and box scans over pages, and their loads, as state machines |
@@ -108,6 +109,7 @@ mod error;
 mod grid;
 mod page;
 mod point;
+mod region;
 pub mod tree;
 mod units;
 
@@ -122,6 +124,7 @@ pub use error::{CellError, PageCodecError, PolygonError, PositionError, SearchEr
 pub use grid::{GridCell, geohash::GeohashCell, h3::H3Cell, h3::Leaf};
 pub use page::{CrowdPage, Page, PlacesPage, RootsPage, Row, RunRead, SplitPage};
 pub use point::{Position, UnitVector};
+pub use region::{MAX_WIDTH, Region, RegionError};
 pub use units::Meters;
 
 /// The examples of the README are tested.

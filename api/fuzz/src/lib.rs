@@ -13,12 +13,13 @@ use std::str::{FromStr, from_utf8};
 use std::sync::Arc;
 
 use cellar_changes::record::{Image, Texts, meaning};
-use cellar_http::params::QueryText;
+use cellar_http::params::{QueryText, parse_search_body};
 use cellar_input::{Input, ReadOptions, Records};
 use cellar_lambda::event::Event;
 use cellar_model::access_log::LogParser;
 use cellar_model::canonical::{Canonical, canonical};
-use cellar_model::cursor::{Cursor, Fingerprint};
+use cellar_model::cursor::{Cursor, Fingerprint, SortedKey};
+use cellar_model::filter::Filter;
 use cellar_model::geojson::{IdRule, parse_feature, parse_feature_collection};
 use cellar_model::key::BaseKey;
 use cellar_model::{Category, Collection, PageKey, PlaceId};
@@ -50,10 +51,47 @@ pub fn cursor(data: &[u8]) {
     if let Ok(key) = NearbyKey::from_cursor(text, near) {
         assert_eq!(NearbyKey::from_cursor(&key.to_cursor(near), near), Ok(key));
     }
+    if let Ok(key) = SortedKey::from_cursor(text, near) {
+        let again = SortedKey::from_cursor(&key.to_cursor(near), near);
+        assert_eq!(again, Ok(key));
+    }
     let area = BoxQuery { bbox: BBox::WORLD, limit, category: None, after: None };
     let area = Fingerprint::of_box(&collection, &area);
     if let Ok(key) = BoxKey::from_cursor(text, area) {
         assert_eq!(BoxKey::from_cursor(&key.to_cursor(area), area), Ok(key));
+    }
+}
+
+/// A filter: refused at a character that it has or one behind, or its canonical text is read as the same.
+pub fn filter(data: &[u8]) {
+    let Ok(text) = from_utf8(data) else { return };
+    match text.parse::<Filter>() {
+        Ok(filter) => {
+            let canonical = filter.to_string();
+            // The canonical text may be longer than a filter may be.
+            if let Ok(again) = canonical.parse::<Filter>() {
+                assert_eq!(again, filter, "{canonical}");
+            }
+            filter.holds(
+                "a",
+                &|| Some(1.0),
+                br#""id":"a","properties":{"rating":4,"name":["x",null,{"y":1e400}]}}"#,
+            );
+        }
+        Err(error) => assert!((1..=text.chars().count() + 1).contains(&error.position), "{error}"),
+    }
+}
+
+/// The body of a search within a shape: refused, or a shape that can be asked.
+pub fn search(data: &[u8]) {
+    let Ok(text) = from_utf8(data) else { return };
+    let collection: Collection = "places".parse().expect("a name");
+    if let Ok(params) = parse_search_body(text, &collection) {
+        let region = params.selection.region.expect("a search has a shape");
+        for step in 0..40 {
+            let lat = f64::from(step) * 4.5 - 90.0;
+            region.contains(Position::new(lat, lat * 2.0).expect("a position"));
+        }
     }
 }
 

@@ -8,9 +8,11 @@ const DAMAGED: usize = 500;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 14] = [
     ("query", cellar_fuzz::query),
     ("cursor", cellar_fuzz::cursor),
+    ("filter", cellar_fuzz::filter),
+    ("search", cellar_fuzz::search),
     ("names", cellar_fuzz::names),
     ("url", cellar_fuzz::url),
     ("geojson", cellar_fuzz::geojson),

@@ -10,6 +10,10 @@ pub const COLLECTION: &str = "/v1/collections/{collection}";
 pub const CATEGORIES: &str = "/v1/collections/{collection}/categories";
 /// Exact nearby search.
 pub const NEARBY: &str = "/v1/collections/{collection}/nearby";
+/// Exact nearby searches from several positions.
+pub const NEARBY_BATCH: &str = "/v1/collections/{collection}/nearby:batch";
+/// Places within a shape.
+pub const SEARCH: &str = "/v1/collections/{collection}/search";
 /// Cell answers.
 pub const CELL_NEARBY: &str = "/v1/collections/{collection}/cells/{cell}/nearby";
 /// The density map of a collection.
@@ -59,12 +63,17 @@ pub const PROBLEMS: &str = "/problems";
 /// One type of problem.
 pub const PROBLEM: &str = "/problems/{problem}";
 
+/// Those of the paths whose POST only reads: what is asked for is too long for a URL.
+pub const READS_BY_POST: [&str; 2] = [NEARBY_BATCH, SEARCH];
+
 /// Every path, in the order of the router.
-pub const ALL: [&str; 28] = [
+pub const ALL: [&str; 30] = [
     COLLECTIONS,
     COLLECTION,
     CATEGORIES,
     NEARBY,
+    NEARBY_BATCH,
+    SEARCH,
     CELL_NEARBY,
     EDGE_MAP,
     PAGES,

@@ -18,7 +18,7 @@ use crate::paths;
 use crate::problem::Problem;
 use crate::routes::{
     self, batch, categories, cells, collections, edge_map, explorer, health, imports, item, items, landing,
-    nearby, openapi, pages, ping, problems,
+    nearby, nearby_batch, openapi, pages, ping, problems, search,
 };
 use crate::state::AppState;
 
@@ -72,7 +72,7 @@ impl Route {
 
     /// Those of the methods that change something.
     pub fn writes(&self) -> impl Iterator<Item = &Method> {
-        self.methods.iter().filter(|method| is_write(method))
+        self.methods.iter().filter(|method| is_write(method, Some(self.path)))
     }
 
     fn get<T: 'static>(self, handler: impl Handler<T, AppState>) -> Self {
@@ -105,7 +105,7 @@ impl Route {
 }
 
 /// Data: requests have a deadline, are shed under load, and writes take a token.
-fn data_routes() -> [Route; 13] {
+fn data_routes() -> [Route; 15] {
     [
         Route::data(paths::COLLECTIONS).get(collections::list),
         Route::data(paths::COLLECTION)
@@ -114,6 +114,8 @@ fn data_routes() -> [Route; 13] {
             .delete(collections::delete),
         Route::data(paths::CATEGORIES).get(categories::list),
         Route::data(paths::NEARBY).get(nearby::nearby),
+        Route::data(paths::NEARBY_BATCH).post(nearby_batch::post),
+        Route::data(paths::SEARCH).get(search::get).post(search::post),
         Route::data(paths::CELL_NEARBY).get(cells::nearby),
         Route::data(paths::EDGE_MAP).get(edge_map::get),
         Route::data(paths::PAGES).get(pages::pages),

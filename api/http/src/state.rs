@@ -73,6 +73,9 @@ pub struct Shared {
     pub in_flight: Arc<InFlight>,
     /// Requests that write.
     pub writes_in_flight: Arc<InFlight>,
+    /// Searches that are asked for in a body, being worked on: as many as writes. Bodies that come slowly keep neither
+    /// readers nor writers waiting.
+    pub posted_in_flight: Arc<InFlight>,
     /// Where searches come from, with a cache.
     pub hot: Option<Arc<HotCells>>,
     /// How the change feed is doing, if there is one.
@@ -175,9 +178,9 @@ impl AppStateBuilder {
             most: config.max_writes_in_flight,
             target: None,
         };
-        let [in_flight, writes_in_flight] =
-            [of_reads, of_writes].map(|policy| Arc::new(InFlight::new(policy, Arc::clone(&clock))));
-        let telemetry = telemetry.with_limits(&in_flight, &writes_in_flight);
+        let [in_flight, writes_in_flight, posted_in_flight] = [of_reads, of_writes, of_writes]
+            .map(|policy| Arc::new(InFlight::new(policy, Arc::clone(&clock))));
+        let telemetry = telemetry.with_limits(&in_flight, &writes_in_flight, &posted_in_flight);
         let repeats = Repeats::new(Arc::clone(&clock));
         let access = Access::new(writes, access, Arc::clone(&clock));
         let limiter = config.clients.rate.map(|rate| RateLimiter::new(rate, Arc::clone(&clock)));
@@ -192,6 +195,7 @@ impl AppStateBuilder {
             instance: Arc::new(Instance::new(&config.region)),
             in_flight,
             writes_in_flight,
+            posted_in_flight,
             config: Arc::new(config),
             access,
             limiter,

@@ -143,8 +143,14 @@ impl Telemetry {
 
     /// Tells of requests in flight, too.
     #[must_use]
-    pub fn with_limits(mut self, reads: &Arc<InFlight>, writes: &Arc<InFlight>) -> Self {
-        let gauges = InFlightGauges { reads: Arc::clone(reads), writes: Arc::clone(writes) };
+    pub fn with_limits(
+        mut self,
+        reads: &Arc<InFlight>,
+        writes: &Arc<InFlight>,
+        posted: &Arc<InFlight>,
+    ) -> Self {
+        let [reads, writes, posted] = [reads, writes, posted].map(Arc::clone);
+        let gauges = InFlightGauges { reads, writes, posted };
         self.registry.register_collector(Box::new(gauges));
         self
     }
@@ -251,6 +257,7 @@ impl Collector for CacheGauges {
 struct InFlightGauges {
     reads: Arc<InFlight>,
     writes: Arc<InFlight>,
+    posted: Arc<InFlight>,
 }
 
 impl fmt::Debug for InFlightGauges {
@@ -261,11 +268,23 @@ impl fmt::Debug for InFlightGauges {
 
 impl Collector for InFlightGauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Self { reads, writes } = self;
+        let Self { reads, writes, posted } = self;
         let of = &mut encoder;
         gauge(of, "http_reads_in_flight", "Requests that read, being worked on", reads.count() as f64)?;
         gauge(of, "http_reads_limit", "How many of them may be", reads.limit() as f64)?;
         gauge(of, "http_writes_in_flight", "Requests that write, being worked on", writes.count() as f64)?;
+        gauge(
+            of,
+            "http_posted_in_flight",
+            "Searches asked for in a body, being worked on",
+            posted.count() as f64,
+        )?;
+        counter(
+            of,
+            "http_posted_turned_away",
+            "Searches asked for in a body, turned away",
+            posted.turned_away(),
+        )?;
         counter(of, "http_reads_turned_away", "Requests that read, turned away", reads.turned_away())?;
         counter(of, "http_writes_turned_away", "Requests that write, turned away", writes.turned_away())
     }

@@ -12,6 +12,7 @@ use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::key::{Collection, MAX_ID_BYTES, PlaceId};
+use crate::sort::{SORTED_BYTES, SortKey, SortValue};
 
 /// A text that is not a cursor of this query.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -39,6 +40,17 @@ impl Fingerprint {
     /// The fingerprint of a box scan in a collection.
     pub fn of_box(collection: &Collection, query: &BoxQuery) -> Self {
         Self::of(b"box", collection, &query.bbox.edges(), query.category.as_ref())
+    }
+
+    /// The fingerprint of the same query with one more condition, which its name tells from others.
+    #[must_use]
+    pub fn with(self, name: &str, text: &str) -> Self {
+        let mut hash = Xxh3::new();
+        hash.update(&self.0.to_be_bytes());
+        hash.update(name.as_bytes());
+        hash.update(b"=");
+        hash.update(text.as_bytes());
+        Self(hash.digest())
     }
 
     fn of(kind: &[u8], collection: &Collection, numbers: &[f64], category: Option<&CategoryFilter>) -> Self {
@@ -116,36 +128,127 @@ impl Cursor for BoxKey {
     }
 }
 
+/// Where a sorted search goes on. It goes through the places in rings around the position, each of which is sorted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SortedKey {
+    /// The end of the ring before: the ring has the places behind it. Without one it is the innermost.
+    pub ring: Option<NearbyKey>,
+    /// Only places of the ring behind this one.
+    pub after: Option<SortKey>,
+}
+
+impl Cursor for SortedKey {
+    fn to_cursor(&self, fingerprint: Fingerprint) -> String {
+        let mut rest = Vec::new();
+        for near in [self.ring.as_ref(), self.after.as_ref().map(|after| &after.near)] {
+            let Some(near) = near else {
+                rest.push(0);
+                continue;
+            };
+            rest.push(1);
+            rest.extend(near.distance.get().to_bits().to_be_bytes());
+            rest.extend((near.id.len() as u16).to_be_bytes());
+            rest.extend(near.id.as_bytes());
+        }
+        match self.after.as_ref().map(|after| &after.value) {
+            Some(SortValue::Number(number)) => {
+                rest.push(b'n');
+                rest.extend(number.to_bits().to_be_bytes());
+            }
+            Some(SortValue::Text(text)) => {
+                rest.push(b't');
+                rest.extend(text.as_bytes());
+            }
+            Some(SortValue::Boolean(value)) => rest.extend([b'b', u8::from(*value)]),
+            Some(SortValue::None) | None => {}
+        }
+        encode_bytes(SORTED, fingerprint, &rest)
+    }
+
+    fn from_cursor(cursor: &str, fingerprint: Fingerprint) -> Result<Self, CursorError> {
+        let rest = decode_bytes(SORTED, cursor, fingerprint, 2 * (11 + MAX_ID_BYTES) + 1 + SORTED_BYTES)?;
+        let read = || {
+            let (ring, rest) = split_near(&rest)?;
+            let (near, rest) = split_near(rest)?;
+            let value = match rest.split_first() {
+                None => SortValue::None,
+                Some((b'n', bits)) => {
+                    let number = f64::from_bits(u64::from_be_bytes(bits.try_into().ok()?));
+                    SortValue::Number(Some(number).filter(|number| number.is_finite())?)
+                }
+                Some((b't', text)) => SortValue::Text(String::from_utf8(text.to_vec()).ok()?),
+                Some((b'b', [value @ (0 | 1)])) => SortValue::Boolean(*value == 1),
+                Some(_) => return None,
+            };
+            let is_whole = near.is_some() || value == SortValue::None;
+            is_whole.then(|| Self { ring, after: near.map(|near| SortKey { value, near }) })
+        };
+        read().ok_or(CursorError::Malformed)
+    }
+}
+
+/// A place of a cursor, if there is one, and what follows it; `None` if neither can be.
+fn split_near(bytes: &[u8]) -> Option<(Option<NearbyKey>, &[u8])> {
+    let (is_there, rest) = bytes.split_first()?;
+    if *is_there == 0 {
+        return Some((None, rest));
+    }
+    let (bits, rest) = rest.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (id, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+    let distance = Meters::new(f64::from_bits(u64::from_be_bytes(*bits)))?;
+    let id = Some(String::from_utf8(id.to_vec()).ok()?).filter(|id| is_id(id))?;
+    (*is_there == 1 && distance <= HALF_CIRCUMFERENCE).then(|| (Some(NearbyKey { distance, id }), rest))
+}
+
+/// An empty id stands before all places at its distance, or of its leaf.
+fn is_id(id: &str) -> bool {
+    id.is_empty() || id.parse::<PlaceId>().is_ok()
+}
+
 const NEARBY: u8 = b'n';
 const BOX: u8 = b'b';
+const SORTED: u8 = b's';
 
 /// One byte of kind, eight of fingerprint, eight of position, the id.
-fn encode(kind: u8, Fingerprint(fingerprint): Fingerprint, position: u64, id: &str) -> String {
-    let mut bytes = Vec::with_capacity(1 + 8 + 8 + id.len());
+fn encode(kind: u8, fingerprint: Fingerprint, position: u64, id: &str) -> String {
+    encode_bytes(kind, fingerprint, &[&position.to_be_bytes(), id.as_bytes()].concat())
+}
+
+fn encode_bytes(kind: u8, Fingerprint(fingerprint): Fingerprint, rest: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(1 + 8 + rest.len());
     bytes.push(kind);
     bytes.extend(fingerprint.to_be_bytes());
-    bytes.extend(position.to_be_bytes());
-    bytes.extend(id.as_bytes());
+    bytes.extend(rest);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 fn decode(kind: u8, cursor: &str, fingerprint: Fingerprint) -> Result<(u64, String), CursorError> {
     const MALFORMED: CursorError = CursorError::Malformed;
-    if cursor.len() > (17 + MAX_ID_BYTES) * 4 / 3 + 4 {
+    let rest = decode_bytes(kind, cursor, fingerprint, 8 + MAX_ID_BYTES)?;
+    let (position, id) = rest.split_first_chunk().ok_or(MALFORMED)?;
+    let id = String::from_utf8(id.to_vec()).map_err(|_| MALFORMED)?;
+    if is_id(&id) { Ok((u64::from_be_bytes(*position), id)) } else { Err(MALFORMED) }
+}
+
+/// What follows the kind and the fingerprint: at most so many bytes.
+fn decode_bytes(
+    kind: u8,
+    cursor: &str,
+    fingerprint: Fingerprint,
+    most: usize,
+) -> Result<Vec<u8>, CursorError> {
+    const MALFORMED: CursorError = CursorError::Malformed;
+    if cursor.len() > (9 + most) * 4 / 3 + 4 {
         return Err(MALFORMED);
     }
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| MALFORMED)?;
     let (&[its_kind], rest) = bytes.split_first_chunk().ok_or(MALFORMED)?;
     let (its_fingerprint, rest) = rest.split_first_chunk().ok_or(MALFORMED)?;
-    let (position, id) = rest.split_first_chunk().ok_or(MALFORMED)?;
-    let id = String::from_utf8(id.to_vec()).map_err(|_| MALFORMED)?;
-    if !id.is_empty() && id.parse::<PlaceId>().is_err() {
-        return Err(MALFORMED);
-    }
     if its_kind != kind || Fingerprint(u64::from_be_bytes(*its_fingerprint)) != fingerprint {
         return Err(CursorError::Foreign);
     }
-    Ok((u64::from_be_bytes(*position), id))
+    Ok(rest.to_vec())
 }
 
 #[cfg(test)]
@@ -197,7 +300,56 @@ mod tests {
         assert_eq!(BoxKey::from_cursor(&not_a_leaf, one), Err(CursorError::Malformed));
     }
 
+    #[test]
+    fn a_sorted_cursor_is_whole_or_refused() {
+        let one = Fingerprint(1);
+        let near = |id: &str| NearbyKey { distance: Meters::new(1.5).unwrap(), id: id.into() };
+        let after = Some(SortKey { value: SortValue::Text("é".into()), near: near("b") });
+        let key = SortedKey { ring: Some(near("")), after };
+        let cursor = key.to_cursor(one);
+        assert_eq!(SortedKey::from_cursor(&cursor, one), Ok(key));
+        assert_eq!(NearbyKey::from_cursor(&cursor, one), Err(CursorError::Foreign));
+        assert_eq!(SortedKey::from_cursor(&cursor, Fingerprint(2)), Err(CursorError::Foreign));
+        let number = |bits: f64| [&[0, 1], &bits.to_bits().to_be_bytes()[..], &[0, 1, b'a', b'n']].concat();
+        for bad in [
+            vec![],
+            vec![0],
+            vec![2, 0],
+            vec![0, 0, b't'],
+            vec![0, 0, b'x'],
+            vec![1, 0],
+            vec![0, 1, 0],
+            [number(-1.0), vec![0; 8]].concat(),
+            [number(1.0), vec![0; 7]].concat(),
+            [number(1.0), f64::NAN.to_bits().to_be_bytes().to_vec()].concat(),
+        ] {
+            let cursor = encode_bytes(SORTED, one, &bad);
+            assert_eq!(SortedKey::from_cursor(&cursor, one), Err(CursorError::Malformed), "{bad:?}");
+        }
+        let good = encode_bytes(SORTED, one, &[number(1.0), vec![0; 8]].concat());
+        assert!(SortedKey::from_cursor(&good, one).is_ok());
+        assert!(SortedKey::from_cursor(&"A".repeat(5_000), one).is_err());
+    }
+
     proptest! {
+        #[test]
+        fn sorted_keys_round_trip(
+            ring in proptest::option::of((0.0..2e7_f64, "[^\\p{Cc}./]{0,40}")), metres in 0.0..2e7_f64, id in "[^\\p{Cc}./]{1,40}",
+            number in -1e300..1e300_f64, text in "\\PC{0,20}", kind in 0..5_u8, fingerprint: u64,
+        ) {
+            let fingerprint = Fingerprint(fingerprint);
+            let near = |(metres, id)| NearbyKey { distance: Meters::new(metres).unwrap(), id };
+            let value = match kind {
+                0 => SortValue::Number(number),
+                1 => SortValue::Text(text),
+                2 => SortValue::Boolean(number > 0.0),
+                _ => SortValue::None,
+            };
+            let after = (kind < 4).then(|| SortKey { value, near: near((metres, id)) });
+            let key = SortedKey { ring: ring.map(near), after };
+            prop_assert_eq!(SortedKey::from_cursor(&key.to_cursor(fingerprint), fingerprint), Ok(key));
+        }
+
         /// To the last bit: a walk over all results goes on exactly where it stood.
         #[test]
         fn keys_round_trip(

@@ -13,7 +13,9 @@ use geo_index::tree::Hit;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::fields::Fields;
 use crate::place::FEATURE_START;
+use crate::tail::properties_of;
 
 /// Media type of GeoJSON (RFC 7946).
 pub const GEOJSON: &str = "application/geo+json";
@@ -29,12 +31,28 @@ pub struct Link {
     href: String,
     rel: &'static str,
     r#type: &'static str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    post: Option<Post>,
+}
+
+/// How a link is followed that takes a POST, as in STAC API - Item Search.
+#[derive(Debug, Serialize)]
+struct Post {
+    method: &'static str,
+    body: PostBody,
+    /// The body is merged into the one that was sent before.
+    merge: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct PostBody {
+    cursor: String,
 }
 
 impl Link {
     /// A link with a relation, a media type and a target.
     pub fn new(rel: &'static str, r#type: &'static str, href: impl Into<String>) -> Self {
-        Self { href: href.into(), rel, r#type }
+        Self { href: href.into(), rel, r#type, post: None }
     }
 
     /// Links of a document to itself and to its page for people.
@@ -53,7 +71,7 @@ impl Link {
     /// ```
     pub fn header(links: &[Self]) -> String {
         let mut text = String::new();
-        for Self { href, rel, r#type } in links {
+        for Self { href, rel, r#type, .. } in links {
             let comma = if text.is_empty() { "" } else { ", " };
             let media_type = r#type.replace('"', "\\\"");
             // Writing to a string cannot fail.
@@ -63,6 +81,14 @@ impl Link {
             );
         }
         text
+    }
+
+    /// The link of a page of features that a POST has asked for: to the next one, if there is one.
+    pub fn of_posted_page(path: &str, cursor: Option<&str>) -> Vec<Self> {
+        let post =
+            |cursor: &str| Post { method: "POST", body: PostBody { cursor: cursor.to_owned() }, merge: true };
+        let next = cursor.map(|cursor| Self { post: Some(post(cursor)), ..Self::new("next", GEOJSON, path) });
+        next.into_iter().collect()
     }
 
     /// Links of a page of features: itself, and the next one if there is one.
@@ -82,22 +108,48 @@ pub enum DistanceIn {
     Properties,
 }
 
+/// What is told of each place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Where it tells its distance, if it has one.
+    pub distance_in: DistanceIn,
+    /// Only these of its properties.
+    pub fields: Option<Fields>,
+}
+
+impl Form {
+    fn append(&self, out: &mut Vec<u8>, hit: &Hit) {
+        out.extend_from_slice(FEATURE_START.as_bytes());
+        let start = out.len();
+        if let Some(distance) = hit.distance() {
+            // Writing to a vector cannot fail.
+            out.extend_from_slice(br#""distance_m":"#);
+            let _ = serde_json::to_writer(&mut *out, &distance.get());
+            out.push(b',');
+        }
+        let in_properties = self.distance_in == DistanceIn::Properties && out.len() > start;
+        let parts = properties_of(hit.payload()).filter(|_| self.fields.is_some() || in_properties);
+        let Some((before, properties)) = parts else { return out.extend_from_slice(hit.payload()) };
+        let distance = if in_properties { out[start..out.len() - 1].to_vec() } else { Vec::new() };
+        out.extend_from_slice(before);
+        if let Some(fields) = &self.fields {
+            fields.append(out, properties, &distance);
+            out.push(b'}');
+        } else {
+            out.push(b'{');
+            out.extend_from_slice(&distance);
+            append_others(out, properties.get(1..).unwrap_or_default());
+        }
+    }
+}
+
 /// The text of a FeatureCollection of hits.
 pub fn write_collection(hits: &[Hit], links: &[Link]) -> Vec<u8> {
-    write(hits, "", links, DistanceIn::Member)
+    write_page(hits, "", links, &Form::default())
 }
 
-/// The same, with the distances where they are asked for.
-pub fn write_distances(hits: &[Hit], links: &[Link], distance_in: DistanceIn) -> Vec<u8> {
-    write(hits, "", links, distance_in)
-}
-
-/// The same with members of the collection: JSON, each followed by a comma.
-pub fn write_page(hits: &[Hit], members: &str, links: &[Link]) -> Vec<u8> {
-    write(hits, members, links, DistanceIn::Member)
-}
-
-fn write(hits: &[Hit], members: &str, links: &[Link], distance_in: DistanceIn) -> Vec<u8> {
+/// The same with members of the collection, JSON that is each followed by a comma, and features of a form.
+pub fn write_page(hits: &[Hit], members: &str, links: &[Link], form: &Form) -> Vec<u8> {
     let features: usize = hits.iter().map(|hit| prefetched(hit.payload()).len() + FEATURE_BYTES).sum();
     let mut out = Vec::with_capacity(ENVELOPE_BYTES + members.len() + features);
     let count = hits.len();
@@ -109,37 +161,10 @@ fn write(hits: &[Hit], members: &str, links: &[Link], distance_in: DistanceIn) -
         if index > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(FEATURE_START.as_bytes());
-        let Some(distance) = hit.distance() else {
-            out.extend_from_slice(hit.payload());
-            continue;
-        };
-        let start = out.len();
-        out.extend_from_slice(br#""distance_m":"#);
-        let _ = serde_json::to_writer(&mut out, &distance.get());
-        let end = out.len();
-        out.push(b',');
-        match properties_of(hit.payload()).filter(|_| distance_in == DistanceIn::Properties) {
-            None => out.extend_from_slice(hit.payload()),
-            Some((before, properties)) => {
-                out.extend_from_slice(before);
-                out.push(b'{');
-                out.extend_from_within(start..end);
-                append_others(&mut out, properties);
-            }
-        }
+        form.append(&mut out, hit);
     }
     out.extend_from_slice(b"]}");
     out
-}
-
-/// A payload up to its properties, and what follows their opening brace. Within a text the quotes would be escaped, so what
-/// is found is the member.
-fn properties_of(payload: &[u8]) -> Option<(&[u8], &[u8])> {
-    const MEMBER: &[u8] = br#""properties":"#;
-    let at = payload.windows(MEMBER.len()).position(|window| window == MEMBER)? + MEMBER.len();
-    let (before, properties) = payload.split_at(at);
-    Some((before, properties.strip_prefix(b"{")?))
 }
 
 /// Appends the other properties, and the ends of them and of the feature.
@@ -183,7 +208,7 @@ mod tests {
     fn with_distance(payload: &str) -> String {
         let (before, properties) = properties_of(payload.as_bytes()).unwrap();
         let mut out = [before, br#"{"distance_m":1.5"#].concat();
-        append_others(&mut out, properties);
+        append_others(&mut out, &properties[1..]);
         String::from_utf8(out).unwrap()
     }
 

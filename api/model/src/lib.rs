@@ -5,6 +5,7 @@
 //! | [`place`] | a place: id, position, properties |
 //! | [`geojson`] | places out of GeoJSON |
 //! | [`features`] | search results as a FeatureCollection |
+//! | [`filter`], [`fields`], [`mod@sort`] | which places are wanted by their properties, what of them, and in which order |
 //! | [`key`] | every key of the table, its index and the caches, built and parsed here and nowhere else |
 //! | [`mod@canonical`] | one URL for one meaning: what the edge and the origin make of a request |
 //! | [`cursor`] | where a search goes on, as a text |
@@ -25,10 +26,14 @@ pub mod demo;
 pub mod density;
 pub mod edge_cache;
 pub mod features;
+pub mod fields;
+pub mod filter;
 pub mod geojson;
 pub mod key;
 mod numbers;
 pub mod place;
+pub mod sort;
+mod tail;
 mod url;
 
 pub use cursor::CursorError;

@@ -470,11 +470,11 @@ impl Machine for BoxScan {
     }
 
     fn may_end_early(&self) -> bool {
-        self.has_hits()
+        self.may_end()
     }
 
     fn found_nothing(&self) -> bool {
-        self.has_begun() && !self.has_hits()
+        self.has_begun() && !self.may_end()
     }
 
     fn end(self) -> BoxAnswer {

@@ -5,6 +5,7 @@
 //! | [`search`] | search over a source of pages |
 //! | `instant` | drives the page tree of `geo-index`, until all pages of an answer are from one instant |
 //! | `writes` | what this process is writing meanwhile |
+//! | [`sorted`] | places within a radius by a property |
 //! | [`pages`] | the seam: where pages come from, the store or the cache before it |
 //! | [`tiers`] | the caches and the change feed, put together |
 //! | [`policy`] | how long the caches keep pages |
@@ -25,6 +26,7 @@ pub mod pages;
 pub mod policy;
 pub mod search;
 mod side_by_side;
+pub mod sorted;
 pub mod tiers;
 mod writes;
 

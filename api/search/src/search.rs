@@ -9,7 +9,7 @@ use cellar_model::{Category, Collection, PageTree, PlaceId, Placement};
 use cellar_store::{ReadCost, StoreError};
 use geo_index::tree::{
     BoxKey, BoxQuery, BoxScan, Hit, NearbyAnswer, NearbyKey, NearbyQuery, NearbySearch, SearchLimits,
-    SearchWork,
+    SearchWork, Selection,
 };
 use geo_index::{CategoryFilter, H3Cell, Page, RunRead};
 
@@ -65,6 +65,19 @@ impl Default for Limits {
         let nearby = SearchLimits::default();
         let items = SearchLimits { page_budget: ITEMS_PAGE_BUDGET, ..nearby };
         Self { nearby, items, patience: Patience::default() }
+    }
+}
+
+/// Pages that a search with a filter looks at before it ends with a cursor: each of their places within reach is read as
+/// JSON, where other searches only compare distances.
+const FILTERED_PAGE_BUDGET: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+impl Limits {
+    /// Limits of searches of a selection.
+    fn selected(limits: SearchLimits, selection: &Selection) -> SearchLimits {
+        let budget = limits.page_budget;
+        let page_budget = if selection.filter.is_none() { budget } else { budget.min(FILTERED_PAGE_BUDGET) };
+        SearchLimits { page_budget, ..limits }
     }
 }
 
@@ -133,6 +146,18 @@ pub struct Work {
     pub torn: bool,
 }
 
+impl std::ops::AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.tree.rounds += other.tree.rounds;
+        self.tree.pages += other.tree.pages;
+        self.tree.asked += other.tree.asked;
+        self.cost += other.cost;
+        self.trace += other.trace;
+        self.repeats += other.repeats;
+        self.torn |= other.torn;
+    }
+}
+
 impl Search {
     /// Search over a source of pages.
     pub fn new(pages: Arc<dyn PageSource>, limits: Limits) -> Self {
@@ -146,7 +171,19 @@ impl Search {
         query: NearbyQuery,
         deadline: Instant,
     ) -> Result<Nearby, PageError> {
-        Ok(self.find(collection, query, deadline).await?.0)
+        self.nearby_of(collection, query, Selection::default(), deadline).await
+    }
+
+    /// The places of a selection that are nearest to a point. Where few are selected among many, there may be fewer than
+    /// the limit, and a key to go on from.
+    pub async fn nearby_of(
+        &self,
+        collection: &Collection,
+        query: NearbyQuery,
+        selection: Selection,
+        deadline: Instant,
+    ) -> Result<Nearby, PageError> {
+        Ok(self.find(collection, query, selection, deadline).await?.0)
     }
 
     /// The same, and the pages that it was found in: as long as these stay, so does the answer.
@@ -154,9 +191,10 @@ impl Search {
         &self,
         collection: &Collection,
         query: NearbyQuery,
+        selection: Selection,
         deadline: Instant,
     ) -> Result<(Nearby, Vec<UsedPage>), PageError> {
-        let (nearby, trees, used) = self.find(collection, query, deadline).await?;
+        let (nearby, trees, used) = self.find(collection, query, selection, deadline).await?;
         let trees: Vec<Arc<PageTree>> = trees.into_iter().map(Arc::new).collect();
         let used = used.into_iter().filter_map(|(spot, page)| {
             Some(UsedPage { tree: Arc::clone(trees.get(spot.tree)?), cell: spot.cell, page })
@@ -169,17 +207,18 @@ impl Search {
         &self,
         collection: &Collection,
         query: NearbyQuery,
+        selection: Selection,
         deadline: Instant,
     ) -> Result<(Nearby, Vec<PageTree>, Used), PageError> {
         let mut plans = 0;
         loop {
             let plan = self.plan(collection, query.category.as_ref(), deadline).await?;
             let Plan::Categories { trees, lacking } = plan else {
-                return self.find_in_whole(collection, query, deadline).await;
+                return self.find_in_whole(collection, query, selection, deadline).await;
             };
-            let (mut nearby, used) = match self.find_in_trees(&trees, &query, deadline).await {
+            let (mut nearby, used) = match self.find_in_trees(&trees, &query, &selection, deadline).await {
                 Err(PageError::Store(StoreError::NoCategoryIndex)) => {
-                    return self.find_in_whole(collection, query, deadline).await;
+                    return self.find_in_whole(collection, query, selection, deadline).await;
                 }
                 found => found?,
             };
@@ -200,12 +239,14 @@ impl Search {
         &self,
         collection: &Collection,
         query: NearbyQuery,
+        selection: Selection,
         deadline: Instant,
     ) -> Result<(Nearby, Vec<PageTree>, Used), PageError> {
         let trees = vec![collection.into()];
-        let filters = query.category.is_some();
+        let filters = query.category.is_some() || !selection.is_everything();
+        let limits = Limits::selected(self.limits.nearby, &selection);
         let begin = || {
-            let search = NearbySearch::new(query.clone(), self.limits.nearby);
+            let search = NearbySearch::new(query.clone(), limits).selecting(selection.clone());
             if filters { search.ending_early() } else { search }
         };
         let (nearby, used) = self.find_by(&trees, begin, deadline).await?;
@@ -217,11 +258,15 @@ impl Search {
         &self,
         trees: &[PageTree],
         query: &NearbyQuery,
+        selection: &Selection,
         deadline: Instant,
     ) -> Result<(Nearby, Used), PageError> {
         let query = NearbyQuery { category: None, ..query.clone() };
-        let begin =
-            || NearbySearch::new(query.clone(), self.limits.nearby).with_coarse_pages().ending_early();
+        let limits = Limits::selected(self.limits.nearby, selection);
+        let begin = || {
+            let search = NearbySearch::new(query.clone(), limits).selecting(selection.clone());
+            search.with_coarse_pages().ending_early()
+        };
         match trees {
             [] => Ok((Nearby::default(), Used::new())),
             [_] => self.find_by(trees, begin, deadline).await,
@@ -292,12 +337,25 @@ impl Search {
         query: BoxQuery,
         deadline: Instant,
     ) -> Result<Items, PageError> {
+        self.items_of(collection, query, Selection::default(), deadline).await
+    }
+
+    /// The places of a selection in a box. There may be none of them in the answer, and a key to go on from.
+    pub async fn items_of(
+        &self,
+        collection: &Collection,
+        query: BoxQuery,
+        selection: Selection,
+        deadline: Instant,
+    ) -> Result<Items, PageError> {
+        let limits = Limits::selected(self.limits.items, &selection);
         let plan = self.plan(collection, query.category.as_ref(), deadline).await?;
         match plan {
             Plan::Categories { trees, .. } if trees.is_empty() => return Ok(Items::default()),
             Plan::Categories { trees, .. } if trees.len() == 1 => {
                 let of_tree = BoxQuery { category: None, ..query.clone() };
-                let begin = || BoxScan::from_coarse_pages(of_tree.clone(), self.limits.items);
+                let begin =
+                    || BoxScan::from_coarse_pages(of_tree.clone(), limits).selecting(selection.clone());
                 match self.scan(&trees, begin, deadline).await {
                     Err(PageError::Store(StoreError::NoCategoryIndex)) => {}
                     scanned => return scanned,
@@ -306,7 +364,8 @@ impl Search {
             // Several categories in one order: a scan ends with a cursor, so filtering always comes to an end.
             Plan::Categories { .. } | Plan::Whole => {}
         }
-        self.scan(&[collection.into()], || BoxScan::new(query.clone(), self.limits.items), deadline).await
+        let begin = || BoxScan::new(query.clone(), limits).selecting(selection.clone());
+        self.scan(&[collection.into()], begin, deadline).await
     }
 
     async fn scan(

@@ -1,34 +1,37 @@
 //! `cellar nearby`.
 
+mod asked;
 mod remote;
-mod rows;
+pub(crate) mod rows;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use cellar_cli_kit::{CliError, code, say};
-use cellar_client::Wanted;
 use cellar_http::config::ApiConfig;
+use cellar_http::params::Wanted;
 use cellar_model::Collection;
-use cellar_model::features::write_collection;
-use cellar_search::pages::StorePages;
-use cellar_search::{Limits, Nearby, Search};
-use cellar_store::Store;
+use cellar_model::cursor::SortedKey;
+use cellar_model::features::{Form, write_page};
+use cellar_model::fields::Fields;
+use cellar_model::filter::Filter;
+use cellar_model::sort::Sort;
 use clap::Args;
-use geo_index::tree::NearbyQuery;
+use geo_index::tree::{NearbyQuery, PlaceFilter, Selection};
 use geo_index::{CategoryFilter, HALF_CIRCUMFERENCE, Meters, Position};
 
 use self::remote::Mode;
 use self::rows::{Row, table};
 use super::store_args::StoreArgs;
-use crate::explain::{OrExplain as _, no_collection};
+use crate::found::find;
 
 const EXAMPLES: &str = "\
 Examples:
   cellar nearby --collection cities --lat 48.8566 --lon 2.3522
   cellar nearby --collection cities --lat -33.87 --lon 151.21 --radius 5000 --limit 5
   cellar nearby --collection breweries --lat 51.5 --lon -0.12 --category micro --json | jq '.features[].id'
+  cellar nearby --collection breweries --lat 51.5 --lon -0.12 --filter \"name like 'The %'\"
+  cellar nearby --collection cities --lat 48.8566 --lon 2.3522 --radius 50000 --sort=-population --fields name,population --json
   cellar nearby --collection cities --lat 48.8566 --lon 2.3522 --radius 5000 --url http://127.0.0.1:8090
 
 Exit codes: 0 answered, 1 failed, 2 wrong usage.";
@@ -61,6 +64,18 @@ pub struct NearbyArgs {
     #[arg(long, value_name = "NAME", value_parser = <CategoryFilter as std::str::FromStr>::from_str)]
     category: Option<CategoryFilter>,
 
+    /// Only places whose properties meet this: `category = 'cafe' AND rating >= 4` and the like, in the text form of CQL2
+    #[arg(long, value_name = "CQL2", value_parser = <Filter as std::str::FromStr>::from_str)]
+    filter: Option<Filter>,
+
+    /// Only these properties of each place, with commas between them
+    #[arg(long, value_name = "NAMES", value_parser = <Fields as std::str::FromStr>::from_str)]
+    fields: Option<Fields>,
+
+    /// In the order of this property, with `-` before it to descend [default: distance_m]
+    #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true, value_parser = sort)]
+    sort: Option<Sort>,
+
     /// Print a GeoJSON FeatureCollection
     #[arg(long)]
     json: bool,
@@ -84,13 +99,26 @@ fn radius(text: &str) -> Result<Meters, String> {
     radius.ok_or_else(|| format!("a radius is 1 to {most} metres"))
 }
 
+fn sort(text: &str) -> Result<Sort, String> {
+    text.parse().map_err(|error: cellar_model::sort::SortError| error.to_string())
+}
+
 /// Searches and prints.
 pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     let origin = Position::new(args.lat, args.lon).map_err(|error| CliError::usage(error.to_string()))?;
+    if let Some(url) = args.url.clone().filter(|_| args.asks_for_properties()) {
+        say(&asked::ask(&url, &args, origin).await?)?;
+        return Ok(code::OK);
+    }
     if let Some(url) = &args.url {
         let (collection, category, radius) = (args.collection, args.category, args.radius);
-        let wanted =
-            |radius| Wanted { collection, category, position: origin, radius, limit: args.limit.into() };
+        let wanted = |radius| cellar_client::Wanted {
+            collection,
+            category,
+            position: origin,
+            radius,
+            limit: args.limit.into(),
+        };
         let found = remote::ask(url, args.mode, radius, wanted).await?;
         say(&if args.json { found.feature_collection() } else { remote::describe(&found) })?;
         return Ok(code::OK);
@@ -98,39 +126,29 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     let limit = NonZeroUsize::new(args.limit.into()).expect("arguments of 0 are refused");
     let radius = args.radius.unwrap_or(ApiConfig::default().horizon);
     let query = NearbyQuery { origin, radius, limit, category: args.category, after: None };
+    let filter = args.filter.map(|filter| Arc::new(filter) as Arc<dyn PlaceFilter>);
+    let wanted = match args.sort {
+        Some(sort) if sort.is_by_distance() => Wanted::Near(query),
+        Some(sort) => Wanted::Sorted(query, sort, SortedKey::default()),
+        None => Wanted::Near(query),
+    };
     let open = args.store.open_existing().await?;
-    let answer = search(open.store.clone(), &args.collection, query).await;
+    let selection = Selection { filter, region: None };
+    let found = find(open.store.clone(), &args.collection, wanted, selection).await;
     open.close().await;
-    let answer = answer?;
+    let found = found?;
     if args.json {
-        say(&String::from_utf8_lossy(&write_collection(&answer.hits, &[])))?;
+        let form = Form { fields: args.fields, ..Form::default() };
+        say(&String::from_utf8_lossy(&write_page(&found.hits, "", &[], &form)))?;
     } else {
-        say(&describe(&answer))?;
+        say(&format!("{}\n{}", table(found.hits.iter().map(Row::from)), found.summary()))?;
     }
     Ok(code::OK)
 }
 
-async fn search(
-    store: Arc<dyn Store>,
-    collection: &Collection,
-    query: NearbyQuery,
-) -> Result<Nearby, CliError> {
-    if store.collection(collection).await.explained()?.is_none() {
-        return Err(no_collection(collection));
+impl NearbyArgs {
+    /// Whether only the exact endpoint can answer: what cells share knows nothing of properties.
+    fn asks_for_properties(&self) -> bool {
+        self.filter.is_some() || self.fields.is_some() || self.sort.is_some()
     }
-    let search = Search::new(Arc::new(StorePages::new(store)), Limits::default());
-    search.nearby(collection, query, Instant::now() + Duration::from_secs(30)).await.explained()
-}
-
-fn describe(answer: &Nearby) -> String {
-    let (tree, cost) = (answer.work.tree, answer.work.cost);
-    format!(
-        "{}\n{} places; {} pages in {} rounds, {} queries, {} read units",
-        table(answer.hits.iter().map(Row::from)),
-        answer.hits.len(),
-        tree.pages,
-        tree.rounds,
-        cost.queries,
-        cost.read_units
-    )
 }

@@ -1,17 +1,31 @@
 //! Places as a table.
 
+use cellar_model::place::Properties;
 use comfy_table::{CellAlignment, Table, presets};
 use geo_index::tree::Hit;
 use geo_index::{CATEGORY_SEPARATOR, Meters, Position};
 use serde::Deserialize;
 
 /// A line of the table.
-pub(super) struct Row {
+pub(crate) struct Row {
     distance: Option<Meters>,
     id: String,
     name: String,
     category: String,
     position: Position,
+}
+
+impl Row {
+    /// A place by its properties.
+    pub(super) fn new(
+        distance: Option<Meters>,
+        id: String,
+        properties: &Properties,
+        position: Position,
+    ) -> Self {
+        let category = listed(properties.category().as_deref());
+        Self { distance, id, name: name(properties.as_json()), category, position }
+    }
 }
 
 impl From<&Hit> for Row {
@@ -36,13 +50,7 @@ impl From<&Hit> for Row {
 impl From<&cellar_client::Hit> for Row {
     fn from(hit: &cellar_client::Hit) -> Self {
         let cellar_client::Hit { place, distance } = hit;
-        Self {
-            distance: Some(*distance),
-            id: place.id.to_string(),
-            name: name(place.properties.as_json()),
-            category: listed(place.properties.category().as_deref()),
-            position: place.position,
-        }
+        Self::new(Some(*distance), place.id.to_string(), &place.properties, place.position)
     }
 }
 
@@ -51,7 +59,7 @@ fn listed(categories: Option<&str>) -> String {
     categories.unwrap_or_default().replace(CATEGORY_SEPARATOR, ", ")
 }
 
-pub(super) fn table(rows: impl Iterator<Item = Row>) -> Table {
+pub(crate) fn table(rows: impl Iterator<Item = Row>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["distance", "id", "name", "category", "lat", "lon"]);
     for row in rows {

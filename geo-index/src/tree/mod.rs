@@ -50,12 +50,14 @@ mod query;
 mod queue;
 mod root_index;
 mod scan;
+mod selection;
 mod walk;
 
 pub use load::{LEAF_MAX, LEAF_MAX_BYTES, LeafRead, PAGE_MAX, PageLoad, RunLoad};
 pub use nearby::{NearbyAnswer, NearbySearch};
 pub use query::{BoxKey, BoxQuery, NearbyKey, NearbyQuery};
 pub use scan::{BoxAnswer, BoxScan};
+pub use selection::{PlaceFilter, PlaceView, Selection};
 pub use walk::{AreaWalk, Visit};
 
 pub use crate::page::ROOT_RESOLUTION;

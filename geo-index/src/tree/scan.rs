@@ -4,7 +4,7 @@
 //! come out sorted and a cursor is just the last key. A scan can end at any time, with a cursor to where it stood:
 //! nothing is left out, the caller goes on from there. By itself it ends early when it has used up its page budget,
 //! but never before it has found something: an answer of no places that says there are more is the end to many
-//! clients.
+//! clients. (One of a selection may: whoever selects knows that few places may be what is wanted.)
 //!
 //! Where the box touches many roots below a base cell, the scan asks which of them exist.
 
@@ -13,7 +13,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::query::{BoxKey, BoxQuery};
-use super::{COARSE_RESOLUTIONS, Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, root_index};
+use super::{
+    COARSE_RESOLUTIONS, Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, Selection, root_index,
+};
 use crate::grid::GridCell;
 use crate::grid::h3::{H3Cell, Leaf};
 use crate::page::{ChildCell, CrowdPage, Page, PlacesPage, RunRead};
@@ -59,9 +61,12 @@ enum Visit {
 #[derive(Debug)]
 pub struct BoxScan {
     query: BoxQuery,
+    selection: Selection,
     limits: SearchLimits,
     /// Resolution of the coarsest pages of places.
     top: u8,
+    /// Where the scan began.
+    start: Option<BoxKey>,
     /// What is still to visit, the first of it last.
     ahead: Vec<Visit>,
     supplied: FxHashMap<H3Cell, Arc<Page>>,
@@ -92,8 +97,10 @@ impl BoxScan {
     fn beginning_at(query: BoxQuery, limits: SearchLimits, top: u8) -> Self {
         let mut scan = Self {
             query,
+            selection: Selection::default(),
             limits,
             top,
+            start: None,
             ahead: Vec::new(),
             supplied: FxHashMap::default(),
             supplied_runs: FxHashMap::default(),
@@ -101,15 +108,22 @@ impl BoxScan {
             cut: false,
             work: SearchWork::default(),
         };
-        let bases = root_index::base_cells().iter().filter(|base| scan.is_ahead(base));
+        scan.begin();
+        scan
+    }
+
+    /// Puts what there is to visit at the top of the tree ahead.
+    fn begin(&mut self) {
+        let bases = root_index::base_cells().iter().filter(|base| self.is_ahead(base));
         let ahead = bases.flat_map(|base| {
             let mut cells = Vec::new();
-            scan.top_below(base, &mut cells);
+            self.top_below(base, &mut cells);
             if cells.len() > FEW_ROOTS { vec![base.cell] } else { cells }
         });
-        scan.ahead = ahead.map(Visit::Cell).collect();
-        scan.ahead.reverse();
-        scan
+        let mut ahead: Vec<_> = ahead.map(Visit::Cell).collect();
+        ahead.reverse();
+        self.ahead = ahead;
+        self.start = self.query.after.clone().or_else(|| self.ahead.last().map(Visit::begin));
     }
 
     /// Whether a cell touches the box and does not lie before where the scan begins.
@@ -117,6 +131,7 @@ impl BoxScan {
         let after = self.query.after.as_ref();
         after.is_none_or(|after| *cell.cell.leaves().end() >= after.leaf)
             && self.query.bbox.may_touch(&cell.cap)
+            && self.selection.may_touch(&cell.cap)
     }
 
     /// The first cells at the top of the tree below a cell that are ahead, in ascending order: all of them if they are few.
@@ -151,9 +166,9 @@ impl BoxScan {
             (Some(after), Some(last)) => **last > *after.id,
             _ => true,
         };
-        let bbox = self.query.bbox;
-        let touched =
-            |spots: &[crate::Position]| spots.is_empty() || spots.iter().any(|spot| bbox.contains(*spot));
+        let within =
+            |spot: &crate::Position| self.query.bbox.contains(*spot) && self.selection.has_position(*spot);
+        let touched = |spots: &[crate::Position]| spots.is_empty() || spots.iter().any(within);
         let runs = crowd.reads(leaf).zip(crowd.runs());
         let runs: Vec<_> = runs
             .filter(|(read, run)| behind(read) && touched(&run.spots))
@@ -162,9 +177,27 @@ impl BoxScan {
         self.ahead.extend(runs.into_iter().rev());
     }
 
-    /// Whether something was found, so that the scan may end early.
+    /// Restricts the scan to the places of a selection. It then ends early, too, when it has found nothing yet.
+    #[must_use]
+    pub fn selecting(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self.begin();
+        self
+    }
+
+    /// Whether something was found.
     pub fn has_hits(&self) -> bool {
         !self.hits.is_empty()
+    }
+
+    /// Whether the scan may end early: it has found something, or it is one of a selection and has come further than where
+    /// it began.
+    pub fn may_end(&self) -> bool {
+        let Some(next) = self.ahead.last().map(Visit::begin).filter(|_| !self.has_hits()) else {
+            return true;
+        };
+        let has_come_further = |start: &BoxKey| (next.leaf, &next.id) > (start.leaf, &start.id);
+        !self.selection.is_everything() && self.start.as_ref().is_some_and(has_come_further)
     }
 
     /// Whether any page was looked at.
@@ -175,7 +208,7 @@ impl BoxScan {
     /// Goes on as far as the available pages allow: those supplied, and those that `local` has.
     pub fn advance(&mut self, mut local: impl FnMut(H3Cell) -> Option<Arc<Page>>) -> Progress {
         while let Some(next) = self.ahead.last() {
-            let spent = self.work.pages >= self.limits.page_budget.get() && self.has_hits();
+            let spent = self.work.pages >= self.limits.page_budget.get() && self.may_end();
             if self.hits.len() >= self.query.limit.get() || spent {
                 return Progress::Done;
             }
@@ -256,6 +289,7 @@ impl BoxScan {
             behind
                 && allowed.as_ref().is_none_or(|allowed| allowed.has(row))
                 && self.query.bbox.contains(places.position(row))
+                && self.selection.has(places, row, None)
         };
         let room = self.query.limit.get() - self.hits.len();
         let mut rows = (0..places.len()).filter(wanted);

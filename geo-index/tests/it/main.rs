@@ -7,5 +7,7 @@ mod codec;
 mod counted;
 mod edge;
 mod nearby;
+mod region;
+mod selection;
 mod support;
 mod walk;

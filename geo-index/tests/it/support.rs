@@ -208,7 +208,7 @@ impl Index {
         self.drive(NearbySearch::new(query.clone(), limits).ending_early())
     }
 
-    fn drive(&self, mut search: NearbySearch) -> Result<NearbyAnswer, SearchError> {
+    pub(crate) fn drive(&self, mut search: NearbySearch) -> Result<NearbyAnswer, SearchError> {
         loop {
             let look = |_, page: &Arc<Page>| {
                 if let Page::Places(places) = &**page {
@@ -242,7 +242,7 @@ impl Index {
         self.drive_scan(BoxScan::from_coarse_pages(query.clone(), limits))
     }
 
-    fn drive_scan(&self, mut scan: BoxScan) -> BoxAnswer {
+    pub(crate) fn drive_scan(&self, mut scan: BoxScan) -> BoxAnswer {
         loop {
             match scan.advance(|cell| self.kept(cell)) {
                 Progress::Done => return scan.finish(),

@@ -30,7 +30,8 @@ pub struct ApiConfig {
     pub max_in_flight: usize,
     /// Whether fewer are let in while they take long.
     pub adaptive_limit: bool,
-    /// Requests that write, worked on at a time, their bodies' way here included; more are turned away.
+    /// Requests that write, worked on at a time, their bodies' way here included; more are turned away. As many searches that
+    /// come in a body have room of their own.
     pub max_writes_in_flight: usize,
     /// Connections at a time; more wait to be accepted.
     pub max_connections: usize,

@@ -5,7 +5,7 @@ use serde_json::Value;
 const LINK: &str = r#"{"href":"/v1/collections/wineries","rel":"self","type":"application/json"}"#;
 
 /// The texts; `LINKS` stands for links.
-const ANSWERS: [(&str, &str); 17] = [
+const ANSWERS: [(&str, &str); 20] = [
     ("landing", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
     ("apiLanding", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
     ("conformance", CONFORMANCE),
@@ -30,6 +30,12 @@ const ANSWERS: [(&str, &str); 17] = [
         "nearby",
         r#"{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"}}]}"#,
     ),
+    ("search", FOUND),
+    ("postSearch", FOUND),
+    (
+        "nearbyBatch",
+        r#"{"results":[{"id":"home","answer":{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"}}]}}]}"#,
+    ),
     (
         "cellNearby",
         r#"{"type":"FeatureCollection","cell":"gh:u09t","certified_radius_m":100000,"numberReturned":1,"links":LINKS,"features":[PLACE]}"#,
@@ -46,6 +52,7 @@ const ANSWERS: [(&str, &str); 17] = [
     ("putItem", LINKED),
 ];
 
+const FOUND: &str = r#"{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"}}]}"#;
 const CONFORMANCE: &str = r#"{"conformsTo":["http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core"]}"#;
 const PLACE: &str = r#"{"type":"Feature","id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"}}"#;
 const LINKED: &str = r#"{"type":"Feature","id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"},"links":LINKS}"#;

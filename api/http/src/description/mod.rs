@@ -6,14 +6,15 @@ mod problems;
 pub mod schemas;
 
 pub use self::parameters::{
-    CategoryParameter, CellParameter, CollectionParameter, ConditionParameters, FormatParameter, IdParameter,
-    ImportParameter, ImportParameters, PageParameters,
+    AttributeParameters, CategoryParameter, CellParameter, CollectionParameter, ConditionParameters,
+    FormatParameter, IdParameter, ImportParameter, ImportParameters, PageParameters, SortParameter,
 };
 pub use self::problems::{
     CellProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems, ProbeProblems,
-    SearchProblems, WriteProblems,
+    SearchBodyProblems, SearchProblems, WriteProblems,
 };
 pub use self::schemas::{
-    CellCollection, CollectionDocument, CollectionList, Depth, DistanceIn, Feature, FeatureBatch,
-    FeatureCollection, FeatureInput, Landing, Link as LinkDocument, Mode, NearbyCollection, Problem,
+    BatchAnswer, BatchBody, CellCollection, CollectionDocument, CollectionList, Depth, DistanceIn, Edges,
+    Feature, FeatureBatch, FeatureCollection, FeatureInput, FoundCollection, Landing, Link as LinkDocument,
+    Mode, NearbyCollection, Problem, SearchBody,
 };

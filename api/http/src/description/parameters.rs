@@ -48,6 +48,27 @@ pub struct PageParameters {
     cursor: Option<String>,
 }
 
+/// What is asked of the properties of places.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AttributeParameters {
+    /// Only places whose properties meet this, in the text form of CQL2: comparisons of a property with a text in single quotes, a number, TRUE or FALSE, by =, <>, <, <=, >, >=, LIKE, BETWEEN, IN, IS NULL, joined by AND, OR, NOT and parentheses. `id` is the place's id and `distance_m` its distance; a name that is not plain stands in double quotes; `CASEI(name)` is compared without regard to case. At most 64 comparisons and values of lists, 16 properties, 8 LIKE, 16 levels
+    #[param(min_length = 1, max_length = 2048, example = "category = 'winery' AND name LIKE 'Le %'")]
+    filter: Option<String>,
+    /// Only these properties of each place, with commas between them: 1 to 32 of at most 200 bytes each; a backslash makes a comma part of a name
+    #[param(min_length = 1, max_length = 6600, example = "category,name")]
+    fields: Option<String>,
+}
+
+/// In which order the places of a search come.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SortParameter {
+    /// A property, with `-` before it to descend; `distance_m` if left out. Numbers come before texts, and these before truth values; places without it come last, and equals by their distance. Texts are compared by their first 128 bytes
+    #[param(min_length = 1, max_length = 201, example = "distance_m")]
+    sort: Option<String>,
+}
+
 /// In which form a document is wanted.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

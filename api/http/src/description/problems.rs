@@ -14,6 +14,9 @@ pub struct SearchProblems;
 /// Problems of cell answers.
 #[derive(Debug)]
 pub struct CellProblems;
+/// Problems of searches that are asked for in a body.
+#[derive(Debug)]
+pub struct SearchBodyProblems;
 /// Problems of reading a place.
 #[derive(Debug)]
 pub struct PlaceProblems;
@@ -42,6 +45,12 @@ impl IntoResponses for SearchProblems {
 impl IntoResponses for CellProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[400, 401, 403, 404, 406, 410, 422, 429, 500, 503])
+    }
+}
+
+impl IntoResponses for SearchBodyProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[400, 401, 403, 404, 406, 408, 410, 413, 415, 422, 429, 500, 503])
     }
 }
 

@@ -15,6 +15,21 @@ pub struct Link {
     rel: String,
     /// Media type of what is there.
     r#type: String,
+    /// `POST`, where it is not followed by a GET.
+    #[schema(required = false)]
+    method: String,
+    /// Of a POST: members that are merged into the body that was sent.
+    #[schema(required = false)]
+    body: LinkBody,
+    /// Of a POST: that the members are merged, always true.
+    #[schema(required = false)]
+    merge: bool,
+}
+
+/// What is sent on the way to the next page, beside what was sent before.
+#[derive(ToSchema)]
+pub struct LinkBody {
+    cursor: String,
 }
 
 /// A point, `[longitude, latitude]` in degrees.
@@ -164,12 +179,172 @@ pub struct NearbyFeature {
 #[derive(ToSchema)]
 pub struct NearbyCollection {
     r#type: CollectionType,
+    /// With `sort` by a property: places up to this distance in metres are in order together, those of pages before aside.
+    #[schema(required = false, minimum = 0)]
+    sorted_within_m: f64,
     /// How many there are on this page.
     #[schema(rename = "numberReturned", minimum = 0, maximum = 100)]
     number_returned: u32,
     /// `self`, and `next` unless this is the last page.
     links: Vec<Link>,
     features: Vec<NearbyFeature>,
+}
+
+/// A place within a shape.
+#[derive(ToSchema)]
+pub struct FoundFeature {
+    r#type: FeatureType,
+    /// Great-circle distance in metres from the position, if there is one.
+    #[schema(required = false, minimum = 0)]
+    distance_m: f64,
+    /// Id within the collection.
+    #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
+    id: String,
+    geometry: Point,
+    #[schema(schema_with = properties)]
+    properties: (),
+}
+
+/// A page of places within a shape.
+#[derive(ToSchema)]
+pub struct FoundCollection {
+    r#type: CollectionType,
+    /// With `sort` by a property: places up to this distance in metres are in order together, those of pages before aside.
+    #[schema(required = false, minimum = 0)]
+    sorted_within_m: f64,
+    /// How many there are on this page.
+    #[schema(rename = "numberReturned", minimum = 0, maximum = 100)]
+    number_returned: u32,
+    /// `self`, and `next` unless this is the last page.
+    links: Vec<Link>,
+    features: Vec<FoundFeature>,
+}
+
+/// What the edges of a polygon are.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Edges {
+    /// Arcs of great circles.
+    Geodesic,
+    /// Straight in longitude and latitude.
+    Planar,
+}
+
+/// A geometry of GeoJSON with coordinates of any depth.
+fn geometry() -> Object {
+    let coordinates = ArrayBuilder::new().items(ObjectBuilder::new().build()).build();
+    ObjectBuilder::new()
+        .property("type", ObjectBuilder::new().schema_type(Type::String).build())
+        .property("coordinates", coordinates)
+        .required("type")
+        .required("coordinates")
+        .build()
+}
+
+/// A search within a shape. Exactly one of `bbox`, `within` and `along` is there; all other members are those of the GET.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "within": { "type": "Polygon", "coordinates": [[[2.2, 48.8], [2.5, 48.8], [2.5, 48.9], [2.2, 48.9], [2.2, 48.8]]] },
+    "lat": 48.8566, "lon": 2.3522, "limit": 10, "filter": "category = 'winery'",
+})))]
+pub struct SearchBody {
+    /// A GeoJSON Polygon or MultiPolygon with holes, of at most 10,000 points and 1,000 polygons.
+    #[schema(required = false, schema_with = geometry)]
+    within: (),
+    /// A GeoJSON LineString or MultiLineString, of at most 10,000 points and 1,000 lines.
+    #[schema(required = false, schema_with = geometry)]
+    along: (),
+    /// Metres to either side of the line.
+    #[schema(required = false, exclusive_minimum = 0, maximum = 1_000_000)]
+    width: f64,
+    /// West, south, east and north in degrees.
+    #[schema(required = false, min_items = 4, max_items = 6)]
+    bbox: Vec<f64>,
+    /// What the edges of polygons are.
+    #[schema(required = false, inline)]
+    edges: Edges,
+    #[schema(required = false, minimum = -90, maximum = 90)]
+    lat: f64,
+    #[schema(required = false, minimum = -180, maximum = 180)]
+    lon: f64,
+    /// Metres.
+    #[schema(required = false, exclusive_minimum = 0)]
+    radius: f64,
+    #[schema(required = false, minimum = 1, maximum = 100)]
+    limit: u32,
+    #[schema(required = false, min_length = 1)]
+    category: String,
+    #[schema(required = false, min_length = 1, max_length = 2048)]
+    filter: String,
+    #[schema(required = false, min_items = 1, max_items = 32)]
+    fields: Vec<String>,
+    #[schema(required = false, min_length = 1, max_length = 201)]
+    sort: String,
+    #[schema(required = false, inline)]
+    distance_in: DistanceIn,
+    #[schema(required = false, min_length = 1)]
+    cursor: String,
+}
+
+/// A position of a batch: any parameter of `/nearby` may be here, too.
+#[derive(ToSchema)]
+pub struct BatchPosition {
+    /// A text of the client's own, which the result repeats.
+    #[schema(required = false)]
+    id: String,
+    #[schema(minimum = -90, maximum = 90)]
+    lat: f64,
+    #[schema(minimum = -180, maximum = 180)]
+    lon: f64,
+    /// Metres.
+    #[schema(required = false, exclusive_minimum = 0)]
+    radius: f64,
+    #[schema(required = false, minimum = 1, maximum = 100)]
+    limit: u32,
+}
+
+/// Positions, and what they share.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "positions": [{ "id": "home", "lat": 48.8566, "lon": 2.3522 }, { "id": "work", "lat": 48.89, "lon": 2.24, "limit": 3 }],
+    "radius": 5000, "limit": 10,
+})))]
+pub struct BatchBody {
+    #[schema(min_items = 1, max_items = 100)]
+    positions: Vec<BatchPosition>,
+    /// Metres.
+    #[schema(required = false, exclusive_minimum = 0)]
+    radius: f64,
+    #[schema(required = false, minimum = 1, maximum = 100)]
+    limit: u32,
+    #[schema(required = false, min_length = 1)]
+    category: String,
+    #[schema(required = false, min_length = 1, max_length = 2048)]
+    filter: String,
+    #[schema(required = false, min_items = 1, max_items = 32)]
+    fields: Vec<String>,
+    #[schema(required = false, min_length = 1, max_length = 201)]
+    sort: String,
+    #[schema(required = false, inline)]
+    distance_in: DistanceIn,
+}
+
+/// The result of one position: an answer or a problem.
+#[derive(ToSchema)]
+pub struct BatchResult {
+    /// That of the position.
+    #[schema(required = false)]
+    id: String,
+    #[schema(required = false)]
+    answer: NearbyCollection,
+    #[schema(required = false)]
+    problem: Problem,
+}
+
+/// The results, in the order of the positions.
+#[derive(ToSchema)]
+pub struct BatchAnswer {
+    results: Vec<BatchResult>,
 }
 
 /// The places nearest to a cell's centre, nearest first.
@@ -295,6 +470,9 @@ pub struct Problem {
     /// Name of the parameter at fault.
     #[schema(required = false)]
     parameter: String,
+    /// Of a parameter with a grammar of its own: the character at fault, counted from 1.
+    #[schema(required = false, minimum = 1)]
+    position: u32,
     /// What would be allowed.
     #[schema(required = false)]
     allowed: String,

@@ -1,11 +1,11 @@
 //! What a request for data passes on its way to its handler.
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 
 use super::audit::{self, Audited};
 use super::deadline::is_upload;
-use super::guard::{self, Asked, is_of_writers, is_write};
+use super::guard::{self, Asked, is_of_writers, is_write, route_of};
 use super::{deadline, rate_limit, shed};
 use crate::access::Presented;
 use crate::keys::Caller;
@@ -14,12 +14,12 @@ use crate::state::AppState;
 
 /// Takes a request in if its client has not asked too often, there is room for it, and it may do what it asks for;
 /// and gives it so much time.
-pub async fn admit<F>(state: &AppState, request: Request, answer: impl FnOnce(Request) -> F) -> Response
+pub async fn admit<F>(state: &AppState, mut request: Request, answer: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
 {
-    let is_read = !is_write(request.method());
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = route_of(request.extensions());
+    let is_read = !is_write(request.method(), route);
     let is_keyed = !is_read || state.access.keyed_reads() || route.is_some_and(is_of_writers);
     // Who it is matters to those who may do something only then, and to whom the request counts for.
     let presented = if is_keyed || state.limiter.is_some() {
@@ -27,7 +27,7 @@ where
     } else {
         Presented::Nothing
     };
-    let quota = rate_limit::take(state, &request, &presented);
+    let quota = rate_limit::take(state, &mut request, &presented);
     let refused = quota.as_ref().and_then(rate_limit::refuse);
     let answered = match refused {
         Some(problem) => Err(problem),
@@ -51,7 +51,7 @@ async fn plain<F>(
 where
     F: Future<Output = Response>,
 {
-    let _permit = shed::permit(state, request.method())?;
+    let _permit = shed::permit(state, request.method(), route_of(request.extensions()))?;
     deadline::limit(&state.config, request, answer).await
 }
 
@@ -66,14 +66,18 @@ where
     F: Future<Output = Response>,
 {
     // A file on its way takes minutes; whoever takes imports bounds how many there are.
-    let _permit = if is_upload(&request) { None } else { Some(shed::permit(state, request.method())?) };
+    let _permit = if is_upload(&request) {
+        None
+    } else {
+        Some(shed::permit(state, request.method(), route_of(request.extensions()))?)
+    };
     let (mut parts, body) = request.into_parts();
     let asked = Asked::of(&mut parts).await;
     let known = if let Presented::Key(caller) = &presented { Some(caller.clone()) } else { None };
     let who = guard::check(state, &asked, presented, &parts.headers)
         .inspect_err(|problem| note_refusal(state, &asked, known.as_ref(), problem))?;
     let request = Request::from_parts(parts, body);
-    if !is_write(request.method()) {
+    if !is_write(request.method(), route_of(request.extensions())) {
         return deadline::limit(&state.config, request, answer).await;
     }
     let audited = Audited::begin(asked.write, who);
@@ -84,7 +88,7 @@ where
 }
 
 fn note_refusal(state: &AppState, asked: &Asked, who: Option<&Caller>, problem: &Problem) {
-    if is_write(&asked.write.method) {
+    if asked.is_write() {
         audit::refused(state, &asked.write, who, problem.kind().status());
     }
 }

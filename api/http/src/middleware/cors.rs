@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::guard::is_write;
+use super::guard::{is_write, route_of};
 use crate::config::{CorsConfig, Origins};
 use crate::problem::{Kind, Problem};
 
@@ -37,7 +37,7 @@ impl Page {
     /// Of a request.
     pub fn of(request: &Request) -> Self {
         let origin = request.headers().get(header::ORIGIN).cloned();
-        Self { origin, is_write: is_write(request.method()) }
+        Self { origin, is_write: is_write(request.method(), route_of(request.extensions())) }
     }
 
     /// Says on an answer whether the page may have it.
@@ -80,7 +80,8 @@ pub fn preflight(config: &CorsConfig, request: &Request, methods: &[Method]) -> 
                 .allowed(names.join(", "));
         return Some(problem.into_response());
     };
-    let page = Page { origin: request.headers().get(header::ORIGIN).cloned(), is_write: is_write(&method) };
+    let is_write = is_write(&method, route_of(request.extensions()));
+    let page = Page { origin: request.headers().get(header::ORIGIN).cloned(), is_write };
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     page.permit(config, headers);

@@ -8,6 +8,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 
+use super::guard::{is_write, route_of};
 use crate::config::ApiConfig;
 use crate::paths;
 use crate::problem::Problem;
@@ -48,6 +49,7 @@ where
 {
     let time_limit = match *request.method() {
         Method::GET | Method::HEAD => config.read_time_limit,
+        _ if !is_write(request.method(), route_of(request.extensions())) => config.read_time_limit,
         _ if is_upload(&request) => config.upload_time_limit,
         _ => config.write_time_limit,
     };

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use cellar_search::cells::representation::CACHE_TAG;
 
@@ -27,9 +27,16 @@ use crate::state::AppState;
 /// What answers are to those who may have them only by their key: kept by themselves, and asked for again.
 const OF_A_KEY: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// Whether a method may change something.
-pub fn is_write(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+/// Whether a method of a route may change something.
+pub fn is_write(method: &Method, route: Option<&str>) -> bool {
+    let only_reads =
+        *method == Method::POST && route.is_some_and(|route| paths::READS_BY_POST.contains(&route));
+    !only_reads && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The route of a request, once the router has found it.
+pub fn route_of(extensions: &Extensions) -> Option<&str> {
+    extensions.get::<MatchedPath>().map(MatchedPath::as_str)
 }
 
 /// Whether a route is for those who may write, whatever the method: imports tell of data that is not stored.
@@ -52,13 +59,18 @@ impl Asked {
         let named = |name| params.iter().flatten().find(|(key, _)| *key == name).map(|(_, value)| value);
         let collection = named("collection").and_then(|text| text.parse().ok());
         let place = named("id").and_then(|text| text.parse().ok());
-        let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+        let route = route_of(&parts.extensions);
         let right = match parts.method {
-            ref method if !is_write(method) && !route.is_some_and(is_of_writers) => Right::Read,
+            ref method if !is_write(method, route) && !route.is_some_and(is_of_writers) => Right::Read,
             Method::DELETE if route == Some(paths::COLLECTION) => Right::Admin,
             _ => Right::Write,
         };
         Self { right, write: Write { method: parts.method.clone(), collection, place } }
+    }
+
+    /// Whether it would change something.
+    pub fn is_write(&self) -> bool {
+        self.right != Right::Read && is_write(&self.write.method, None)
     }
 
     fn scope(&self) -> Scope {

@@ -6,8 +6,10 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::guard::route_of;
 use crate::access::Presented;
 use crate::client::{Peer, counted};
+use crate::paths;
 use crate::problem::{Kind, Problem};
 use crate::rate::{Client, Quota, seconds};
 use crate::state::AppState;
@@ -15,9 +17,13 @@ use crate::state::AppState;
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// Whom a request of several searches counts for, so that each of them does; in the request's extensions.
+#[derive(Clone, Debug)]
+pub struct Counted(pub Client);
+
 /// Takes a token from the bucket of whoever sends a request; `None` if nobody is limited. A key counts only if it is
 /// valid: others would be a new bucket each.
-pub fn take(state: &AppState, request: &Request, presented: &Presented) -> Option<Quota> {
+pub fn take(state: &AppState, request: &mut Request, presented: &Presented) -> Option<Quota> {
     let limiter = state.limiter.as_ref()?;
     let client = match (presented, request.extensions().get::<Peer>()) {
         (Presented::Key(caller), _) => Client::Key(caller.id.clone()),
@@ -26,6 +32,9 @@ pub fn take(state: &AppState, request: &Request, presented: &Presented) -> Optio
         }
         (_, None) => Client::Unknown,
     };
+    if route_of(request.extensions()) == Some(paths::NEARBY_BATCH) {
+        request.extensions_mut().insert(Counted(client.clone()));
+    }
     Some(limiter.take(client))
 }
 

@@ -2,24 +2,30 @@
 
 use cellar_model::Collection;
 use cellar_model::cursor::{Cursor, Fingerprint};
+use cellar_model::features::Form;
 use geo_index::BBox;
-use geo_index::tree::{BoxKey, BoxQuery};
+use geo_index::tree::{BoxKey, BoxQuery, Selection};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::query::QueryText;
-use super::{format, values};
+use super::{attributes, format, values};
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 6] = ["bbox", "limit", "category", "datetime", "cursor", format::NAME];
+const KNOWN: [&str; 8] =
+    ["bbox", "limit", "category", attributes::FILTER, attributes::FIELDS, "datetime", "cursor", format::NAME];
 
-const BBOX_ALLOWED: &str = "west,south,east,north in degrees, or with heights west,south,low,east,north,high, with commas or as one parameter each: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";
+pub(super) const BBOX_ALLOWED: &str = "west,south,east,north in degrees, or with heights west,south,low,east,north,high, with commas or as one parameter each: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";
 
 /// A box scan, and the query string that asked for it.
 #[derive(Clone, Debug)]
 pub struct ItemsParams<'a> {
     /// The scan.
     pub query: BoxQuery,
+    /// Only these places.
+    pub selection: Selection,
+    /// What is told of each place.
+    pub form: Form,
     /// Its fingerprint, which cursors carry.
     pub fingerprint: Fingerprint,
     /// The query string.
@@ -42,9 +48,11 @@ pub fn parse_items<'a>(raw: Option<&'a str>, collection: &Collection) -> Result<
         check_datetime(instant)?;
     }
     let fingerprint = Fingerprint::of_box(collection, &query);
+    let (selection, fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
+    let form = Form { fields: attributes::fields(&text)?, ..Form::default() };
     query.after =
         values::cursor(&text)?.map(|cursor| BoxKey::from_cursor(cursor, fingerprint)).transpose()?;
-    Ok(ItemsParams { query, fingerprint, text })
+    Ok(ItemsParams { query, selection, form, fingerprint, text })
 }
 
 const DATETIME_ALLOWED: &str = "an instant as in RFC 3339, such as 2026-01-31T12:00:00Z, or two with a slash between them, of which one may be `..` or empty";
@@ -77,7 +85,7 @@ fn check_datetime(text: &str) -> Result<(), Problem> {
     ))
 }
 
-fn bbox(text: &str) -> Result<BBox, Problem> {
+pub(super) fn bbox(text: &str) -> Result<BBox, Problem> {
     let parts: Vec<&str> = text.split(',').collect();
     let edge = |edge: &str| values::number("bbox", edge, BBOX_ALLOWED);
     let (west, south, east, north) = match parts[..] {

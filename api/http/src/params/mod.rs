@@ -1,19 +1,25 @@
 //! What a URL may say, read strictly: a parameter that is not known, is there twice, is empty or is out of range
 //! is an error that names it. Nothing is clamped, guessed or ignored.
 
+mod attributes;
 mod categories;
 mod cell;
 mod format;
 mod items;
+mod members;
 mod nearby;
 mod path;
 mod query;
+mod region;
+mod search;
 mod values;
 
 pub use self::categories::{CategoriesParams, parse_categories};
 pub use self::cell::cell_url;
 pub use self::format::{Format, OnlyFormat};
 pub use self::items::{ItemsParams, parse_items};
-pub use self::nearby::{NearbyParams, parse_nearby};
+pub use self::members::{MembersError, read_members};
+pub use self::nearby::{NearbyParams, nearby_names, parse_nearby, parse_nearby_text};
 pub use self::path::{CollectionPath, NoQuery, PlacePath};
 pub use self::query::QueryText;
+pub use self::search::{SearchParams, Wanted, parse_search, parse_search_body};

@@ -1,17 +1,30 @@
 //! Parameters of `/nearby`.
 
 use cellar_model::Collection;
-use cellar_model::cursor::{Cursor, Fingerprint};
-use cellar_model::features::DistanceIn;
-use geo_index::tree::{NearbyKey, NearbyQuery};
+use cellar_model::cursor::{Cursor, Fingerprint, SortedKey};
+use cellar_model::features::{DistanceIn, Form};
+use cellar_model::sort::Sort;
+use geo_index::tree::{NearbyKey, NearbyQuery, Selection};
 use geo_index::{Meters, Position};
 
 use super::query::QueryText;
-use super::values;
+use super::{attributes, values};
 use crate::config::ApiConfig;
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 8] = ["lat", "lon", "radius", "limit", "category", "cursor", "mode", "distance_in"];
+const KNOWN: [&str; 11] = [
+    "lat",
+    "lon",
+    "radius",
+    "limit",
+    "category",
+    attributes::FILTER,
+    attributes::FIELDS,
+    attributes::SORT,
+    "cursor",
+    "mode",
+    "distance_in",
+];
 const MODES: &str = "exact, cell";
 const DISTANCES: &str = "member, properties";
 
@@ -20,10 +33,14 @@ const DISTANCES: &str = "member, properties";
 pub struct NearbyParams<'a> {
     /// The search.
     pub query: NearbyQuery,
+    /// Only these places.
+    pub selection: Selection,
+    /// The order of the places, if it is not that of their distances, and where it goes on.
+    pub sort: Option<(Sort, SortedKey)>,
     /// Its fingerprint, which cursors carry.
     pub fingerprint: Fingerprint,
-    /// Where the places tell their distances. It is not part of the fingerprint: it changes no result.
-    pub distance_in: DistanceIn,
+    /// What is told of each place. It is not part of the fingerprint: it changes no result.
+    pub form: Form,
     /// The query string.
     pub text: QueryText<'a>,
 }
@@ -34,7 +51,20 @@ pub fn parse_nearby<'a>(
     collection: &Collection,
     config: &ApiConfig,
 ) -> Result<NearbyParams<'a>, Problem> {
-    let text = QueryText::parse(raw, &KNOWN)?;
+    parse_nearby_text(QueryText::parse(raw, &KNOWN)?, collection, config)
+}
+
+/// The parameters of `/nearby`.
+pub fn nearby_names() -> &'static [&'static str] {
+    &KNOWN
+}
+
+/// Reads the parameters of `/nearby`, wherever they come from.
+pub fn parse_nearby_text<'a>(
+    text: QueryText<'a>,
+    collection: &Collection,
+    config: &ApiConfig,
+) -> Result<NearbyParams<'a>, Problem> {
     mode(&text)?;
     let (lat, lon) = (values::degrees(&text, "lat", 90.0)?, values::degrees(&text, "lon", 180.0)?);
     let origin = Position::new(lat, lon)
@@ -47,13 +77,24 @@ pub fn parse_nearby<'a>(
         after: None,
     };
     let fingerprint = Fingerprint::of_nearby(collection, &query);
-    query.after =
-        values::cursor(&text)?.map(|cursor| NearbyKey::from_cursor(cursor, fingerprint)).transpose()?;
-    let distance_in = distance_in(&text)?;
-    Ok(NearbyParams { query, fingerprint, distance_in, text })
+    let (selection, mut fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
+    let form = Form { distance_in: distance_in(&text)?, fields: attributes::fields(&text)? };
+    let cursor = values::cursor(&text)?;
+    let sort = match attributes::sort(&text)? {
+        Some(sort) => {
+            fingerprint = fingerprint.with(attributes::SORT, &sort.to_string());
+            let at = cursor.map(|cursor| SortedKey::from_cursor(cursor, fingerprint)).transpose()?;
+            Some((sort, at.unwrap_or_default()))
+        }
+        None => {
+            query.after = cursor.map(|cursor| NearbyKey::from_cursor(cursor, fingerprint)).transpose()?;
+            None
+        }
+    };
+    Ok(NearbyParams { query, selection, sort, fingerprint, form, text })
 }
 
-fn distance_in(query: &QueryText<'_>) -> Result<DistanceIn, Problem> {
+pub(super) fn distance_in(query: &QueryText<'_>) -> Result<DistanceIn, Problem> {
     match query.optional("distance_in", DISTANCES)? {
         None | Some("member") => Ok(DistanceIn::Member),
         Some("properties") => Ok(DistanceIn::Properties),
@@ -69,12 +110,18 @@ fn mode(query: &QueryText<'_>) -> Result<(), Problem> {
 }
 
 fn radius(query: &QueryText<'_>, config: &ApiConfig) -> Result<Meters, Problem> {
-    let most = config.max_radius.get();
+    Ok(radius_up_to(query, config.max_radius)?.unwrap_or(config.horizon))
+}
+
+/// A radius, if there is one.
+pub(super) fn radius_up_to(query: &QueryText<'_>, max_radius: Meters) -> Result<Option<Meters>, Problem> {
+    let most = max_radius.get();
     let allowed = format_args!("metres, more than 0 and at most {most}");
-    let Some(text) = query.optional("radius", allowed)? else { return Ok(config.horizon) };
+    let Some(text) = query.optional("radius", allowed)? else { return Ok(None) };
     let meters = values::number("radius", text, allowed)?;
     Meters::new(meters)
-        .filter(|&radius| radius > Meters::ZERO && radius <= config.max_radius)
+        .filter(|&radius| radius > Meters::ZERO && radius <= max_radius)
+        .map(Some)
         .ok_or_else(|| values::out_of_range("radius", text, allowed))
 }
 

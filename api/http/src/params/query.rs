@@ -74,6 +74,25 @@ impl<'a> QueryText<'a> {
         Ok(Self { pairs, plain: plain.then_some(raw) })
     }
 
+    /// Parameters that come from elsewhere than a query string, each there once.
+    pub(super) fn of_pairs(pairs: Vec<(&'static str, Cow<'a, str>)>) -> Self {
+        Self { pairs, plain: None }
+    }
+
+    /// Its parameters, and those of another one that it does not have.
+    #[must_use]
+    pub fn or(mut self, other: &Self) -> Self {
+        let missing = |(name, _): &&(&'static str, Cow<'a, str>)| !self.has(name);
+        let missing: Vec<_> = other.pairs.iter().filter(missing).cloned().collect();
+        self.pairs.extend(missing);
+        Self { plain: None, ..self }
+    }
+
+    /// Whether a parameter is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(known, _)| *known == name)
+    }
+
     /// A parameter that may be left out but not left empty. What is allowed is written only into an error.
     pub fn optional(&self, name: &'static str, allowed: impl fmt::Display) -> Result<Option<&str>, Problem> {
         match self.pairs.iter().find(|(known, _)| *known == name) {

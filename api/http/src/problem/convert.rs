@@ -197,7 +197,7 @@ mod tests {
         ] {
             let problem = Problem::from(error);
             assert!(problem.internal_text().is_some_and(|text| text.contains("cellar-internal")));
-            let json = String::from_utf8(problem.json(None)).unwrap();
+            let json = String::from_utf8(problem.json()).unwrap();
             assert!(!json.contains("cellar-internal"), "{json}");
         }
     }

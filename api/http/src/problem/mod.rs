@@ -31,6 +31,7 @@ struct Parts {
     kind: Kind,
     detail: Cow<'static, str>,
     parameter: Option<Cow<'static, str>>,
+    position: Option<usize>,
     allowed: Option<Cow<'static, str>>,
     errors: Vec<FeatureFault>,
     retry_after_s: Option<u32>,
@@ -60,6 +61,8 @@ struct Members<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     allowed: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FeatureFault],
@@ -72,6 +75,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             parameter: None,
+            position: None,
             allowed: None,
             errors: Vec::new(),
             retry_after_s: None,
@@ -84,6 +88,13 @@ impl Problem {
     #[must_use]
     pub fn parameter(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.0.parameter = Some(name.into());
+        self
+    }
+
+    /// Says at which character of the parameter the fault is, counted from 1.
+    #[must_use]
+    pub fn position(mut self, position: usize) -> Self {
+        self.0.position = Some(position);
         self
     }
 
@@ -127,13 +138,23 @@ impl Problem {
         self.0.kind
     }
 
+    /// The text for the caller.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The text for the log.
     pub fn internal_text(&self) -> Option<&str> {
         self.0.internal.as_deref()
     }
 
-    fn json(&self, instance: Option<&str>) -> Vec<u8> {
-        let Parts { kind, detail, parameter, allowed, errors, .. } = &*self.0;
+    /// As JSON, for a document that holds it.
+    pub fn json(&self) -> Vec<u8> {
+        self.with_instance(None)
+    }
+
+    fn with_instance(&self, instance: Option<&str>) -> Vec<u8> {
+        let Parts { kind, detail, parameter, position, allowed, errors, .. } = &*self.0;
         let members = Members {
             r#type: format!("/problems/{}", kind.slug()),
             title: kind.title(),
@@ -141,6 +162,7 @@ impl Problem {
             detail,
             instance,
             parameter: parameter.as_deref(),
+            position: *position,
             allowed: allowed.as_deref(),
             errors,
         };
@@ -150,7 +172,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.kind().status(), self.json(None)).into_response();
+        let mut response = (self.kind().status(), self.json()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -179,7 +201,7 @@ pub fn complete(response: Response, method: &Method, request_id: &str) -> Respon
     let Some(problem) = parts.extensions.get::<Problem>() else {
         return Response::from_parts(parts, Body::empty());
     };
-    let json = problem.json(Some(request_id));
+    let json = problem.with_instance(Some(request_id));
     parts.headers.insert(header::CONTENT_LENGTH, json.len().into());
     let body = if *method == Method::HEAD { Body::empty() } else { json.into() };
     Response::from_parts(parts, body)
@@ -210,7 +232,7 @@ mod tests {
     use super::*;
 
     fn json(problem: &Problem) -> serde_json::Value {
-        serde_json::from_slice(&problem.json(Some("r-1"))).unwrap()
+        serde_json::from_slice(&problem.with_instance(Some("r-1"))).unwrap()
     }
 
     #[test]

@@ -2,18 +2,13 @@
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use cellar_model::features::{DistanceIn, GEOJSON, Link, write_distances, write_page};
+use cellar_model::features::{Form, GEOJSON, Link, write_page};
 use geo_index::tree::Hit;
 use serde::Serialize;
 
-/// A FeatureCollection of hits.
-pub(super) fn feature_collection(hits: &[Hit], links: &[Link], distance_in: DistanceIn) -> Response {
-    ([(header::CONTENT_TYPE, GEOJSON)], write_distances(hits, links, distance_in)).into_response()
-}
-
-/// The same with members of the collection: JSON, each followed by a comma.
-pub(super) fn feature_page(hits: &[Hit], members: &str, links: &[Link]) -> Response {
-    ([(header::CONTENT_TYPE, GEOJSON)], write_page(hits, members, links)).into_response()
+/// A FeatureCollection of hits in a form, with members of the collection: JSON, each followed by a comma.
+pub(super) fn feature_page(hits: &[Hit], members: &str, links: &[Link], form: &Form) -> Response {
+    ([(header::CONTENT_TYPE, GEOJSON)], write_page(hits, members, links, form)).into_response()
 }
 
 /// Says in headers what an answer links to, and that it depends on `Accept`.

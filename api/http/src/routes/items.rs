@@ -14,7 +14,8 @@ use super::answer::{feature_page, negotiated};
 use super::{html, require_collection};
 use crate::base::Base;
 use crate::description::{
-    CellProblems, CollectionParameter, FeatureCollection, FormatParameter, PageParameters,
+    AttributeParameters, CellProblems, CollectionParameter, FeatureCollection, FormatParameter,
+    PageParameters,
 };
 use crate::middleware::deadline::Deadline;
 use crate::middleware::observe::SearchTiming;
@@ -27,6 +28,8 @@ use crate::state::AppState;
 /// In an order that is stable but has no meaning. To go on, follow the link `next`, until there is none. An answer
 /// with such a link holds at least one place; it holds fewer than `limit` only where more could not be found in time.
 /// Each answer is of an instant of its own: a place that moves in between may be listed again, or be missed.
+///
+/// With `filter`, which is asked of each place on the way, an answer may hold no place although there is a link `next`.
 #[utoipa::path(
     get,
     path = "/v1/collections/{collection}/items",
@@ -37,6 +40,7 @@ use crate::state::AppState;
         ("bbox" = Option<Vec<f64>>, Query, description = "west,south,east,north in degrees; west > east crosses the antimeridian. Six numbers have heights, which places have not: west,south,low,east,north,high. Without it, all places", style = Form, explode = false, min_items = 4, max_items = 6, example = json!([2.2, 48.8, 2.5, 48.9])),
         ("datetime" = Option<String>, Query, description = "An instant as in RFC 3339, or an interval with a slash: checked, and met by all places, which have no time", style = Form, explode = false, example = "2026-01-31T12:00:00Z"),
         PageParameters,
+        AttributeParameters,
         FormatParameter,
     ),
     responses(
@@ -61,7 +65,7 @@ pub async fn items(
     require_collection(&state, &collection, deadline).await?;
     let started = Instant::now();
     let Items { hits, next, work } =
-        state.search.items(&collection, params.query.clone(), deadline.0).await?;
+        state.search.items_of(&collection, params.query.clone(), params.selection, deadline.0).await?;
     let timing = SearchTiming { work, elapsed: started.elapsed() };
     let path = base.address(&format!("/v1/collections/{collection}/items"));
     let next = next.map(|key| params.text.next_link(&path, &key.to_cursor(params.fingerprint)));
@@ -83,7 +87,9 @@ pub async fn items(
             let page = html::items(&base, &collection, &hits, (&json, next.as_deref()));
             html::answer(&headers, page).await?
         }
-        Format::Json => feature_page(&hits, &format!("\"timeStamp\":\"{now}\",{matched}"), &links),
+        Format::Json => {
+            feature_page(&hits, &format!("\"timeStamp\":\"{now}\",{matched}"), &links, &params.form)
+        }
     };
     negotiated(&mut response, &links);
     Ok((Extension(timing), response).into_response())

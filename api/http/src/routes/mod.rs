@@ -17,11 +17,13 @@ pub mod item;
 pub mod items;
 pub mod landing;
 pub mod nearby;
+pub mod nearby_batch;
 pub mod openapi;
 mod openapi_3_0;
 pub mod pages;
 pub mod ping;
 pub mod problems;
+pub mod search;
 
 use cellar_model::Collection;
 use cellar_store::StoreError;

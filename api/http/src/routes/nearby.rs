@@ -4,19 +4,23 @@ use std::time::Instant;
 
 use axum::Extension;
 use axum::extract::{Request, State};
+use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use cellar_model::Collection;
 use cellar_model::cursor::Cursor as _;
-use cellar_model::features::Link;
-use cellar_search::Nearby;
+use cellar_model::features::{GEOJSON, Link, write_page};
+use cellar_model::place::json_number;
+use cellar_search::sorted::Sorted;
+use cellar_search::{Nearby, Work};
 
-use super::answer::feature_collection;
 use super::{cells, require_collection};
-use crate::description::{CellProblems, CollectionParameter, NearbyCollection, PageParameters};
+use crate::description::{
+    AttributeParameters, CellProblems, CollectionParameter, NearbyCollection, PageParameters, SortParameter,
+};
 use crate::middleware::deadline::Deadline;
 use crate::middleware::observe::SearchTiming;
-use crate::params::{CollectionPath, cell_url, parse_nearby};
+use crate::params::{CollectionPath, NearbyParams, cell_url, parse_nearby};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -26,6 +30,12 @@ use crate::state::AppState;
 /// find, at one instant. Without `radius`, the nearest places up to the server's horizon. To go on, follow the link
 /// `next`: its cursor continues right after the last place, however the collection changes in between. Each answer of
 /// such a walk is of an instant of its own: a place that moves in between may be listed again, or be missed.
+///
+/// With `filter` only places whose properties meet it, as `category` does for categories, which are indexed: a filter is
+/// asked of each place within reach. Where few of many meet it, an answer may hold fewer places than `limit`, or none, and
+/// a link `next` that goes on. With `sort` places within the radius come in the order of a property: all of them if there
+/// are at most 1,000 (`sorted_within_m` is then the radius), else the nearest 1,000, then the next. `filter`, `fields` and
+/// `sort` are not for `mode=cell`.
 ///
 /// With `mode=cell` the answer is that of the geohash cell around the position, as its own URL has it
 /// (`Content-Location`); `radius` and `limit` are then checked and left to the client.
@@ -40,6 +50,8 @@ use crate::state::AppState;
         ("lon" = f64, Query, description = "Longitude in degrees", minimum = -180, maximum = 180, example = json!(2.3522)),
         ("radius" = inline(Option<f64>), Query, description = "Radius in metres. The maximum is that of this server, and the default is how far it looks without a radius, which may be farther", exclusive_minimum = 0, example = json!(5000)),
         PageParameters,
+        AttributeParameters,
+        SortParameter,
         ("precision" = inline(Option<u8>), Query, description = "With `mode=cell`: how many characters of geohash the cell has; 4 if left out and nothing is known of the density", minimum = 3, maximum = 7),
         ("distance_in" = inline(Option<crate::description::DistanceIn>), Query, description = "Where each place tells its `distance_m`, except with `mode=cell`, whose answers are those of all positions of a cell", example = json!("properties")),
         ("mode" = inline(Option<crate::description::Mode>), Query, description = "How to answer", example = json!("exact")),
@@ -81,10 +93,34 @@ async fn exact(
         hot.offer(collection, params.query.origin);
     }
     let started = Instant::now();
-    let Nearby { hits, next, work, .. } = state.search.nearby(collection, params.query, deadline.0).await?;
+    let (body, work) = collection_of(state, collection, params, deadline).await?;
     let timing = SearchTiming { work, elapsed: started.elapsed() };
+    Ok((Extension(timing), [(header::CONTENT_TYPE, GEOJSON)], body).into_response())
+}
+
+/// The document of a search, and what it took.
+pub(super) async fn collection_of(
+    state: &AppState,
+    collection: &Collection,
+    params: NearbyParams<'_>,
+    deadline: Deadline,
+) -> Result<(Vec<u8>, Work), Problem> {
+    let NearbyParams { query, selection, sort, fingerprint, form, text } = params;
+    let (hits, cursor, members, work) = match sort {
+        None => {
+            let found = state.search.nearby_of(collection, query, selection, deadline.0).await?;
+            let Nearby { hits, next, work, .. } = found;
+            (hits, next.map(|key| key.to_cursor(fingerprint)), String::new(), work)
+        }
+        Some((sort, at)) => {
+            let found = state.search.sorted(collection, query, selection, (&sort, at), deadline.0).await?;
+            let Sorted { hits, next, within, work } = found;
+            let members = format!("\"sorted_within_m\":{},", json_number(within.get()));
+            (hits, next.map(|key| key.to_cursor(fingerprint)), members, work)
+        }
+    };
     let path = format!("/v1/collections/{collection}/nearby");
-    let next = next.map(|key| params.text.next_link(&path, &key.to_cursor(params.fingerprint)));
-    let links = Link::of_page(params.text.link(&path), next);
-    Ok((Extension(timing), feature_collection(&hits, &links, params.distance_in)).into_response())
+    let next = cursor.map(|cursor| text.next_link(&path, &cursor));
+    let links = Link::of_page(text.link(&path), next);
+    Ok((write_page(&hits, &members, &links, &form), work))
 }

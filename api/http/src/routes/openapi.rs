@@ -18,11 +18,12 @@ use super::coded::Kept;
 use super::openapi_3_0::{MEDIA_TYPE, downgraded};
 use super::{
     batch, categories, cells, collections, edge_map, explorer, health, imports, item, items, landing, nearby,
-    pages, ping, problems as kinds,
+    nearby_batch, pages, ping, problems as kinds, search,
 };
 use crate::base::Base;
 use crate::config::ApiConfig;
 use crate::description::{self, examples};
+use crate::paths::READS_BY_POST;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -57,6 +58,9 @@ const API_KEY: &str = "api_key";
         collections::delete,
         categories::list,
         nearby::nearby,
+        nearby_batch::post,
+        search::get,
+        search::post,
         cells::nearby,
         edge_map::get,
         pages::pages,
@@ -221,7 +225,8 @@ fn with_security(document: &mut Value, keyed: Keyed) {
     for (path, operations) in paths.filter(|(path, _)| path.starts_with("/v1/collections")) {
         for (method, operation) in operations.as_object_mut().into_iter().flatten() {
             // Imports are looked at by those who may write.
-            let is_read = method == "get" && !path.contains("/imports");
+            let is_search = READS_BY_POST.contains(&path.as_str());
+            let is_read = is_search || (method == "get" && !path.contains("/imports"));
             let takes_key = if is_read { keyed.reads } else { keyed.writes };
             let key = json!({ API_KEY: [] });
             operation["security"] = if takes_key { json!([key]) } else { json!([{}, key]) };

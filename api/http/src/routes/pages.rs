@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::require_collection;
 use crate::description::{CollectionParameter, SearchProblems};
 use crate::middleware::deadline::Deadline;
-use crate::params::{CollectionPath, parse_nearby};
+use crate::params::{CollectionPath, NearbyParams, parse_nearby};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -90,7 +90,8 @@ pub async fn pages(
 ) -> Result<Response, Problem> {
     let params = parse_nearby(raw.as_deref(), &collection, &state.config)?;
     require_collection(&state, &collection, deadline).await?;
-    let (_, mut used) = state.search.nearby_in_pages(&collection, params.query, deadline.0).await?;
+    let NearbyParams { query, selection, .. } = params;
+    let (_, mut used) = state.search.nearby_in_pages(&collection, query, selection, deadline.0).await?;
     used.sort_by_key(|used| used.cell);
     let features: Vec<_> = used.iter().map(|used| feature(used.cell, &used.page)).collect();
     let document = PageCollection { r#type: "FeatureCollection", number_returned: features.len(), features };

@@ -183,6 +183,30 @@ async fn slow_writers_keep_no_reader_waiting() {
 }
 
 #[tokio::test]
+async fn searches_whose_bodies_do_not_come_keep_nobody_else_waiting() {
+    let config = ApiConfig { max_in_flight: 2, max_writes_in_flight: 2, ..ApiConfig::default() };
+    let server = Server::with(config, WriteConfig { token: None, open: true }).filled_with_wineries(1).await;
+    let slow: Vec<_> = ["search", "nearby:batch"]
+        .map(|route| {
+            let body = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+            let uri = format!("/v1/collections/wineries/{route}");
+            let (router, request) = (server.router.clone(), request(Method::POST, &uri, body));
+            tokio::spawn(async move { send(&router, request).await })
+        })
+        .into();
+    while server.state.posted_in_flight.count() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.get(NEARBY).await.status, 200);
+    let place = cellar_test_kit::server::winery(9).to_string();
+    assert_eq!(server.put("/v1/collections/wineries/items/w-009", place).await.status, 201);
+    let body = r#"{"bbox":[0,0,1,1]}"#;
+    let third = server.post_as("/v1/collections/wineries/search", "application/json", body).await;
+    third.problem(503, "overloaded");
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
 async fn a_known_collection_costs_no_read() {
     let server = Server::with_wineries(1).await;
     let reads = || server.store.collection_reads.load(Ordering::Relaxed);

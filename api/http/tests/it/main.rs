@@ -1,5 +1,6 @@
 //! The HTTP API over a store in memory.
 
+mod attributes;
 mod bad_input;
 mod categories;
 mod cells;
@@ -20,9 +21,11 @@ mod isolation;
 mod keys;
 mod live;
 mod logs;
+mod nearby_batch;
 mod ogc;
 mod pages;
 mod places;
 mod rate;
 mod searching;
+mod shapes;
 mod writing;

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use cellar_model::canonical::CellUrl;
 use foldhash::quality::RandomState;
 use geo_index::edge::ANSWER_MAX;
-use geo_index::tree::NearbyQuery;
+use geo_index::tree::{NearbyQuery, Selection};
 use moka::sync::Cache;
 use parking_lot::Mutex;
 
@@ -108,7 +108,8 @@ impl Cells {
 
     /// The answer of a URL, by a search.
     pub async fn find(&self, url: &CellUrl, deadline: Instant) -> Result<Answered, PageError> {
-        let (found, pages) = self.search.nearby_in_pages(&url.collection, query(url), deadline).await?;
+        let all = Selection::default();
+        let (found, pages) = self.search.nearby_in_pages(&url.collection, query(url), all, deadline).await?;
         let (rendered, used) = self.render(url, &found, &pages);
         self.metrics.count(used);
         Ok(Answered {

@@ -2,7 +2,7 @@
 
 use super::process::{Desk, Ended};
 
-const SUBCOMMANDS: [&[&str]; 27] = [
+const SUBCOMMANDS: [&[&str]; 28] = [
     &["demo"],
     &["serve"],
     &["edge"],
@@ -15,6 +15,7 @@ const SUBCOMMANDS: [&[&str]; 27] = [
     &["delete"],
     &["get"],
     &["nearby"],
+    &["search"],
     &["categories"],
     &["reindex"],
     &["verify"],

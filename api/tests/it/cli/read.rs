@@ -56,6 +56,54 @@ fn nearby_aligns_its_table() {
     assert!(printed.contains("longer-id") && !printed.contains('\u{1b}'), "{printed:?}");
 }
 
+/// In a store, by the API, and by the command that asks the API.
+#[test]
+fn searches_by_properties_and_shapes_print_what_the_api_answers() {
+    let desk = Desk::new();
+    let line =
+        |i: usize| format!("p{i:03},Bar {},{},{},{}\n", i % 4, i % 7, i as f64 / 100.0, i as f64 / 200.0);
+    desk.write("a.csv", format!("id,name,stars,lat,lon\n{}", (0..400).map(line).collect::<String>()));
+    desk.ok(&["import", "a.csv", "-c", "places"]);
+    let ring = "[[0,0],[1,0],[1,2],[0,2],[0,0]]";
+    let polygon = format!(r#"{{"type":"Polygon","coordinates":[{ring}]}}"#);
+    desk.write("area.geojson", format!(r#"{{"type":"Feature","properties":null,"geometry":{polygon}}}"#));
+    let server = desk.serve(&[]);
+    let features = |text: &str| json(text)["features"].clone();
+    for (args, query) in [
+        (
+            vec!["--filter", "stars >= 5 and name <> 'Bar 1'"],
+            "filter=stars%20%3E=%205%20and%20name%20%3C%3E%20'Bar%201'",
+        ),
+        (vec!["--sort=-stars", "--radius", "60000"], "sort=-stars&radius=60000"),
+        (vec!["--fields", "stars", "--limit", "7"], "fields=stars&limit=7"),
+    ] {
+        let answer = server.get(&format!("/v1/collections/places/nearby?lat=1&lon=0.5&{query}"));
+        let place = ["nearby", "-c", "places", "--lat", "1", "--lon", "0.5", "--json"];
+        let command = [&place[..], &args].concat();
+        assert_eq!(features(&desk.ok(&command)), answer["features"], "{args:?}");
+        let asked = [&command[..], &["--url", &server.url]].concat();
+        assert_eq!(features(&desk.ok(&asked)), answer["features"], "{args:?}");
+    }
+    let flat = "within=0,0,1,0,1,2,0,2&lat=1&lon=0.5&filter=stars=3";
+    let answer = server.get(&format!("/v1/collections/places/search?{flat}"));
+    assert!(answer["features"].as_array().is_some_and(|features| features.len() == 20));
+    let search = ["search", "-c", "places", "--within", "area.geojson", "--lat", "1", "--lon", "0.5"];
+    let printed = desk.ok(&[&search[..], &["--filter", "stars=3", "--json"]].concat());
+    assert_eq!(features(&printed), answer["features"]);
+    let table = desk.ok(&["search", "-c", "places", "--bbox=0,0,0.5,1", "--limit", "100"]);
+    assert!(table.contains("\n100 places; "), "{table}");
+    for (args, says) in [
+        (vec!["--bbox=0,0,0.5,1", "--filter", "stars >"], "at character 8"),
+        (vec!["--bbox=0,0,0.5"], "bbox"),
+        (vec![], "--bbox"),
+    ] {
+        let ended = desk.run(&[&["search", "-c", "places"][..], &args].concat());
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(says), "{ended:?}");
+    }
+    server.stop();
+}
+
 /// Two places, 900 km apart: what is found without a radius is what the server finds without one, whomever it is asked of.
 #[test]
 fn without_a_radius_the_servers_horizon_counts() {

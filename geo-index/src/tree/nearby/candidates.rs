@@ -43,13 +43,15 @@ impl NearbySearch {
         }
         let before = self.candidates.len();
         self.take_in(places, rows);
-        if allowed.is_none() && self.after.is_none() {
+        if allowed.is_none() && self.after.is_none() && self.selection.is_everything() {
             return;
         }
         let mut candidates = std::mem::take(&mut self.candidates);
         let wanted = |&Candidate { chord_sq, row, .. }: &Candidate| {
             let row = row as usize;
-            allowed.as_ref().is_none_or(|allowed| allowed.has(row)) && self.is_behind(places, row, chord_sq)
+            allowed.as_ref().is_none_or(|allowed| allowed.has(row))
+                && self.is_behind(places, row, chord_sq)
+                && self.selection.has(places, row, Some(self.query.origin))
         };
         let mut kept = before;
         for at in before..candidates.len() {
@@ -158,8 +160,10 @@ impl NearbySearch {
         for found in &mut found {
             found.at = from.to(found.position);
         }
-        let end = self.ended_at;
-        found.retain(|found| found.at <= self.query.radius && end.is_none_or(|end| found.at < end));
+        let end = self.ended_at.as_ref().map(|end| (end.distance.get(), end.id.as_str()));
+        found.retain(|found| {
+            found.at <= self.query.radius && end.is_none_or(|end| (found.at.get(), found.id()) <= end)
+        });
         found
     }
 
@@ -176,8 +180,8 @@ impl NearbySearch {
         let more = cut || self.passed_over || self.queue.iter().any(|ahead| self.may_follow(ahead.cell));
         let last = found.last().filter(|_| more && found.len() == limit);
         let next = last.map(|last| NearbyKey { distance: last.at, id: last.id().to_owned() });
-        // An empty id stands before all places at this distance.
-        let next = next.or_else(|| Some(NearbyKey { distance: self.ended_at?, id: String::new() }));
+        // An empty id stands before all places at its distance.
+        let next = next.or_else(|| self.ended_at.clone());
         let hit = |found: &Found<'_>| Hit {
             page: Arc::clone(&self.pages[found.page]),
             row: found.row,

@@ -1,8 +1,9 @@
 //! Crowds: leaves with too many places for a page, read in runs.
 
+use super::super::query::NearbyKey;
 use super::super::queue::{QueueEntry, RunId};
-use super::NearbySearch;
-use crate::distance::{Chord, distance};
+use super::{END_SLACK_M, NearbySearch};
+use crate::distance::{Chord, EARTH_RADIUS_M, distance};
 use crate::error::SearchError;
 use crate::grid::cap;
 use crate::grid::h3::{H3Cell, Leaf};
@@ -16,6 +17,9 @@ impl NearbySearch {
         let (cell, crowd_number) = (H3Cell::from(leaf), self.crowds.len());
         let anywhere = cap(cell).min_angle(self.origin);
         for (run, part) in crowd.runs().iter().enumerate() {
+            if !part.spots.is_empty() && !part.spots.iter().any(|spot| self.selection.has_position(*spot)) {
+                continue;
+            }
             let angle = |spot: &Position| Chord::angle_at_most(spot.unit().chord_sq(self.origin));
             let nearest = part.spots.iter().map(angle).reduce(f64::min);
             let (bound, run) = (nearest.unwrap_or(anywhere), Some(RunId { crowd: crowd_number, run }));
@@ -77,6 +81,27 @@ impl NearbySearch {
         let spots = &self.crowd(id).1.runs()[id.run].spots;
         let origin = self.query.origin;
         (!spots.is_empty()).then(|| spots.iter().map(move |spot| distance(origin, *spot)))
+    }
+
+    /// The key that the search may end at before a run: all places before it were looked at, and the search began before it.
+    /// `None` where something else may lie as near as the run's places, or their distances are not known.
+    pub(super) fn end_within_crowd(&self, id: RunId) -> Option<NearbyKey> {
+        let distance = self.distances(id)?.reduce(|a, b| if b < a { b } else { a })?;
+        let end =
+            NearbyKey { distance, id: self.run_read(id).after.as_deref().unwrap_or_default().to_owned() };
+        let is_later = |ahead: &QueueEntry| match ahead.run {
+            Some(run) if run.crowd == id.crowd => {
+                run.run > id.run && self.distances(run).is_some_and(|mut all| all.all(|at| at >= distance))
+            }
+            _ => ahead.bound * EARTH_RADIUS_M - END_SLACK_M > distance.get(),
+        };
+        let start = self.query.after.as_ref();
+        let has_come_further = start.is_none_or(|start| {
+            (end.distance.get(), end.id.as_str()) > (start.distance.get(), start.id.as_str())
+        });
+        // Without an id it stands before the first run, and what is nearer was looked at.
+        let is_first = start.is_none() && end.id.is_empty() && distance == Meters::ZERO;
+        (has_come_further && !is_first && self.queue.iter().all(is_later)).then_some(end)
     }
 
     /// Whether all places of a run come before those that the search begins behind.

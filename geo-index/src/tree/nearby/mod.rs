@@ -37,7 +37,7 @@ use coarse::Coarse;
 use super::begin::begin_of;
 use super::query::{NearbyKey, NearbyQuery};
 use super::queue::{QueueEntry, may_hold, surely_may_hold};
-use super::{Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, root_index};
+use super::{Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, Selection, root_index};
 use crate::distance::{Chord, EARTH_RADIUS_M, angle};
 use crate::error::SearchError;
 use crate::grid::GridCell;
@@ -62,6 +62,7 @@ const END_SLACK_M: f64 = 0.01;
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct NearbySearch {
     query: NearbyQuery,
+    selection: Selection,
     limits: SearchLimits,
     origin: UnitVector,
     queue: BinaryHeap<QueueEntry>,
@@ -103,8 +104,8 @@ pub struct NearbySearch {
     coarse: Option<Coarse>,
     /// Whether a search over its page budget ends with what it is sure of.
     ends_early: bool,
-    /// Where it did: nothing that is nearer is missing.
-    ended_at: Option<Meters>,
+    /// Where it did: nothing that comes before is missing.
+    ended_at: Option<NearbyKey>,
     work: SearchWork,
 }
 
@@ -140,6 +141,7 @@ impl NearbySearch {
             surely_behind_sq: Chord::sq_at_least(key.distance),
         });
         let mut search = Self {
+            selection: Selection::default(),
             limits,
             origin,
             queue: BinaryHeap::with_capacity(32),
@@ -196,7 +198,22 @@ impl NearbySearch {
         Self { ends_early: true, ..self }
     }
 
+    /// Restricts the search to the places of a selection. It looks only at pages that touch its region, and of these at all on
+    /// its way: where the filter allows few places, it takes [`ending_early`](Self::ending_early) to keep it from failing.
+    #[must_use]
+    pub fn selecting(mut self, selection: Selection) -> Self {
+        // So far, only cells at the top of the tree are ahead.
+        self.queue.retain(|ahead| {
+            root_index::shape(ahead.cell).is_none_or(|shape| selection.may_touch(&shape.cap))
+        });
+        self.selection = selection;
+        self
+    }
+
     fn enqueue(&mut self, child: &ChildCell, density: f64) {
+        if !self.selection.may_touch(&child.cap) {
+            return;
+        }
         let bound = child.min_angle(self.origin);
         let behind = self.after.as_ref().is_none_or(|after| child.cap.max_angle(self.origin) >= after.angle);
         if bound > self.reach {
@@ -262,6 +279,9 @@ impl NearbySearch {
                 continue;
             }
             if self.take_from_coarse(next.cell, &mut local, &mut looked_at)? {
+                continue;
+            }
+            if !self.selection.may_hold(next.cell) {
                 continue;
             }
             if !self.may_hold(&next, self.reach) {
@@ -336,7 +356,8 @@ impl NearbySearch {
         }
         let end = Meters::new(next.bound * EARTH_RADIUS_M - END_SLACK_M);
         let start = self.query.after.as_ref().map_or(Meters::ZERO, |after| after.distance);
-        self.ended_at = end.filter(|end| *end > start);
+        let end = end.filter(|end| *end > start).map(|distance| NearbyKey { distance, id: String::new() });
+        self.ended_at = end.or_else(|| self.end_within_crowd(next.run?));
         self.ended_at.is_some()
     }
 

@@ -20,9 +20,9 @@ pub struct Summary {
     pub places: u64,
     /// Cells of geohash precision 7 that hold places.
     pub occupied: usize,
-    /// Rows of the map: geohash-2 cells.
+    /// Rows of the map.
     pub rows: usize,
-    /// Geohash-3 cells by their precision.
+    /// Parts of the map by their precision: the coarsest cells that have one precision.
     pub cells: Vec<CellsOf>,
     /// How long it took to read the places, in seconds.
     pub read_s: f64,
@@ -32,12 +32,12 @@ pub struct Summary {
     pub stored: bool,
 }
 
-/// How many geohash-3 cells have a precision.
+/// How many parts of the map have a precision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CellsOf {
     /// The precision.
     pub precision: u8,
-    /// Cells.
+    /// Parts.
     pub cells: usize,
 }
 
@@ -88,7 +88,7 @@ pub async fn make(
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn key_value_store(collection: &Collection, map: &DensityMap) -> String {
-    let row = |(geohash, digits): (String, String)| json!({ "key": density_row_key(collection, &geohash), "value": digits });
+    let row = |(geohash, row): (String, &str)| json!({ "key": density_row_key(collection, &geohash), "value": row });
     json!({ "data": map.entries().map(row).collect::<Vec<_>>() }).to_string()
 }
 
@@ -112,7 +112,7 @@ impl Summary {
     /// For people.
     pub fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(["precision", "geohash-3 cells"]);
+        table.load_style(presets::NOTHING).set_header(["precision", "parts of the map"]);
         for CellsOf { precision, cells } in &self.cells {
             table.add_row([precision.to_string(), grouped(*cells as u64)]);
         }

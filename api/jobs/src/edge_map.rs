@@ -1,15 +1,15 @@
 //! Makes the density map of a collection: one pass over its places, in memory bounded by where they are.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cellar_cache::clock::Clock;
 use cellar_model::Collection;
 use cellar_model::grouped;
 use cellar_model::key::density_row_key;
-use cellar_search::edge_map::StoredMap;
+use cellar_search::edge_map::{self, Made, Next, Progress, StoredMap};
 use cellar_store::{Store, StoreError};
 use comfy_table::{CellAlignment, Table, presets};
-use geo_index::edge::{DensityCounts, DensityMap, MapRules, PRECISIONS};
+use geo_index::edge::{DensityMap, MapRules, PRECISIONS};
 use serde::Serialize;
 use serde_json::json;
 
@@ -49,28 +49,14 @@ pub async fn make(
     clock: &dyn Clock,
     mut progress: impl FnMut(u64),
 ) -> Result<(StoredMap, Summary), StoreError> {
-    let made_unix_ms = clock.unix_ms();
-    let began = Instant::now();
-    let mut counts = DensityCounts::default();
-    let (mut places, mut from) = (0, None);
-    loop {
-        let part = store.scan(collection, from).await?;
-        part.places.iter().for_each(|place| counts.add(place.position));
-        places += part.places.len() as u64;
-        progress(places);
-        from = part.next;
-        if from.is_none() {
-            break;
-        }
-    }
-    let (read, occupied) = (began.elapsed(), counts.occupied());
-    let making = Instant::now();
-    let map = match tokio::task::spawn_blocking(move || counts.map_by(rules)).await {
-        Ok(map) => map,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    let on = |done: Progress| {
+        progress(done.places);
+        Next::After(Duration::ZERO)
     };
-    let summary = Summary::new(&map, (places, occupied), (read, making.elapsed()));
-    Ok((StoredMap { map, made_unix_ms, places }, summary))
+    let made = edge_map::make(store, collection, rules, clock, on).await?;
+    let Made { stored, occupied, read, made } = made.expect("it is never told to stop");
+    let summary = Summary::new(&stored.map, (stored.places, occupied), (read, made));
+    Ok((stored, summary))
 }
 
 /// The map in the form that CloudFront's `KeyValueStore` imports.

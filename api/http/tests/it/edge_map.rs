@@ -29,7 +29,7 @@ fn paris() -> GeohashCell {
 fn stored(precision: u8) -> StoredMap {
     let mut map = DensityMap::default();
     map.set("u09".parse().unwrap(), precision);
-    StoredMap { map, made_unix_ms: 1_772_366_400_000, places: 7 }
+    StoredMap { map, made_unix_ms: 1_772_366_400_000, places: 7, certified: 0.95 }
 }
 
 async fn store(server: &Server, precision: u8) {

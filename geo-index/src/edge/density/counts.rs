@@ -214,24 +214,31 @@ mod tests {
     use super::*;
     use crate::edge::refine;
 
-    /// Crowds in more geohash-4 cells than there is room for: those of the most places stay.
+    /// More rows than there is room for: those of the most places stay, and precision 4 needs none.
     #[test]
     fn a_map_is_bounded_and_keeps_what_matters_most() {
+        let cells: Vec<GeohashCell> = GeohashCell::coarsest()[0]
+            .children()
+            .into_iter()
+            .flat_map(GeohashCell::children)
+            .flat_map(GeohashCell::children)
+            .take(10_000)
+            .collect();
         let mut counts = DensityCounts::default();
-        let quarters: Vec<GeohashCell> =
-            GeohashCell::coarsest()[0].children().into_iter().flat_map(GeohashCell::children).collect();
-        let mut largest = None;
-        for (i, quarter) in quarters.iter().flat_map(|cell| cell.children()).step_by(8).enumerate() {
-            let middle = quarter.children()[12].children()[12];
-            for _ in 0..=(200 + i % 1_000) {
-                counts.add(middle.centre());
-            }
-            largest = if i % 1_000 == 999 { Some(middle) } else { largest };
-        }
-        let map = counts.map();
-        let bytes: usize = map.entries().filter(|(key, _)| key.len() == 4).map(|(key, row)| key.len() + row.len()).sum();
-        assert!((MAX_FINE_BYTES / 2..=MAX_FINE_BYTES).contains(&bytes), "{bytes}");
-        assert!(map.precision(largest.unwrap()) > Some(4), "{:?}", map.precision(largest.unwrap()));
+        let full = cells[9_000];
+        (0..3).for_each(|_| counts.add(full.centre()));
+        counts.add(cells[8_000].centre());
+        let node = |i: usize| match i % 4 {
+            0 => Node::Whole(4),
+            1 => Node::Whole(5),
+            _ => Node::Divided(vec![Node::Whole(6); PARTS]),
+        };
+        let mut fine: Vec<(GeohashCell, Node)> = cells.iter().enumerate().map(|(i, &cell)| (cell, node(i + 2))).collect();
+        counts.keep_the_fullest(&mut fine);
+        let bytes: usize = fine.iter().map(|(_, node)| node.row_bytes()).sum();
+        assert!((MAX_FINE_BYTES - 100..=MAX_FINE_BYTES).contains(&bytes), "{bytes}");
+        assert_eq!((fine[0].0, fine[1].0), (full, cells[8_000]));
+        assert!(fine.iter().all(|(_, node)| *node != Node::Whole(4)));
     }
 
     /// Of users all over a city and its surroundings, as many are served by the first answer as were asked for.
@@ -246,21 +253,21 @@ mod tests {
         let places = crate::edge::synthetic::places_around(&[centre], 8_000, &mut uniform);
         let mut counts = DensityCounts::default();
         places.iter().for_each(|&place| counts.add(place));
-        for (share, least, most_cells) in [(0.95, 0.95, 250), (0.7, 0.7, 200)] {
+        let users: Vec<Position> = (0..400)
+            .map(|_| crate::destination(centre, 40_000.0 * uniform().sqrt(), uniform() * std::f64::consts::TAU))
+            .collect();
+        let mut cells_asked = Vec::new();
+        for share in [0.95, 0.7] {
             let map = counts.map_by(MapRules { certified: share, ..MapRules::default() });
-            let users = (0..400).map(|_| {
-                let away_m = 40_000.0 * uniform().sqrt();
-                crate::destination(centre, away_m, uniform() * std::f64::consts::TAU)
-            });
-            let (mut served, mut cells) = (0, std::collections::BTreeSet::new());
-            for user in users {
-                let cell = CacheCell::at(crate::Grid::Geohash, user, map.precision_at(user).unwrap_or(4)).unwrap();
-                cells.insert(cell);
-                served += usize::from(is_served(&places, cell, user));
-            }
-            assert!(served as f64 >= least * 400.0, "{share}: {served}");
-            assert!(cells.len() <= most_cells, "{share}: {}", cells.len());
+            let cell = |user: &Position| {
+                let precision = map.precision_at(*user).unwrap_or(4);
+                CacheCell::at(crate::Grid::Geohash, *user, precision).unwrap()
+            };
+            let served = users.iter().filter(|&user| is_served(&places, cell(user), *user)).count();
+            assert!(served as f64 >= share * 400.0, "{share}: {served}");
+            cells_asked.push(users.iter().map(cell).collect::<std::collections::BTreeSet<_>>().len());
         }
+        assert!(cells_asked[1] < cells_asked[0] && cells_asked[0] < 300, "{cells_asked:?}");
     }
 
     /// By the places themselves.

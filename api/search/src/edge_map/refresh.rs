@@ -23,7 +23,7 @@ use super::stored::StoredMap;
 /// How often to look for old maps, unless they become old faster.
 const LOOK_EVERY: Duration = Duration::from_mins(10);
 
-/// Time between two reads of 1 MB: the table has others to serve.
+/// Time between two reads beside requests.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How old maps become, and what may be read for a new one.
@@ -33,6 +33,15 @@ pub struct Settings {
     pub every: Duration,
     /// Parts of the table, of 1 MB at most, that are read for one map. A larger table keeps the map that it has.
     pub most_parts: u64,
+    /// Time between two reads: the table has others to serve.
+    pub pause: Duration,
+}
+
+impl Default for Settings {
+    /// Once a day, of tables of up to 4 GB.
+    fn default() -> Self {
+        Self { every: Duration::from_hours(24), most_parts: 4_000, pause: PAUSE }
+    }
 }
 
 impl Settings {
@@ -52,10 +61,10 @@ impl Settings {
     ///
     /// A variable that is no such number.
     pub fn from_env(env: &dyn Env) -> Result<Self, ConfigError> {
-        Ok(Self {
-            every: Duration::from_secs(number(env, "CELLAR_EDGE_MAP_EVERY_S", 86_400, 0..=31_536_000)?),
-            most_parts: number(env, "CELLAR_EDGE_MAP_MAX_READS", 4_000, 1..=1_000_000)?,
-        })
+        let usual = Self::default();
+        let every_s = number(env, "CELLAR_EDGE_MAP_EVERY_S", usual.every.as_secs(), 0..=31_536_000)?;
+        let most_parts = number(env, "CELLAR_EDGE_MAP_MAX_READS", usual.most_parts, 1..=1_000_000)?;
+        Ok(Self { every: Duration::from_secs(every_s), most_parts, ..usual })
     }
 }
 
@@ -130,7 +139,7 @@ impl Refresh {
             } else if until.is_some_and(|until| Instant::now() >= until) {
                 ended = Some(Outcome::Unfinished);
             }
-            if ended.is_some() { Next::Stop } else { Next::After(PAUSE) }
+            if ended.is_some() { Next::Stop } else { Next::After(self.settings.pause) }
         };
         let certified = old.as_ref().map_or(MapRules::default().certified, |old| old.certified);
         let rules = MapRules { certified, ..MapRules::default() };

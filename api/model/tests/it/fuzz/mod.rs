@@ -17,7 +17,7 @@ use std::str::FromStr;
 
 use cellar_model::Collection;
 use cellar_model::canonical::{Canonical, canonical};
-use geo_index::GeohashCell;
+use geo_index::{GeohashCell, GridCell as _};
 use rand::{Rng, RngExt};
 use serde_json::Value;
 

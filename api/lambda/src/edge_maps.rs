@@ -22,9 +22,10 @@ impl Function {
         let refresh = Refresh::new(store, Arc::new(SystemClock), self.maps, None);
         let until = budget.by.checked_sub(MAKE_LIMIT).unwrap_or(budget.by);
         match tokio::time::timeout_at(budget.by.into(), refresh.run(Some(until))).await {
-            Ok(Ok(outcomes)) => {
-                Ok(outcomes.into_iter().map(|(collection, outcome)| (collection.to_string(), outcome)).collect())
-            }
+            Ok(Ok(outcomes)) => Ok(outcomes
+                .into_iter()
+                .map(|(collection, outcome)| (collection.to_string(), outcome))
+                .collect()),
             Ok(Err(error)) => Err(Refusal::new(format!("density maps are put off: {error}"))),
             Err(_) => Err(Refusal::new("density maps are put off: the table does not answer in time")),
         }

@@ -42,7 +42,8 @@ impl Difference {
         let new = wanted.iter().filter(|(key, row)| held.get(*key) != Some(row));
         let mut puts: Vec<(String, String)> = new.map(|(key, row)| (key.clone(), row.clone())).collect();
         puts.sort_by_key(|(key, _)| std::cmp::Reverse(key.len()));
-        let mut deletes: Vec<String> = held.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        let mut deletes: Vec<String> =
+            held.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
         deletes.sort_by_key(String::len);
         Self { puts, deletes }
     }

@@ -90,7 +90,9 @@ fn document(collection: &Collection, stored: Option<&StoredMap>) -> EdgeMapDocum
         default_precision: DEFAULT_PRECISION,
         made: stored.and_then(|stored| rfc3339(stored.made_unix_ms)),
         places: stored.map_or(0, |stored| stored.places),
-        rows: stored.map(|stored| stored.map.entries().map(|(key, row)| (key, row.to_owned())).collect()).unwrap_or_default(),
+        rows: stored
+            .map(|stored| stored.map.entries().map(|(key, row)| (key, row.to_owned())).collect())
+            .unwrap_or_default(),
     }
 }
 

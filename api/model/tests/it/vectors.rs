@@ -56,13 +56,18 @@ fn stores() -> Stores {
     let store = |entries: &[(&str, String)]| {
         entries.iter().map(|(key, digits)| ((*key).to_owned(), digits.clone())).collect()
     };
-    BTreeMap::from([("none", BTreeMap::new()), ("sample", store(&sample)), ("broken", store(&broken)), ("tree", store(&tree)), ("torn", store(&torn))])
+    BTreeMap::from([
+        ("none", BTreeMap::new()),
+        ("sample", store(&sample)),
+        ("broken", store(&broken)),
+        ("tree", store(&tree)),
+        ("torn", store(&torn)),
+    ])
 }
 
 /// What a request with a store must become, as JSON members.
 fn expected(path: &str, query: &str, store: &BTreeMap<String, String>) -> String {
-    let outcome =
-        canonical(path, query, max_radius(), |collection, cell| precision(store, collection, cell));
+    let outcome = canonical(path, query, max_radius(), |collection, cell| precision(store, collection, cell));
     match outcome {
         Ok(Canonical::PassThrough) => r#""pass":true"#.into(),
         Ok(Canonical::Cell(url)) => {

@@ -4,6 +4,7 @@
 //! process' making changes no result, so nobody waits for one and nothing is locked.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,11 @@ use cellar_model::Collection;
 use cellar_model::key::density_row_key;
 use cellar_purge::maps::MapRows;
 use cellar_store::{Store, StoreError};
-use geo_index::edge::MapRules;
+use geo_index::edge::{ANSWER_MAX, MapRules};
 use serde::Serialize;
 use tokio::task::JoinHandle;
+
+use crate::cells::listed;
 
 use super::make::{Next, Progress, make};
 use super::stored::StoredMap;
@@ -35,17 +38,19 @@ pub struct Settings {
     pub most_parts: u64,
     /// Time between two reads: the table has others to serve.
     pub pause: Duration,
+    /// Places in an answer, at most: what the server lists.
+    pub listed: NonZeroUsize,
 }
 
 impl Default for Settings {
     /// Once a day, of tables of up to 4 GB.
     fn default() -> Self {
-        Self { every: Duration::from_hours(24), most_parts: 4_000, pause: PAUSE }
+        Self { every: Duration::from_hours(24), most_parts: 4_000, pause: PAUSE, listed: ANSWER_MAX }
     }
 }
 
 impl Settings {
-    /// From `CELLAR_EDGE_MAP_EVERY_S` (0 is never) and `CELLAR_EDGE_MAP_MAX_READS`.
+    /// From `CELLAR_EDGE_MAP_EVERY_S` (0 is never), `CELLAR_EDGE_MAP_MAX_READS` and `CELLAR_EDGE_ANSWER_PLACES`.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -64,7 +69,7 @@ impl Settings {
         let usual = Self::default();
         let every_s = number(env, "CELLAR_EDGE_MAP_EVERY_S", usual.every.as_secs(), 0..=31_536_000)?;
         let most_parts = number(env, "CELLAR_EDGE_MAP_MAX_READS", usual.most_parts, 1..=1_000_000)?;
-        Ok(Self { every: Duration::from_secs(every_s), most_parts, ..usual })
+        Ok(Self { every: Duration::from_secs(every_s), most_parts, listed: listed(env)?, ..usual })
     }
 }
 
@@ -142,7 +147,7 @@ impl Refresh {
             if ended.is_some() { Next::Stop } else { Next::After(self.settings.pause) }
         };
         let certified = old.as_ref().map_or(MapRules::default().certified, |old| old.certified);
-        let rules = MapRules { certified, ..MapRules::default() };
+        let rules = MapRules { certified, listed: self.settings.listed };
         let Some(made) = make(&*self.store, collection, rules, &*self.clock, on).await? else {
             return Ok(ended.unwrap_or(Outcome::Unfinished));
         };

@@ -1,6 +1,6 @@
 //! From a stream of places to a density map.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use rustc_hash::FxHashMap;
@@ -74,7 +74,8 @@ impl DensityCounts {
     }
 
     /// The map for 20 places within 10 km: at each position the coarsest cell in whose area, but for a twentieth, a user
-    /// would be served by its answer. It says something of all geohash-2 cells that hold places.
+    /// would be served by its answer. It says something of all geohash-2 cells that hold places or are beside
+    /// such ones: where nothing is near, the coarsest cells do.
     pub fn map(&self) -> DensityMap {
         self.map_by(MapRules::default())
     }
@@ -84,11 +85,12 @@ impl DensityCounts {
         let survey = Survey {
             crowd: Crowd::new(&self.counts),
             listed: rules.listed.get() as u64,
-            misses: ((1.0 - rules.certified) * PARTS as f64 + 1e-6).max(0.0) as usize,
+            misses: ((1.0 - rules.certified) * PARTS as f64).round().max(0.0) as usize,
         };
         let mut map = DensityMap::default();
         let mut fine = Vec::new();
-        for cell in self.occupied_at(2).into_keys().flat_map(GeohashCell::children) {
+        let keys: BTreeSet<GeohashCell> = self.occupied_at(2).into_keys().flat_map(around).collect();
+        for cell in keys.into_iter().flat_map(GeohashCell::children) {
             match survey.divide(cell) {
                 Node::Whole(precision) => map.set(cell, precision),
                 Node::Divided(children) => {
@@ -101,7 +103,9 @@ impl DensityCounts {
         for (cell, node) in fine {
             match node {
                 Node::Whole(precision) => map.set(cell, precision),
-                Node::Divided(children) => map.set_parts(cell, std::array::from_fn(|i| children[i].as_part())),
+                Node::Divided(children) => {
+                    map.set_parts(cell, std::array::from_fn(|i| children[i].as_part()))
+                }
             }
         }
         map
@@ -131,6 +135,17 @@ impl DensityCounts {
         let kept = lengths.take_while(|&bytes| bytes <= MAX_FINE_BYTES).count();
         fine.truncate(kept);
     }
+}
+
+/// A geohash-2 cell and those beside it.
+fn around(cell: GeohashCell) -> impl Iterator<Item = GeohashCell> {
+    let [west, south, east, north] = cell.bounds().edges();
+    let (height, width, centre) = (north - south, east - west, cell.centre());
+    let steps = (-1..=1).flat_map(|row| (-1..=1).map(move |column| (f64::from(row), f64::from(column))));
+    steps.filter_map(move |(row, column)| {
+        let lon = (centre.lon() + column * width + 540.0).rem_euclid(360.0) - 180.0;
+        GeohashCell::at(Position::new(centre.lat() + row * height, lon).ok()?, cell.level()).ok()
+    })
 }
 
 /// A cell of the tree.
@@ -214,6 +229,18 @@ mod tests {
     use super::*;
     use crate::edge::refine;
 
+    #[test]
+    fn what_is_beside_the_places_is_known_too() {
+        let mut counts = DensityCounts::default();
+        counts.add(Position::new(1.0, 179.0).unwrap());
+        counts.add(Position::new(89.0, 0.5).unwrap());
+        let map = counts.map();
+        let known = |lat, lon| map.precision_at(Position::new(lat, lon).unwrap());
+        assert_eq!((known(2.0, -179.0), known(-3.0, 175.0), known(10.0, 165.0)), (Some(3), Some(3), Some(3)));
+        assert_eq!((known(80.0, -5.0), known(30.0, 100.0)), (Some(3), None));
+        assert_eq!(map.entries().count(), 9 + 6);
+    }
+
     /// More rows than there is room for: those of the most places stay, and precision 4 needs none.
     #[test]
     fn a_map_is_bounded_and_keeps_what_matters_most() {
@@ -233,7 +260,8 @@ mod tests {
             1 => Node::Whole(5),
             _ => Node::Divided(vec![Node::Whole(6); PARTS]),
         };
-        let mut fine: Vec<(GeohashCell, Node)> = cells.iter().enumerate().map(|(i, &cell)| (cell, node(i + 2))).collect();
+        let mut fine: Vec<(GeohashCell, Node)> =
+            cells.iter().enumerate().map(|(i, &cell)| (cell, node(i + 2))).collect();
         counts.keep_the_fullest(&mut fine);
         let bytes: usize = fine.iter().map(|(_, node)| node.row_bytes()).sum();
         assert!((MAX_FINE_BYTES - 100..=MAX_FINE_BYTES).contains(&bytes), "{bytes}");
@@ -254,7 +282,9 @@ mod tests {
         let mut counts = DensityCounts::default();
         places.iter().for_each(|&place| counts.add(place));
         let users: Vec<Position> = (0..400)
-            .map(|_| crate::destination(centre, 40_000.0 * uniform().sqrt(), uniform() * std::f64::consts::TAU))
+            .map(|_| {
+                crate::destination(centre, 40_000.0 * uniform().sqrt(), uniform() * std::f64::consts::TAU)
+            })
             .collect();
         let mut cells_asked = Vec::new();
         for share in [0.95, 0.7] {
@@ -280,8 +310,13 @@ mod tests {
         let cut = near.len() > ANSWER_MAX.get();
         near.truncate(ANSWER_MAX.get());
         let certified_radius = certified_radius(cell, near.last().map(|last| last.0), cut);
-        let place = |(i, (_, position)): (usize, (_, Position))| CellPlace { id: i.to_string(), position, payload: () };
-        let answer = CellAnswer { cell, certified_radius, places: near.into_iter().enumerate().map(place).collect() };
+        let place = |(i, (_, position)): (usize, (_, Position))| CellPlace {
+            id: i.to_string(),
+            position,
+            payload: (),
+        };
+        let answer =
+            CellAnswer { cell, certified_radius, places: near.into_iter().enumerate().map(place).collect() };
         let radius = crate::Meters::new(RADIUS_M).unwrap();
         matches!(refine(&answer, user, radius, NonZeroUsize::new(20).unwrap()), Refined::Exact(_))
     }

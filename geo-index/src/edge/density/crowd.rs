@@ -33,8 +33,13 @@ impl Crowd {
     /// are fewer. At most 10,000 km.
     pub(super) fn reach_m(&self, from: Position, count: u64, cap_m: f64) -> f64 {
         let chord = 2.0 * (cap_m / (2.0 * EARTH_RADIUS_M)).sin();
-        let mut search =
-            Search { from: vector(from), wanted: count, cap_sq: chord * chord, seen: 0, found: BinaryHeap::new() };
+        let mut search = Search {
+            from: vector(from),
+            wanted: count,
+            cap_sq: chord * chord,
+            seen: 0,
+            found: BinaryHeap::new(),
+        };
         search.visit(&self.0, 0);
         match search.found.peek() {
             Some(last) if search.seen >= count => 2.0 * EARTH_RADIUS_M * (last.away_sq.sqrt() / 2.0).asin(),

@@ -165,7 +165,8 @@ fn answers_under_the_tree_are_those_of_brute_force() {
     places.iter().for_each(|&place| counts.add(place));
     for (certified, least) in [(0.95, 0.95), (0.7, 0.8)] {
         let map = counts.map_by(MapRules { certified, ..MapRules::default() });
-        let precisions: std::collections::BTreeSet<u8> = map.cells().map(|(_, precision)| precision).collect();
+        let precisions: std::collections::BTreeSet<u8> =
+            map.cells().map(|(_, precision)| precision).collect();
         assert!(precisions.len() >= 4, "{precisions:?}");
         let (mut first, users) = (0, 300);
         for _ in 0..users {

@@ -75,8 +75,7 @@ fn fine_row(rng: &mut impl Rng) -> String {
 
 fn by_the_origin(url: &str, rows: &Rows) -> Outcome {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    let precision_at =
-        |collection: &Collection, cell: GeohashCell| precision(rows, collection, cell);
+    let precision_at = |collection: &Collection, cell: GeohashCell| precision(rows, collection, cell);
     match canonical(path, query, max_radius(), precision_at) {
         Ok(Canonical::PassThrough) => Outcome::Pass,
         Ok(Canonical::Cell(url)) => Outcome::Uri(url.to_string()),

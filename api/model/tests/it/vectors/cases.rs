@@ -179,7 +179,9 @@ fn stores() -> Vec<Case> {
         let query = format!("lat={lat:.6}&lon={lon:.6}&mode=cell");
         cases.push(case(NEARBY, &query, "sample"));
     }
-    for cell in ["u09t", "u09tv", "u09t0", "u09tc", "u09w", "u09q", "u06b", "u06c", "u09y", "u09s", "u07k", "u001"] {
+    for cell in
+        ["u09t", "u09tv", "u09t0", "u09tc", "u09w", "u09q", "u06b", "u06c", "u09y", "u09s", "u07k", "u001"]
+    {
         let cell: GeohashCell = cell.parse().unwrap();
         let [west, south, east, north] = cell.bounds().edges();
         for store in ["tree", "tree", "torn"] {

@@ -1,6 +1,7 @@
 //! `cellar edge-map`.
 
 use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use cellar_cache::clock::SystemClock;
@@ -12,7 +13,7 @@ use cellar_model::grouped;
 use cellar_search::edge_map::StoredMap;
 use cellar_store::Store;
 use clap::Args;
-use geo_index::edge::MapRules;
+use geo_index::edge::{ANSWER_MAX, MapRules};
 use indicatif::ProgressStyle;
 
 use super::interrupt;
@@ -26,10 +27,9 @@ Examples:
   cellar edge-map --collection restaurants --certify 0.7 --dry-run --output /dev/null
   cellar edge-map --collection restaurants --remove
 
-Counts the places of a collection and notes, for each geohash-3 cell, the coarsest precision at which cell answers \
-serve users there at the first try. The map is stored in the table, where `cellar serve` finds it within a minute, and \
-written in the form that CloudFront's KeyValueStore imports. It is a hint: make it again when the places have changed \
-a lot, once a day or once a week.
+Counts the places of a collection and notes the coarsest cells, of geohash precision 3 to 7, whose answers serve users \
+there at the first try: large ones in the country, small ones in the middle of a city. The map is stored in the table, where `cellar serve` finds it within a minute, and \
+written in the form that CloudFront's KeyValueStore imports. It is a hint. `cellar serve` makes it anew once a day.
 
 If the map goes to standard output, the summary goes to standard error.
 
@@ -47,10 +47,15 @@ pub struct EdgeMapArgs {
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     output: PathBuf,
 
-    /// Share of users whom the first cell should serve, 0.5 to 1; less makes for coarser cells, more hits at the edge
-    /// and more second tries
+    /// Share of each cell's area in which its answer should serve users, 0.5 to 1; less makes for coarser cells, more
+    /// hits at the edge and more second tries
     #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = certified)]
     certify: f64,
+
+    /// Places in a cell answer, 128 to 1024: what the server is set to list
+    #[arg(long, value_name = "COUNT", default_value_t = 128, env = "CELLAR_EDGE_ANSWER_PLACES",
+          value_parser = clap::value_parser!(u16).range(128..=1_024))]
+    listed: u16,
 
     /// Store nothing in the table
     #[arg(long)]
@@ -110,7 +115,8 @@ async fn run_on(args: &EdgeMapArgs, store: &dyn Store) -> Result<Option<(String,
         return Ok(None);
     }
     let bar = progress::spinner().with_style(style());
-    let rules = MapRules { certified: args.certify, ..MapRules::default() };
+    let listed = NonZeroUsize::new(args.listed.into()).unwrap_or(ANSWER_MAX);
+    let rules = MapRules { certified: args.certify, listed };
     let made = make(store, &args.collection, rules, &SystemClock, |places| {
         bar.set_message(grouped(places));
         bar.tick();

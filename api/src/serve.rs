@@ -19,6 +19,7 @@ use cellar_imports::{Service, StartError, Workers};
 use cellar_purge::{EdgeKind, purge_settings};
 use cellar_search::cells::EdgeConfig;
 use cellar_search::deletions::Deletions;
+use cellar_search::edge_map::refresh::{self, Refresh};
 use cellar_search::tiers::{Feed, Tiers};
 use cellar_search::{Limits, Search};
 use cellar_store::{Store, deletion};
@@ -88,6 +89,10 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     edge: EdgePurgeArgs,
+
+    /// Make no density maps: they become old unless `cellar edge-map` makes new ones
+    #[arg(long, help_heading = "Edge")]
+    no_edge_maps: bool,
 }
 
 /// Serves until a signal to stop.
@@ -95,8 +100,11 @@ pub async fn run(args: ServeArgs, settings: &Settings) -> Result<u8, CliError> {
     let listen = args.listen.resolve().await?;
     let embedded = args.store.is_embedded();
     let spool = embedded.then(|| args.store.data.join("imports"));
-    let config = Config::from_env(settings, &listen.reach(), embedded, spool)
+    let mut config = Config::from_env(settings, &listen.reach(), embedded, spool)
         .map_err(|error| settings.explain(&error))?;
+    if args.no_edge_maps {
+        config.maps.every = Duration::ZERO;
+    }
     let redis = args.cache.redis(&args.store).map_err(|error| settings.located(error))?;
     let edge = args.edge.edge(settings, config.cache.settle).await;
     let edge = edge.map_err(|error| settings.located(error))?;
@@ -153,6 +161,7 @@ pub(super) struct Config {
     feed: FeedSettings,
     hosts: Hosts,
     imports: Option<cellar_imports::Settings>,
+    maps: refresh::Settings,
 }
 
 impl Config {
@@ -173,7 +182,8 @@ impl Config {
         let hosts = hosts(env, reach);
         let cache = cache_args::policy(env, embedded)?;
         let imports = cellar_imports::Settings::from_env(env, spool)?;
-        Ok(Self { api, write, access, cache, edge, health, feed, hosts, imports })
+        let maps = refresh::Settings::from_env(env)?;
+        Ok(Self { api, write, access, cache, edge, health, feed, hosts, imports, maps })
     }
 }
 
@@ -236,6 +246,7 @@ pub(super) async fn until_stopped(
     let background = beside.within(|| tiers.start(feed));
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
     let deletions = Deletions::new(store.clone(), search.clone(), deletion::Settings::default());
+    let maps = Refresh::new(store.clone(), Arc::new(SystemClock), config.maps, None).start();
     let (imports, workers) = imports(config.imports, open, &search).await?;
     let limits =
         sockets::Limits { connections: connection_limits(config.api.max_connections), hosts: config.hosts };
@@ -254,6 +265,7 @@ pub(super) async fn until_stopped(
     sockets::run(listener, router, stop, DRAIN, limits).await;
     drop(workers);
     listing.abort();
+    maps.stop();
     deletions.stop().await;
     background.stop().await;
     Ok(())

@@ -20,7 +20,7 @@ impl Edge {
     /// An edge that is empty and has a density map.
     pub(crate) fn start(origin: &str, collection: &Collection, map: &DensityMap) -> Self {
         let file = NamedTempFile::new().expect("a temporary file");
-        let entry = |(key, value): (String, String)| json!({ "key": density_row_key(collection, &key), "value": value });
+        let entry = |(key, value): (String, &str)| json!({ "key": density_row_key(collection, &key), "value": value });
         let entries: Vec<_> = map.entries().map(entry).collect();
         std::fs::write(file.path(), json!({ "data": entries }).to_string()).expect("the map is written");
         let mut script = Command::new(super::script())

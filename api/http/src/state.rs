@@ -234,7 +234,7 @@ impl AppState {
         }
     }
 
-    /// What the collection's density map says of a geohash-3 cell, if there is one: the precision that certifies there.
+    /// What the collection's density map says of a cell of geohash precision 7, if there is one: the precision to begin with there.
     /// It never waits for the map, and names that are no collection's cost nothing.
     pub fn precision_hint(&self, collection: &Collection, cell: GeohashCell) -> Option<u8> {
         self.collections.knows(collection).then(|| self.edge_maps.hint(collection, cell))?

@@ -1,15 +1,15 @@
 //! Makes the density map of a collection: one pass over its places, in memory bounded by where they are.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cellar_cache::clock::Clock;
 use cellar_model::Collection;
 use cellar_model::grouped;
 use cellar_model::key::density_row_key;
-use cellar_search::edge_map::StoredMap;
+use cellar_search::edge_map::{self, Made, Next, Progress, StoredMap};
 use cellar_store::{Store, StoreError};
 use comfy_table::{CellAlignment, Table, presets};
-use geo_index::edge::{DensityCounts, DensityMap, MapRules, PRECISIONS};
+use geo_index::edge::{DensityMap, MapRules, PRECISIONS};
 use serde::Serialize;
 use serde_json::json;
 
@@ -20,9 +20,9 @@ pub struct Summary {
     pub places: u64,
     /// Cells of geohash precision 7 that hold places.
     pub occupied: usize,
-    /// Rows of the map: geohash-2 cells.
+    /// Rows of the map.
     pub rows: usize,
-    /// Geohash-3 cells by their precision.
+    /// Parts of the map by their precision: the coarsest cells that have one precision.
     pub cells: Vec<CellsOf>,
     /// How long it took to read the places, in seconds.
     pub read_s: f64,
@@ -32,12 +32,12 @@ pub struct Summary {
     pub stored: bool,
 }
 
-/// How many geohash-3 cells have a precision.
+/// How many parts of the map have a precision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CellsOf {
     /// The precision.
     pub precision: u8,
-    /// Cells.
+    /// Parts.
     pub cells: usize,
 }
 
@@ -49,28 +49,14 @@ pub async fn make(
     clock: &dyn Clock,
     mut progress: impl FnMut(u64),
 ) -> Result<(StoredMap, Summary), StoreError> {
-    let made_unix_ms = clock.unix_ms();
-    let began = Instant::now();
-    let mut counts = DensityCounts::default();
-    let (mut places, mut from) = (0, None);
-    loop {
-        let part = store.scan(collection, from).await?;
-        part.places.iter().for_each(|place| counts.add(place.position));
-        places += part.places.len() as u64;
-        progress(places);
-        from = part.next;
-        if from.is_none() {
-            break;
-        }
-    }
-    let (read, occupied) = (began.elapsed(), counts.occupied());
-    let making = Instant::now();
-    let map = match tokio::task::spawn_blocking(move || counts.map_by(rules)).await {
-        Ok(map) => map,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    let on = |done: Progress| {
+        progress(done.places);
+        Next::After(Duration::ZERO)
     };
-    let summary = Summary::new(&map, (places, occupied), (read, making.elapsed()));
-    Ok((StoredMap { map, made_unix_ms, places }, summary))
+    let made = edge_map::make(store, collection, rules, clock, on).await?;
+    let Made { stored, occupied, read, made } = made.expect("it is never told to stop");
+    let summary = Summary::new(&stored.map, (stored.places, occupied), (read, made));
+    Ok((stored, summary))
 }
 
 /// The map in the form that CloudFront's `KeyValueStore` imports.
@@ -88,7 +74,7 @@ pub async fn make(
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn key_value_store(collection: &Collection, map: &DensityMap) -> String {
-    let row = |(geohash, digits): (String, String)| json!({ "key": density_row_key(collection, &geohash), "value": digits });
+    let row = |(geohash, row): (String, &str)| json!({ "key": density_row_key(collection, &geohash), "value": row });
     json!({ "data": map.entries().map(row).collect::<Vec<_>>() }).to_string()
 }
 
@@ -112,7 +98,7 @@ impl Summary {
     /// For people.
     pub fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(["precision", "geohash-3 cells"]);
+        table.load_style(presets::NOTHING).set_header(["precision", "parts of the map"]);
         for CellsOf { precision, cells } in &self.cells {
             table.add_row([precision.to_string(), grouped(*cells as u64)]);
         }

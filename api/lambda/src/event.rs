@@ -21,6 +21,8 @@ pub enum Event {
     Warmer,
     /// Goes on with deletions of collections.
     Delete,
+    /// Makes density maps.
+    EdgeMap,
     /// Fills the caches of an area.
     Warm(Box<WarmOrder>),
     /// Forgets what has changed.
@@ -29,7 +31,7 @@ pub enum Event {
 
 /// What every event that is no request is asked for.
 const EXPECTED: &str = "expected an event of an HTTP API or a function URL (payload format 2.0), a batch of a \
-    DynamoDB stream, or {\"instruction\": \"warmer\"}, {\"instruction\": \"delete\"} or {\"instruction\": \"warm\", ...}, by \
+    DynamoDB stream, or {\"instruction\": \"warmer\"}, {\"instruction\": \"delete\"}, {\"instruction\": \"edge-map\"} or {\"instruction\": \"warm\", ...}, by \
     itself or as the `detail` of an EventBridge event";
 
 /// The members that tell events apart. Payloads are read when it is known what they are.
@@ -92,6 +94,7 @@ fn instruction(text: &str) -> Result<Event, Refusal> {
     match Instruction::parse(text)? {
         Instruction::Warmer => Ok(Event::Warmer),
         Instruction::Delete => Ok(Event::Delete),
+        Instruction::EdgeMap => Ok(Event::EdgeMap),
         Instruction::Warm(order) => Ok(Event::Warm(order)),
     }
 }

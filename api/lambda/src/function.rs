@@ -11,6 +11,7 @@ use cellar_http::middleware::deadline::AnswerBy;
 use cellar_http::middleware::request_id;
 use cellar_http::problem::{self, Problem};
 use cellar_http::state::AppState;
+use cellar_search::edge_map::refresh;
 use cellar_search::hot::FLUSH_EVERY;
 use cellar_search::tiers::{CacheSink, Tiers, flush_now};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -50,6 +51,7 @@ pub struct Function {
     pub(super) sink: Arc<CacheSink>,
     pub(super) margin: Duration,
     metrics: bool,
+    pub(super) maps: refresh::Settings,
     flushed: Mutex<Instant>,
 }
 
@@ -64,8 +66,15 @@ impl Function {
             tiers,
             margin,
             metrics,
+            maps: refresh::Settings::default(),
             flushed: Mutex::new(Instant::now()),
         }
+    }
+
+    /// The same with other settings for density maps.
+    #[must_use]
+    pub fn with_maps(self, maps: refresh::Settings) -> Self {
+        Self { maps, ..self }
     }
 
     /// What the handlers share.
@@ -92,6 +101,7 @@ impl Function {
             Ok(Event::BadHttp) => Ok(Reply::Http(self.refuse(http::unreadable(), context).await)),
             Ok(Event::Warmer) => json(&self.warmer(budget).await),
             Ok(Event::Delete) => json(&self.delete(budget).await?),
+            Ok(Event::EdgeMap) => json(&self.edge_maps(budget).await?),
             Ok(Event::Warm(order)) => json(&self.warm(*order, budget).await?),
             Ok(Event::Stream(records)) => Ok(Reply::Batch(self.batch(&records, budget).await)),
             Err(refusal) => {

@@ -21,6 +21,8 @@ pub(super) enum Instruction {
     Warmer,
     /// Go on with deletions of collections.
     Delete,
+    /// Make the density maps that are old.
+    EdgeMap,
     /// Fill the caches.
     Warm(Box<WarmOrder>),
 }
@@ -61,6 +63,8 @@ pub enum Target {
 enum Written {
     Warmer {},
     Delete {},
+    #[serde(rename = "edge-map")]
+    EdgeMap {},
     Warm(WrittenWarm),
 }
 
@@ -108,6 +112,7 @@ impl Instruction {
         match written {
             Written::Warmer {} => Ok(Self::Warmer),
             Written::Delete {} => Ok(Self::Delete),
+            Written::EdgeMap {} => Ok(Self::EdgeMap),
             Written::Warm(warm) => order(&warm).map(|order| Self::Warm(Box::new(order))),
         }
     }

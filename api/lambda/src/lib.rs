@@ -16,6 +16,7 @@
 mod aws;
 mod budget;
 mod deleting;
+mod edge_maps;
 mod error;
 pub mod event;
 pub mod function;

@@ -1,11 +1,12 @@
 //! From a configuration to a function that can take events.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cellar_cache::remote::redis::{RedisConfig, RedisRemote};
 use cellar_http::config::LambdaConfig;
 use cellar_http::state::AppState;
+use cellar_search::edge_map::refresh;
 use cellar_search::tiers::{Tiers, namespace};
 use cellar_search::{Limits, Search};
 use cellar_store::config::connect_with;
@@ -51,7 +52,9 @@ fn function(config: LambdaConfig) -> Result<Function, StartError> {
         .health(config.health)
         .tiers(&tiers, None);
     let state = if config.metrics { state.request_stats() } else { state };
-    Ok(Function::new(state.build(), tiers, config.deadline_margin, config.metrics))
+    // Nothing else goes on meanwhile.
+    let maps = refresh::Settings { pause: Duration::ZERO, ..config.maps };
+    Ok(Function::new(state.build(), tiers, config.deadline_margin, config.metrics).with_maps(maps))
 }
 
 fn store(table: &StoreConfig, config: &LambdaConfig) -> Result<Arc<dyn Store>, StartError> {

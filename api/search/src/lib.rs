@@ -11,7 +11,7 @@
 //! | [`policy`] | how long the caches keep pages |
 //! | [`cells`] | cell answers |
 //! | [`category_counts`] | how many places each category has |
-//! | [`edge_map`] | density maps |
+//! | [`edge_map`] | density maps, made and kept |
 //! | [`deletions`] | deletions of collections, carried out beside answering |
 //! | [`hot`] | the cells that searches come from |
 

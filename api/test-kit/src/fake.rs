@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -49,6 +49,9 @@ pub struct FakeStore {
     pub note_reads: AtomicU32,
     pub collection_reads: AtomicU32,
     pub pings: AtomicU32,
+    pub scans: AtomicU32,
+    /// Whether scans never end.
+    pub endless: AtomicBool,
     /// Told of each call that stalls.
     pub stalled: Notify,
 }
@@ -74,6 +77,13 @@ impl FakeStore {
             self.stalled.notify_one();
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Holds a place, and its collection.
+    pub fn keep(&self, collection: &Collection, place: Place) {
+        let info = CollectionInfo { name: collection.clone(), title: None };
+        self.collections.lock().unwrap().entry(collection.to_string()).or_insert(info);
+        self.places.lock().unwrap().insert((collection.clone(), place.id.to_string()), place);
     }
 
     pub fn count(&self) -> usize {
@@ -236,7 +246,9 @@ impl Store for FakeStore {
         self.answer().await?;
         let places = self.places.lock().unwrap();
         let of_collection = places.iter().filter(|((name, _), _)| name == collection);
-        Ok(ScanPart { places: of_collection.map(|(_, place)| place.clone()).collect(), next: None })
+        self.scans.fetch_add(1, Ordering::Relaxed);
+        let next = self.endless.load(Ordering::Relaxed).then(|| ScanPosition("#".into()));
+        Ok(ScanPart { places: of_collection.map(|(_, place)| place.clone()).collect(), next })
     }
 
     async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {

@@ -50,7 +50,7 @@ mod refine;
 pub mod synthetic;
 
 pub use certificate::{CellAnswer, CellPlace, SLACK_M, certified_radius};
-pub use density::{DensityCounts, DensityMap, MapRules};
+pub use density::{DensityCounts, DensityMap, MapRules, Part};
 pub use ladder::{ANSWER_MAX, CacheCell, CacheCellError, DEFAULT_PRECISION, PRECISIONS, RESOLUTIONS};
 pub use planner::{Planner, PlannerMemory, Step, Wanted};
 pub use refine::{Hit, NotCertified, Reason, Refined, refine};

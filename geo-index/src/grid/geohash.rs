@@ -15,7 +15,7 @@ use crate::error::CellError;
 use crate::point::Position;
 use crate::units::Meters;
 
-const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
+pub(crate) const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
 
 /// A geohash of precision 1 to 12: a rectangle of latitudes and longitudes.
 ///
@@ -51,6 +51,19 @@ impl GeohashCell {
         let rect = geohash::decode_bbox(&self.to_string()).expect("the text of a cell is a geohash");
         BBox::new(rect.min().x, rect.min().y, rect.max().x, rect.max().y)
             .expect("a geohash lies within the ranges of coordinates")
+    }
+
+    /// The cell of a coarser level, or of its own, that it lies in.
+    pub(crate) fn ancestor(self, level: u8) -> Option<Self> {
+        (Self::COARSEST..=self.precision).contains(&level).then(|| {
+            let shift = Self::shift(level);
+            Self { bits: self.bits >> shift << shift, precision: level }
+        })
+    }
+
+    /// Which child its ancestor at a level is of its parent: 0 to 31.
+    pub(crate) fn digit(self, level: u8) -> Option<usize> {
+        self.ancestor(level).map(|cell| (cell.bits >> Self::shift(level) & 31) as usize)
     }
 
     fn shift(precision: u8) -> u32 {

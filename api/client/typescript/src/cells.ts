@@ -47,9 +47,9 @@ export function cellOf(text: string): Cell {
   return { name: `gh:${text}`, precision, centre, horizon: HORIZONS_KM[precision - COARSEST]! * 1000 };
 }
 
-/** The index of a geohash's last letter among its 32 siblings. */
-export function lastDigit(text: string): number {
-  return ALPHABET.indexOf(text.charAt(text.length - 1));
+/** The value of a letter of a geohash, the first at 0: which of 32 children it names. */
+export function digitAt(text: string, at: number): number {
+  return ALPHABET.indexOf(text.charAt(at));
 }
 
 /** Halves the ranges of longitude and latitude in turn; all middles are exact. */

@@ -1,6 +1,6 @@
 // Density maps: which precision to try first. Whatever is wrong with one costs tries and nothing else.
 
-import { COARSEST, geohash, lastDigit } from './cells.js';
+import { DEFAULT_PRECISION, digitAt, FINEST, geohash } from './cells.js';
 import type { Position } from './sphere.js';
 
 /** Longest document that is looked at. */
@@ -12,7 +12,12 @@ const USUAL_MS = 300_000;
 /** When to ask again after a failure, and no sooner in any case. */
 const SOON_MS = 30_000;
 
-/** The rows of a map: 32 digits under each geohash-2 key. */
+/** A row under a geohash-2 cell: a mark for each child. */
+const COARSE = /^[03-7x]{32}$/;
+/** A row under a geohash-4 cell: one digit, or a mark for each child, and seven letters of bits for each `x`. */
+const FINE = /^(?:[5-7]|[5-7x]{32}(?:[0-9b-hjkmnp-z]{7})*)$/;
+
+/** The rows of a map (docs/EDGE.md, "Density map"), under geohash-2 and geohash-4 cells. */
 export type DensityMap = ReadonlyMap<string, string>;
 
 /** What a client makes of an edge map, whoever sent it: what is no row is passed over. */
@@ -22,9 +27,8 @@ export function parseMap(document: string): DensityMap {
   try {
     const rows: unknown = JSON.parse(document)?.rows;
     if (typeof rows !== 'object' || rows === null || Array.isArray(rows)) return map;
-    for (const [key, digits] of Object.entries(rows)) {
-      const sound = /^[0-9b-hjkmnp-z]{2}$/.test(key) && typeof digits === 'string' && /^[03-7]{32}$/.test(digits);
-      if (sound) map.set(key, digits);
+    for (const [key, row] of Object.entries(rows)) {
+      if (/^(?:[0-9b-hjkmnp-z]{2}){1,2}$/.test(key) && typeof row === 'string' && isRow(key, row)) map.set(key, row);
     }
   } catch {
     // No document, no rows.
@@ -32,10 +36,33 @@ export function parseMap(document: string): DensityMap {
   return map;
 }
 
+function isRow(key: string, row: string): boolean {
+  return key.length === 2 ? COARSE.test(row) : FINE.test(row) && (row.length === 1 || row.length === bitsOf(row, 32));
+}
+
+/** Where in a row under a geohash-4 cell the bits of a child begin. */
+function bitsOf(row: string, child: number): number {
+  return 32 + 7 * (row.slice(0, child).split('x').length - 1);
+}
+
 /** The precision that a map notes for a position. */
 export function precisionAt(map: DensityMap, position: Position): number | undefined {
-  const cell = geohash(position, COARSEST);
-  return Number(map.get(cell.slice(0, 2))?.charAt(lastDigit(cell))) || undefined;
+  const cell = geohash(position, FINEST);
+  const mark = map.get(cell.slice(0, 2))?.charAt(digitAt(cell, 2));
+  if (mark !== 'x') return Number(mark) || undefined;
+  const row = map.get(cell.slice(0, 4));
+  return row === undefined ? DEFAULT_PRECISION : finePrecision(row, cell);
+}
+
+/** What a row under a geohash-4 cell says of a cell of precision 6 or finer. */
+function finePrecision(row: string, cell: string): number {
+  if (row.length === 1) return Number(row);
+  const child = digitAt(cell, 4);
+  const mark = row.charAt(child);
+  if (mark !== 'x') return Number(mark);
+  const bit = digitAt(cell, 5);
+  const bits = digitAt(row, bitsOf(row, child) + Math.floor(bit / 5));
+  return 6 + ((bits >> (bit % 5)) & 1);
 }
 
 /** The maps in memory. */

@@ -127,7 +127,7 @@ test('cells have canonical URLs', () => {
     const given = new URLSearchParams(query);
     const at = { lat: Number(given.get('lat')), lon: Number(given.get('lon')) };
     const rows = Object.entries(stores[store]).filter(([key]) => key.startsWith(`${position[1]}:`));
-    const map = parseMap(JSON.stringify({ rows: Object.fromEntries(rows.map(([key, row]) => [key.slice(-2), row])) }));
+    const map = parseMap(JSON.stringify({ rows: Object.fromEntries(rows.map(([key, row]) => [key.slice(key.indexOf(':') + 1), row])) }));
     const precision = Number(given.get('precision')) || precisionAt(map, at) || DEFAULT_PRECISION;
     const cell = `gh:${geohash(at, precision)}`;
     const ours = cellPath(position[1], cell, given.get('category') ?? undefined);

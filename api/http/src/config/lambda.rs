@@ -9,6 +9,7 @@ use cellar_cache::Policy;
 use cellar_cache::remote::redis::{RedisUrl, RedisUrlError};
 use cellar_config::{ConfigError, Env, Variable, flag, number, required, text, text_or};
 use cellar_search::cells::EdgeConfig;
+use cellar_search::edge_map::refresh;
 use cellar_search::policy::{TABLE_SETTLES, cache_policy};
 
 use super::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
@@ -63,6 +64,8 @@ pub struct LambdaConfig {
     pub edge: EdgeConfig,
     /// Health checks.
     pub health: HealthConfig,
+    /// Density maps.
+    pub maps: refresh::Settings,
 }
 
 impl LambdaConfig {
@@ -105,6 +108,7 @@ impl LambdaConfig {
             cache: cache_policy(env, TABLE_SETTLES)?,
             edge: EdgeConfig::from_env(env)?,
             health: HealthConfig::from_env(env)?,
+            maps: refresh::Settings::from_env(env)?,
         })
     }
 

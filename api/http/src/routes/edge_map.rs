@@ -41,8 +41,10 @@ pub struct EdgeMapDocument {
     made: Option<String>,
     /// Places that were counted.
     places: u64,
-    /// By two letters of a geohash, 32 digits, one for each third letter in the order of
-    /// `0123456789bcdefghjkmnpqrstuvwxyz`: the coarsest precision that serves most users there, or 0 for unknown.
+    /// By two letters of a geohash, 32 marks, one for each third letter in the order of
+    /// `0123456789bcdefghjkmnpqrstuvwxyz`: the coarsest precision that serves most users there, 0 for unknown, or x
+    /// where the rows by four letters know more: one digit, or 32 marks with bits for each x (docs/EDGE.md). Without
+    /// one, the precision there is 4.
     #[schema(examples("00000000050000000000000000000000"))]
     rows: BTreeMap<String, String>,
 }
@@ -88,7 +90,9 @@ fn document(collection: &Collection, stored: Option<&StoredMap>) -> EdgeMapDocum
         default_precision: DEFAULT_PRECISION,
         made: stored.and_then(|stored| rfc3339(stored.made_unix_ms)),
         places: stored.map_or(0, |stored| stored.places),
-        rows: stored.map(|stored| stored.map.entries().collect()).unwrap_or_default(),
+        rows: stored
+            .map(|stored| stored.map.entries().map(|(key, row)| (key, row.to_owned())).collect())
+            .unwrap_or_default(),
     }
 }
 

@@ -1,17 +1,23 @@
 //! The density map: read by clients, kept for a minute, and never waited for by a hint.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::http::{Method, header};
 use cellar_cache::clock::ManualClock;
 use cellar_model::Collection;
 use cellar_model::density::parse;
-use cellar_search::edge_map::{EdgeMaps, StoredMap};
+use cellar_model::place::{Place, Properties};
+use cellar_purge::PurgeError;
+use cellar_purge::maps::{Difference, MapRows};
+use cellar_search::edge_map::refresh::{Outcome, Settings};
+use cellar_search::edge_map::{EdgeMaps, Refresh, StoredMap};
 use cellar_store::Store as _;
-use geo_index::GeohashCell;
-use geo_index::edge::DensityMap;
+use geo_index::edge::{CacheCell, CellAnswer, CellPlace, DensityMap, Refined, refine};
+use geo_index::{GeohashCell, Meters, Position};
 
 use cellar_test_kit::fake::{FakeStore, Fault};
 use cellar_test_kit::server::{Answer, Server, request};
@@ -29,7 +35,7 @@ fn paris() -> GeohashCell {
 fn stored(precision: u8) -> StoredMap {
     let mut map = DensityMap::default();
     map.set("u09".parse().unwrap(), precision);
-    StoredMap { map, made_unix_ms: 1_772_366_400_000, places: 7 }
+    StoredMap { map, made_unix_ms: 1_772_366_400_000, places: 7, certified: 0.95 }
 }
 
 async fn store(server: &Server, precision: u8) {
@@ -203,4 +209,142 @@ async fn names_of_nothing_cost_no_read() {
     while server.store.note_reads.load(Ordering::Relaxed) == before {
         tokio::task::yield_now().await;
     }
+}
+
+/// Wineries around Paris, with two far away.
+fn fill(fake: &FakeStore) {
+    for i in 0..40 {
+        let position = Position::new(48.85 + f64::from(i) * 1e-3, 2.35).unwrap();
+        let position = if i < 2 { Position::new(-33.9, 151.2).unwrap() } else { position };
+        let id = format!("w-{i}").parse().unwrap();
+        fake.keep(&wineries(), Place { id, position, properties: Properties::empty() });
+    }
+}
+
+fn refresh(fake: &Arc<FakeStore>, clock: &Arc<ManualClock>, most_parts: u64) -> Refresh {
+    let every = Duration::from_hours(1);
+    let settings = Settings { every, most_parts, pause: Duration::ZERO, ..Settings::default() };
+    Refresh::new(fake.clone(), clock.clone(), settings, None)
+}
+
+#[tokio::test]
+async fn maps_are_made_when_there_is_none_and_when_they_are_old() {
+    let (fake, clock) = (Arc::new(FakeStore::default()), Arc::new(ManualClock::default()));
+    fill(&fake);
+    let refresh = refresh(&fake, &clock, 10);
+    let came_of_it = async || refresh.run(None).await.unwrap();
+    assert_eq!(came_of_it().await, [(wineries(), Outcome::Made)]);
+    let made = StoredMap::read(&*fake, &wineries()).await.unwrap().unwrap();
+    assert_eq!((made.places, made.map.precision(paris())), (40, Some(3)));
+    clock.advance(Duration::from_mins(59));
+    assert_eq!(came_of_it().await, [(wineries(), Outcome::Current)]);
+
+    // What an operator asked for is kept.
+    StoredMap { certified: 0.7, ..made.clone() }.write(&*fake, &wineries()).await.unwrap();
+    clock.advance(Duration::from_mins(1));
+    assert_eq!(came_of_it().await, [(wineries(), Outcome::Made)]);
+    let again = StoredMap::read(&*fake, &wineries()).await.unwrap().unwrap();
+    assert!((again.certified - 0.7).abs() < 1e-9 && again.made_unix_ms > made.made_unix_ms);
+
+    fake.set_fault(Some(Fault::Fail));
+    assert!(refresh.run(None).await.is_err());
+    fake.set_fault(None);
+    assert_eq!(StoredMap::read(&*fake, &wineries()).await.unwrap(), Some(again), "a failure changes nothing");
+}
+
+#[tokio::test]
+async fn what_is_read_for_a_map_is_bounded() {
+    let (fake, clock) = (Arc::new(FakeStore::default()), Arc::new(ManualClock::default()));
+    fill(&fake);
+    fake.endless.store(true, Ordering::Relaxed);
+    assert_eq!(refresh(&fake, &clock, 7).run(None).await.unwrap(), [(wineries(), Outcome::TooLarge)]);
+    assert_eq!(fake.scans.load(Ordering::Relaxed), 7);
+    let past = Some(std::time::Instant::now());
+    let outcomes = refresh(&fake, &clock, 7).run(past).await.unwrap();
+    assert_eq!((outcomes, fake.scans.load(Ordering::Relaxed)), (vec![(wineries(), Outcome::Unfinished)], 8));
+    assert_eq!(StoredMap::read(&*fake, &wineries()).await.unwrap(), None);
+    let never = Settings { every: Duration::ZERO, ..Settings::default() };
+    assert!(Refresh::new(fake.clone(), clock, never, None).run(None).await.unwrap().is_empty());
+}
+
+/// An edge that notes what it is told, and fails once.
+#[derive(Default)]
+struct Edge {
+    rows: Mutex<BTreeMap<String, String>>,
+    fails: AtomicBool,
+}
+
+#[async_trait]
+impl MapRows for Edge {
+    async fn become_these(&self, rows: &BTreeMap<String, String>) -> Result<usize, PurgeError> {
+        if self.fails.swap(false, Ordering::Relaxed) {
+            return Err(PurgeError("not now".into()));
+        }
+        let difference = Difference::between(&self.rows.lock().unwrap(), rows);
+        self.rows.lock().unwrap().clone_from(rows);
+        Ok(difference.len())
+    }
+}
+
+#[tokio::test]
+async fn the_edge_has_the_rows_of_all_maps_and_no_others() {
+    let (fake, clock) = (Arc::new(FakeStore::default()), Arc::new(ManualClock::default()));
+    fill(&fake);
+    let edge = Arc::new(Edge { fails: true.into(), ..Edge::default() });
+    edge.rows.lock().unwrap().insert("gone:u0".into(), "3".repeat(32));
+    let refresh = Refresh::new(fake.clone(), clock, Settings::default(), Some(edge.clone()));
+    refresh.run(None).await.unwrap();
+    assert_eq!(refresh.tell_the_edge().await, Err("not now".into()));
+    assert_eq!(refresh.tell_the_edge().await, Ok(19), "18 rows come, one goes");
+    assert_eq!(refresh.tell_the_edge().await, Ok(0));
+    let rows = edge.rows.lock().unwrap();
+    assert!(rows.len() == 18 && rows.keys().all(|key| key.starts_with("wineries:")), "{rows:?}");
+    assert_eq!(rows["wineries:r3"], "3".repeat(32));
+}
+
+/// Whatever map there is, and while it changes: the answer of the cell that it leads to is exact for the user.
+#[tokio::test]
+async fn a_map_that_changes_leads_to_other_cells_and_to_the_same_results() {
+    let server = Server::with_wineries(40).await;
+    let user = Position::new(0.2, 0.0).unwrap();
+    let exact = server.get("/v1/collections/wineries/nearby?lat=0.2&lon=0&radius=10000&limit=20").await;
+    let ids = |answer: &serde_json::Value| -> Vec<String> {
+        let features = answer["features"].as_array().unwrap().iter();
+        features.map(|feature| feature["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let expected = ids(&exact.json());
+    assert!(expected.len() > 10, "{expected:?}");
+    let whole = |precision| {
+        let mut map = DensityMap::default();
+        map.set("s00".parse().unwrap(), precision);
+        StoredMap { map, ..stored(5) }
+    };
+    let tree = |row: &str| {
+        let rows = [("s0", "x".repeat(32)), ("s001", row.to_owned())];
+        StoredMap { map: DensityMap::from_entries(rows), ..stored(5) }
+    };
+    // The user is in s0010h2.
+    let mixed = format!("{}x{}0002000", "5".repeat(0), "6".repeat(31));
+    let maps = [whole(3), whole(5), tree("6"), tree(&mixed), tree("torn"), tree("7"), whole(4)];
+    let mut cells = std::collections::BTreeSet::new();
+    for map in maps {
+        map.write(&*server.store, &wineries()).await.unwrap();
+        server.clock.advance(Duration::from_mins(1));
+        assert_eq!(server.get(MAP).await.status, 200);
+        let answer = server.get("/v1/collections/wineries/nearby?lat=0.2&lon=0&mode=cell").await;
+        let json = answer.json();
+        let cell: CacheCell = json["cell"].as_str().unwrap().parse().unwrap();
+        let places = json["features"].as_array().unwrap().iter().map(|feature| {
+            let at = |i: usize| feature["geometry"]["coordinates"][i].as_f64().unwrap();
+            let position = Position::new(at(1), at(0)).unwrap();
+            CellPlace { id: feature["id"].as_str().unwrap().to_owned(), position, payload: () }
+        });
+        let certified_radius = Meters::new(json["certified_radius_m"].as_f64().unwrap()).unwrap();
+        let answer = CellAnswer { cell, certified_radius, places: places.collect() };
+        let (radius, limit) = (Meters::new(10_000.0).unwrap(), 20.try_into().unwrap());
+        let Refined::Exact(hits) = refine(&answer, user, radius, limit) else { panic!("{cell}") };
+        assert_eq!(hits.iter().map(|hit| hit.place.id.clone()).collect::<Vec<_>>(), expected, "{cell}");
+        cells.insert(cell);
+    }
+    assert_eq!(cells.len(), 5, "{cells:?}");
 }

@@ -62,10 +62,24 @@ impl Index {
 
     /// The exact search.
     pub(super) fn nearby(&mut self, query: NearbyQuery) -> Result<NearbyAnswer, SearchError> {
+        self.nearby_over(query, |_, _| {})
+    }
+
+    /// The same; `looked_at` is told each page that the search goes by, once.
+    pub(super) fn nearby_over(
+        &mut self,
+        query: NearbyQuery,
+        mut looked_at: impl FnMut(H3Cell, &Page),
+    ) -> Result<NearbyAnswer, SearchError> {
         let mut search = NearbySearch::new(query, SearchLimits::default());
+        let mut seen: FxHashMap<H3Cell, Arc<Page>> = FxHashMap::default();
         loop {
-            match search.advance(|cell| self.pages.get(&cell).cloned())? {
-                Progress::Done => return Ok(search.finish()),
+            let note = |cell, page: &Arc<Page>| drop(seen.insert(cell, Arc::clone(page)));
+            match search.advance_observed(|cell| self.pages.get(&cell).cloned(), note)? {
+                Progress::Done => {
+                    seen.iter().for_each(|(cell, page)| looked_at(*cell, page));
+                    return Ok(search.finish());
+                }
                 Progress::Need(cells) => {
                     let loaded: Vec<_> = cells.into_iter().flat_map(|cell| self.load(cell)).collect();
                     for (cell, page) in loaded {

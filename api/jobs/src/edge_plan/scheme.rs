@@ -4,7 +4,8 @@ use geo_index::edge::{
     CacheCell, DEFAULT_PRECISION, DensityMap, PRECISIONS, Planner, PlannerMemory, RESOLUTIONS, Reason,
     Refined, Step, Wanted, refine,
 };
-use geo_index::{Grid, Position};
+use geo_index::tree::NearbyQuery;
+use geo_index::{Grid, H3Cell, Page, Position};
 
 use super::Plan;
 use super::index::Index;
@@ -25,6 +26,8 @@ pub enum Scheme {
     MapAndMemory,
     /// No map, but a memory.
     Memory,
+    /// Clients search for themselves, over the pages of the tree, each under a URL of its own.
+    Pages,
 }
 
 impl Scheme {
@@ -32,7 +35,7 @@ impl Scheme {
     pub fn all() -> Vec<Self> {
         let geohash = PRECISIONS.map(|level| Self::Fixed(Grid::Geohash, level));
         let h3 = RESOLUTIONS.map(|level| Self::Fixed(Grid::H3, level));
-        let adaptive = [Self::Map, Self::MapAndMemory, Self::Memory];
+        let adaptive = [Self::Map, Self::MapAndMemory, Self::Memory, Self::Pages];
         std::iter::once(Self::Raw).chain(geohash).chain(h3).chain(adaptive).collect()
     }
 
@@ -45,6 +48,7 @@ impl Scheme {
             Self::Map => "density map".to_owned(),
             Self::MapAndMemory => "map + memory".to_owned(),
             Self::Memory => format!("geohash {DEFAULT_PRECISION} + memory"),
+            Self::Pages => "pages".to_owned(),
         }
     }
 
@@ -73,6 +77,7 @@ pub(super) enum Key {
     Cell(CacheCell),
     /// The bits of a position's coordinates.
     Position(u64, u64),
+    Page(H3Cell),
 }
 
 impl Key {
@@ -82,9 +87,9 @@ impl Key {
 }
 
 /// What one request came to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Visit {
-    keys: [Option<Key>; Planner::MAX_TRIES],
+    keys: Vec<Key>,
     /// Whether the exact endpoint had to be asked in the end.
     pub(super) exact: bool,
     /// Places in all answers of cells.
@@ -92,18 +97,16 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
-        self.keys.into_iter().flatten()
+    pub(super) fn keys(&self) -> impl DoubleEndedIterator<Item = Key> {
+        self.keys.iter().copied()
     }
 
     pub(super) fn tries(&self) -> usize {
-        self.keys().count()
+        self.keys.len()
     }
 
     fn note(&mut self, key: Key, places: usize) {
-        if let Some(free) = self.keys.iter_mut().find(|key| key.is_none()) {
-            *free = Some(key);
-        }
+        self.keys.push(key);
         self.places += places as u32;
     }
 }
@@ -137,6 +140,7 @@ impl<'a> Client<'a> {
             Scheme::Fixed(Grid::Geohash, level) => self.follow(position, Some(level)),
             Scheme::Map | Scheme::MapAndMemory => self.follow(position, self.map.precision_at(position)),
             Scheme::Memory => self.follow(position, None),
+            Scheme::Pages => self.walk(position),
         }
     }
 
@@ -158,6 +162,17 @@ impl<'a> Client<'a> {
                 Step::AskExact => return Visit { exact: true, ..visit },
             }
         }
+    }
+
+    /// A search of the tree, whose every page is asked for.
+    fn walk(&mut self, origin: Position) -> Visit {
+        let (radius, limit) = (self.job.radius, self.job.limit);
+        let mut visit = Visit::default();
+        let query = NearbyQuery { origin, radius, limit, category: None, after: None };
+        let found = self.index.nearby_over(query, |cell, page| {
+            visit.note(Key::Page(cell), if let Page::Places(places) = page { places.len() } else { 0 })
+        });
+        Visit { exact: found.is_err(), ..visit }
     }
 
     /// The planner knows geohashes only: H3 clients go one level finer or coarser, as often as a planner would.

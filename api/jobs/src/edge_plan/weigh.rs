@@ -36,6 +36,8 @@ fn weigh(job: &Plan, index: &mut Index, key: Key) -> Option<Weight> {
             let found = index.places_of(cell).ok()?;
             CellBody::new(&url, &found.hits, found.next.as_ref().map(|next| next.distance)).json
         }
+        // Stored bytes, not an answer of the API.
+        Key::Page(_) => return None,
         Key::Position(lat, lon) => {
             let origin = Position::new(f64::from_bits(lat), f64::from_bits(lon)).ok()?;
             let (radius, limit) = (job.radius, job.limit);

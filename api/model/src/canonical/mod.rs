@@ -107,7 +107,8 @@ impl RejectKind {
 
 /// Tells what a request is: its path and its query as sent, without the `?`.
 ///
-/// `max_radius` is the largest radius that the server takes. `precision_at` is what the collection's density map says of a geohash-3 cell, if anything
+/// `max_radius` is the largest radius that the server takes. `precision_at` is what the collection's density map
+/// says of the position's cell of geohash precision 7, if anything
 /// ([`DensityMap::precision`](geo_index::edge::DensityMap::precision)); it is asked only for positions without `precision`.
 ///
 /// # Errors
@@ -165,8 +166,8 @@ fn quantized(
     let precision = values::precision(&query)?;
     values::refuse_cursor(&query)?;
     let precision = precision.unwrap_or_else(|| {
-        let coarse = GeohashCell::at(position, *PRECISIONS.start()).expect("geohashes have this level");
-        let hint = precision_at(&collection, coarse).filter(|hint| PRECISIONS.contains(hint));
+        let finest = GeohashCell::at(position, *PRECISIONS.end()).expect("geohashes have this level");
+        let hint = precision_at(&collection, finest).filter(|hint| PRECISIONS.contains(hint));
         hint.unwrap_or(DEFAULT_PRECISION)
     });
     let cell = CacheCell::at(Grid::Geohash, position, precision).expect("checked to be on the ladder");

@@ -10,11 +10,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cellar_model::canonical::{Canonical, canonical};
-use cellar_model::key::density_row_key;
-use geo_index::edge::DensityMap;
 use serde_json::to_string as json;
 
-use crate::support::max_radius;
+use crate::support::{max_radius, precision};
 
 /// Stores that the cases name: `KeyValueStore` entries by key.
 type Stores = BTreeMap<&'static str, BTreeMap<String, String>>;
@@ -28,6 +26,27 @@ fn stores() -> Stores {
         ("wineries:dr", "6".repeat(32)),
         ("bars:u0", "5".repeat(32)),
     ];
+    // Paris is in u09t, and in the third of its children that are of two precisions.
+    let marks = "x56756756756x56756756756756x5675";
+    let tree = [
+        ("wineries:u0", "340567xx0x034567034567034567034x".into()),
+        ("wineries:u09t", format!("{marks}{}", "8zzzzz30000000uuuuuu1")),
+        ("wineries:u09w", "6".into()),
+        ("wineries:u09q", "7".repeat(32)),
+        ("wineries:u06b", format!("{}{}", "x".repeat(32), "g1h2j3k".repeat(32))),
+        // Below what is of one precision, and below nothing.
+        ("wineries:u001", "7".into()),
+        ("wineries:s000", "7".into()),
+    ];
+    let torn = [
+        ("wineries:u0", "x".repeat(32)),
+        ("wineries:u09t", marks.into()),
+        ("wineries:u09w", "4".into()),
+        ("wineries:u09q", "7".repeat(31)),
+        ("wineries:u06b", format!("{}{}", "x".repeat(32), "g1h2j3k".repeat(31))),
+        ("wineries:u06c", format!("{}{}", "x".repeat(32), "g1h2j3a".repeat(32))),
+        ("wineries:u09y", format!("{marks}{}", "8zzzzz30000000uuuuuu1\n")),
+    ];
     let broken = [
         ("wineries:u0", "4".repeat(31)),
         ("wineries:s0", "8".repeat(32)),
@@ -37,16 +56,18 @@ fn stores() -> Stores {
     let store = |entries: &[(&str, String)]| {
         entries.iter().map(|(key, digits)| ((*key).to_owned(), digits.clone())).collect()
     };
-    BTreeMap::from([("none", BTreeMap::new()), ("sample", store(&sample)), ("broken", store(&broken))])
+    BTreeMap::from([
+        ("none", BTreeMap::new()),
+        ("sample", store(&sample)),
+        ("broken", store(&broken)),
+        ("tree", store(&tree)),
+        ("torn", store(&torn)),
+    ])
 }
 
 /// What a request with a store must become, as JSON members.
 fn expected(path: &str, query: &str, store: &BTreeMap<String, String>) -> String {
-    let outcome = canonical(path, query, max_radius(), |collection, cell| {
-        let geohash = cell.to_string();
-        let digits = store.get(&density_row_key(collection, &geohash[..2]))?;
-        DensityMap::from_entries([(&geohash[..2], digits)]).precision(cell)
-    });
+    let outcome = canonical(path, query, max_radius(), |collection, cell| precision(store, collection, cell));
     match outcome {
         Ok(Canonical::PassThrough) => r#""pass":true"#.into(),
         Ok(Canonical::Cell(url)) => {

@@ -1,13 +1,18 @@
-//! How long the edge and clients may keep cell answers.
+//! How long the edge and clients may keep cell answers, and how many places these list.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use cellar_config::{ConfigError, Env, number};
+use geo_index::edge::ANSWER_MAX;
 
 /// Longest lifetime that can be set, in seconds.
 const DAY_S: u64 = 86_400;
 
-/// Lifetimes of cell answers. docs/EDGE.md has the bound on staleness that follows.
+/// Fewest and most places that an answer can be set to list.
+const LISTED: std::ops::RangeInclusive<usize> = 128..=1_024;
+
+/// Lifetimes and lengths of cell answers. docs/EDGE.md has the bound on staleness that follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeConfig {
     /// How long a client may keep one (`max-age`).
@@ -22,6 +27,8 @@ pub struct EdgeConfig {
     pub stale_max_age: Duration,
     /// Bytes of rendered answers in memory; 0 keeps none.
     pub memory_bytes: u64,
+    /// Places in an answer, at most. More make for coarser cells, which are in the cache more often, and for more bytes.
+    pub listed: NonZeroUsize,
 }
 
 impl Default for EdgeConfig {
@@ -33,13 +40,14 @@ impl Default for EdgeConfig {
             stale_if_error: Duration::from_hours(1),
             stale_max_age: Duration::from_secs(5),
             memory_bytes: 64 << 20,
+            listed: ANSWER_MAX,
         }
     }
 }
 
 impl EdgeConfig {
     /// Reads `CELLAR_EDGE_MAX_AGE_S`, `CELLAR_EDGE_SHARED_MAX_AGE_S`, `CELLAR_EDGE_STALE_WHILE_REVALIDATE_S`,
-    /// `CELLAR_EDGE_STALE_IF_ERROR_S`, `CELLAR_EDGE_STALE_MAX_AGE_S` and `CELLAR_EDGE_MEMORY_MB`.
+    /// `CELLAR_EDGE_STALE_IF_ERROR_S`, `CELLAR_EDGE_STALE_MAX_AGE_S`, `CELLAR_EDGE_MEMORY_MB` and `CELLAR_EDGE_ANSWER_PLACES`.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -65,8 +73,19 @@ impl EdgeConfig {
             stale_max_age: seconds("CELLAR_EDGE_STALE_MAX_AGE_S", default.stale_max_age)?,
             memory_bytes: number(env, "CELLAR_EDGE_MEMORY_MB", default.memory_bytes >> 20, 0..=1 << 20)?
                 << 20,
+            listed: listed(env)?,
         })
     }
+}
+
+/// Reads how many places answers list, at most, from `CELLAR_EDGE_ANSWER_PLACES`.
+///
+/// # Errors
+///
+/// If that is no number from 128 to 1,024.
+pub fn listed(env: &dyn Env) -> Result<NonZeroUsize, ConfigError> {
+    let count = number(env, "CELLAR_EDGE_ANSWER_PLACES", ANSWER_MAX.get(), LISTED)?;
+    Ok(NonZeroUsize::new(count).unwrap_or(ANSWER_MAX))
 }
 
 #[cfg(test)]
@@ -90,6 +109,7 @@ mod tests {
             ("CELLAR_EDGE_STALE_IF_ERROR_S", "4"),
             ("CELLAR_EDGE_STALE_MAX_AGE_S", "5"),
             ("CELLAR_EDGE_MEMORY_MB", "6"),
+            ("CELLAR_EDGE_ANSWER_PLACES", "512"),
         ]);
         let seconds = Duration::from_secs;
         let expected = EdgeConfig {
@@ -99,6 +119,7 @@ mod tests {
             stale_if_error: seconds(4),
             stale_max_age: seconds(5),
             memory_bytes: 6 << 20,
+            listed: NonZeroUsize::new(512).unwrap(),
         };
         assert_eq!(EdgeConfig::from_env(&env).unwrap(), expected);
     }

@@ -18,19 +18,19 @@ pub mod representation;
 
 use std::hash::BuildHasher as _;
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use cellar_model::canonical::CellUrl;
 use foldhash::quality::RandomState;
-use geo_index::edge::ANSWER_MAX;
 use geo_index::tree::{NearbyQuery, Selection};
 use moka::sync::Cache;
 use parking_lot::Mutex;
 
 use self::body::CellBody;
-pub use self::config::EdgeConfig;
+pub use self::config::{EdgeConfig, listed};
 use self::encoding::Coding;
 use self::metrics::CellMetrics;
 use self::rendered::{Freshness, Rendered, Use, may_be_old};
@@ -108,8 +108,8 @@ impl Cells {
 
     /// The answer of a URL, by a search.
     pub async fn find(&self, url: &CellUrl, deadline: Instant) -> Result<Answered, PageError> {
-        let all = Selection::default();
-        let (found, pages) = self.search.nearby_in_pages(&url.collection, query(url), all, deadline).await?;
+        let (query, all) = (query(url, self.config.listed), Selection::default());
+        let (found, pages) = self.search.nearby_in_pages(&url.collection, query, all, deadline).await?;
         let (rendered, used) = self.render(url, &found, &pages);
         self.metrics.count(used);
         Ok(Answered {
@@ -164,11 +164,11 @@ impl Cells {
     }
 }
 
-fn query(url: &CellUrl) -> NearbyQuery {
+fn query(url: &CellUrl, limit: NonZeroUsize) -> NearbyQuery {
     NearbyQuery {
         origin: url.cell.centre(),
         radius: url.cell.horizon(),
-        limit: ANSWER_MAX,
+        limit,
         category: url.category.clone(),
         after: None,
     }

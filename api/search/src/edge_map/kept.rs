@@ -57,7 +57,7 @@ impl EdgeMaps {
         Self { store, clock, slots: RwLock::default() }
     }
 
-    /// What the map in memory says of a geohash-3 cell. A map that is missing or old is read in the background, for
+    /// What the map in memory says of a cell of geohash precision 7. A map that is missing or old is read in the background, for
     /// those who ask later. Must be called within a runtime, and only for collections that exist.
     pub fn hint(self: &Arc<Self>, collection: &Collection, cell: GeohashCell) -> Option<u8> {
         let slot = self.slot(collection)?;

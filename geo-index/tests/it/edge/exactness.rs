@@ -1,7 +1,7 @@
 //! What is called exact equals brute force: set, order and distances, on data of every kind.
 
 use geo_index::edge::{
-    CacheCell, DensityCounts, DensityMap, MapRules, PlannerMemory, Reason, Refined, Wanted, refine,
+    CacheCell, DensityCounts, DensityMap, MapRules, PlannerMemory, Reason, Refined, Wanted, refine, synthetic,
 };
 use geo_index::tree::NearbyQuery;
 use geo_index::{GeohashCell, Grid, GridCell as _, Meters, Position};
@@ -134,14 +134,55 @@ proptest! {
 
 /// Rows of a map that anybody may have written: none, digits at random, anything.
 fn entries() -> impl Strategy<Value = Vec<String>> {
-    let row = prop_oneof![4 => "[03-7]{32}", 1 => "[0-9]{32}", 1 => ".{0,40}"];
-    prop::collection::vec(row, 0..3)
+    let row = prop_oneof![
+        4 => "[03-7x]{32}",
+        2 => "x{32}",
+        2 => "[4-8]",
+        2 => "[5-7]{32}",
+        2 => "[5-7]{31}x[0-9b-hjkmnp-z]{7}",
+        1 => "x{32}[0-9b-hjkmnp-z]{224}",
+        1 => "[0-9]{32}",
+        1 => ".{0,40}",
+    ];
+    prop::collection::vec(row, 0..4)
 }
 
-/// The rows under the user's own key, under one beside it, and under what is no key.
+/// The rows under the user's own keys, under one beside them, and under what is no key.
 fn rows_at(user: Position, rows: Vec<String>) -> impl Iterator<Item = (String, String)> {
-    let own = GeohashCell::at(user, 2).unwrap().to_string();
-    rows.into_iter().zip([own, "s0".into(), "\u{0}é".into()]).map(|(row, key)| (key, row))
+    let own = |level| GeohashCell::at(user, level).unwrap().to_string();
+    rows.into_iter().zip([own(2), own(4), "s0".into(), "\u{0}é".into()]).map(|(row, key)| (key, row))
+}
+
+/// Under the tree of a city, plans end as they should: exact, and nearly all with their first answer.
+#[test]
+fn answers_under_the_tree_are_those_of_brute_force() {
+    let mut rng = rng(8);
+    let centre = Position::new(34.05, -118.25).unwrap();
+    let places = synthetic::places_around(&[centre], 8_000, &mut || rng.random());
+    let points: Vec<Point> =
+        places.iter().enumerate().map(|(i, at)| Point::new(format!("{i}"), at.lat(), at.lon())).collect();
+    let mut counts = DensityCounts::default();
+    places.iter().for_each(|&place| counts.add(place));
+    for (certified, least) in [(0.95, 0.95), (0.7, 0.8)] {
+        let map = counts.map_by(MapRules { certified, ..MapRules::default() });
+        let precisions: std::collections::BTreeSet<u8> =
+            map.cells().map(|(_, precision)| precision).collect();
+        assert!(precisions.len() >= 4, "{precisions:?}");
+        let (mut first, users) = (0, 300);
+        for _ in 0..users {
+            let user = near(centre, 30_000.0, &mut rng);
+            let wanted = query(user, 10_000.0, 20, None);
+            let (radius, limit) = (wanted.radius, wanted.limit);
+            let plan = Wanted { position: user, radius, limit };
+            let memory = PlannerMemory::new(0);
+            let outcome = follow(plan, &map, &memory, |cell| cell_answer(&points, cell, None));
+            first += usize::from(outcome.results.is_some() && outcome.tries == 1);
+            if let Some(results) = outcome.results {
+                assert_eq!(results, brute_force(&points, &wanted));
+            }
+        }
+        assert!(first as f64 >= least * f64::from(users), "{certified}: {first} of {users}");
+    }
 }
 
 #[test]

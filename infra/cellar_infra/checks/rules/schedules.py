@@ -18,7 +18,7 @@ AT = re.compile(r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)")
 RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-INSTRUCTIONS = {"warmer", "warm"}
+INSTRUCTIONS = {"warmer", "warm", "edge-map"}
 
 
 def rate_fault(text: str) -> str | None:

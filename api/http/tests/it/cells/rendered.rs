@@ -185,3 +185,20 @@ async fn the_memory_of_answers_is_bounded() {
         assert_eq!(server.get(CELL).await.json()["numberReturned"], 3);
     }
 }
+
+/// Longer lists are the nearest places all the same, and their certificates reach as far as they do.
+#[tokio::test]
+async fn answers_are_as_long_as_they_are_set_to_be() {
+    let mut certified = Vec::new();
+    for count in [128, 200] {
+        let edge = EdgeConfig { listed: count.try_into().unwrap(), ..EdgeConfig::default() };
+        let server = Server::cached(deterministic(), edge).filled_with_wineries(250).await;
+        let answer = server.get("/v1/collections/wineries/cells/gh:s00/nearby").await.json();
+        assert_eq!(answer["numberReturned"], count);
+        let centre = "lat=0.703125&lon=0.703125&radius=200000&limit=100";
+        let exact = server.get(&format!("/v1/collections/wineries/nearby?{centre}")).await.json();
+        assert_eq!(ids(&answer)[..100], ids(&exact));
+        certified.push(answer["certified_radius_m"].as_f64().unwrap());
+    }
+    assert!(certified[0] < certified[1], "{certified:?}");
+}

@@ -86,7 +86,8 @@ async fn server_with(rows: &BTreeMap<String, String>) -> Server {
     for name in ["wineries", "bars"] {
         let of_it =
             rows.iter().filter_map(|(key, row)| Some((key.strip_prefix(name)?.strip_prefix(':')?, row)));
-        let map = StoredMap { map: DensityMap::from_entries(of_it), made_unix_ms: 1, places: 3 };
+        let map =
+            StoredMap { map: DensityMap::from_entries(of_it), made_unix_ms: 1, places: 3, certified: 0.95 };
         map.write(&*server.store, &name.parse().unwrap()).await.unwrap();
         // From now on it is in memory.
         assert_eq!(server.get(&format!("/v1/collections/{name}/edge-map")).await.status, 200);

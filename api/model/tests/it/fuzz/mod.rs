@@ -17,17 +17,18 @@ use std::str::FromStr;
 
 use cellar_model::Collection;
 use cellar_model::canonical::{Canonical, canonical};
-use cellar_model::key::density_row_key;
-use geo_index::GeohashCell;
-use geo_index::edge::DensityMap;
+use geo_index::{GeohashCell, GridCell as _};
 use rand::{Rng, RngExt};
 use serde_json::Value;
 
 use self::coverage::Coverage;
-use crate::support::{max_radius, rng};
+use crate::support::{anywhere, max_radius, precision, rng};
 
 /// URLs in one run of the gate.
 const URLS: usize = 100_000;
+
+/// Fine rows of each collection: one geohash-4 cell in twenty has one.
+const FINE_ROWS: usize = 50_000;
 
 /// URLs that are compared before the next are made.
 const BATCH: usize = 2_000;
@@ -48,21 +49,33 @@ fn rows(rng: &mut impl Rng) -> Rows {
     let mut rows = Rows::new();
     for collection in ["wineries", "c"] {
         for (first, second) in LETTERS.iter().flat_map(|a| LETTERS.iter().map(move |b| (*a, *b))) {
-            let digits = if rng.random_ratio(1, 10) { "03456789x " } else { "034567" };
+            let digits = if rng.random_ratio(1, 10) { "03456789xX " } else { "034567xx" };
             let row = (0..32).map(|_| spelling::pick_char(rng, digits)).collect();
             rows.insert(format!("{collection}:{}{}", char::from(first), char::from(second)), row);
+        }
+        for _ in 0..FINE_ROWS {
+            let key = GeohashCell::at(anywhere(rng), 4).expect("geohashes have this level");
+            rows.insert(format!("{collection}:{key}"), fine_row(rng));
         }
     }
     rows
 }
 
+/// A row under a geohash-4 cell: one digit, or marks and the bits that go with them, or nearly so.
+fn fine_row(rng: &mut impl Rng) -> String {
+    if rng.random_ratio(1, 4) {
+        return spelling::pick_char(rng, "45678").into();
+    }
+    let marks: String = (0..32).map(|_| spelling::pick_char(rng, "567x")).collect();
+    let wrong = if rng.random_ratio(1, 10) { rng.random_range(0..2) } else { 0 };
+    let bits = 7 * marks.matches('x').count() + wrong;
+    let letters = if rng.random_ratio(1, 10) { "0123456789abc" } else { "0123456789bcdefghjkmnpqrstuvwxyz" };
+    marks.chars().chain((0..bits).map(|_| spelling::pick_char(rng, letters))).collect()
+}
+
 fn by_the_origin(url: &str, rows: &Rows) -> Outcome {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    let precision_at = |collection: &Collection, cell: GeohashCell| {
-        let geohash = cell.to_string();
-        let digits = rows.get(&density_row_key(collection, &geohash[..2]))?;
-        DensityMap::from_entries([(&geohash[..2], digits)]).precision(cell)
-    };
+    let precision_at = |collection: &Collection, cell: GeohashCell| precision(rows, collection, cell);
     match canonical(path, query, max_radius(), precision_at) {
         Ok(Canonical::PassThrough) => Outcome::Pass,
         Ok(Canonical::Cell(url)) => Outcome::Uri(url.to_string()),

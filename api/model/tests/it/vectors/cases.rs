@@ -1,6 +1,6 @@
 //! The requests: each rule of docs/EDGE.md by hand, then positions and mixtures by a fixed seed.
 
-use geo_index::{Cell, Grid, Position};
+use geo_index::{Cell, GeohashCell, Grid, Position};
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt};
 
@@ -178,6 +178,18 @@ fn stores() -> Vec<Case> {
         let (lat, lon) = (rng.random_range(45.0..50.625), rng.random_range(0.0..11.25));
         let query = format!("lat={lat:.6}&lon={lon:.6}&mode=cell");
         cases.push(case(NEARBY, &query, "sample"));
+    }
+    for cell in
+        ["u09t", "u09tv", "u09t0", "u09tc", "u09w", "u09q", "u06b", "u06c", "u09y", "u09s", "u07k", "u001"]
+    {
+        let cell: GeohashCell = cell.parse().unwrap();
+        let [west, south, east, north] = cell.bounds().edges();
+        for store in ["tree", "tree", "torn"] {
+            for _ in 0..4 {
+                let (lat, lon) = (rng.random_range(south..north), rng.random_range(west..east));
+                cases.push(case(NEARBY, &format!("lat={lat:.6}&lon={lon:.6}&mode=cell"), store));
+            }
+        }
     }
     let places = ["lat=46&lon=3", "lat=90&lon=180", "lat=0&lon=0", "lat=40.7&lon=-74", "lat=-33.9&lon=151.2"];
     for at in places {

@@ -64,6 +64,16 @@ class Behaviour:
     granted: tuple[str, ...] = ()
 
 
+class Server(ThreadingHTTPServer):
+    """Clients come many at once, and go when a test is over: that is no error."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
 class Proxy:
     """Listens on a port of its own until it is closed."""
 
@@ -85,9 +95,7 @@ class Proxy:
             def log_message(self, *_: object) -> None:
                 pass
 
-        ThreadingHTTPServer.request_queue_size = 128
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

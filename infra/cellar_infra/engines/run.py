@@ -22,7 +22,10 @@ LINE = re.compile(r"^test (\S+) \.\.\. (ok|FAILED|ignored)", re.MULTILINE)
 # Of the tests of one crate.
 LIMIT_S = 150
 THREADS = 4
-CREDENTIALS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+SECTION = re.compile(r"^---- (\S+) stdout ----\n(.*?)(?=^---- |^failures:$|\Z)", re.MULTILINE | re.DOTALL)
+# Of what a test says when it fails.
+MOST_TOLD = 600
+CREDENTIALS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "RUST_BACKTRACE": "0"}
 
 
 @dataclass
@@ -42,9 +45,9 @@ def programs(messages: Path) -> dict[str, str]:
         message = json.loads(line) if line.startswith("{") else {}
         target = message.get("target", {})
         if message.get("executable") and target.get("name") == "it" and "test" in target.get("kind", []):
-            package = re.search(r"[/#]([a-z-]+)[@#][^/]*$", message["package_id"])
-            manifest = Path(message["manifest_path"]).parent
-            name = package[1] if package else f"cellar-{manifest.name}"
+            # `path+file:///…/api/store#cellar-store@0.1.0`, and without the name where the folder has it.
+            place, _, name = message["package_id"].rpartition("#")
+            name = name.partition("@")[0] if "@" in name else place.rpartition("/")[2]
             found[name] = message["executable"]
     return found
 
@@ -63,11 +66,12 @@ def run(plan: Plan, built: dict[str, str], folder: Path, *, verbose: bool) -> Ou
             lost = [name for name, result in results.items() if result == "FAILED"]
             failed.update(lost)
             passed += list(results.values()).count("ok")
+            told = dict(SECTION.findall(output))
+            for name in [name for name in lost if verbose or name not in plan.deviates]:
+                print(f"{suite.package} {name}: {told.get(name, '').strip()[:MOST_TOLD]}", file=sys.stderr)
             wrong += [f"{suite.package}: {name} fails" for name in lost if name not in plan.deviates]
-            if not results or "test result:" not in output:
-                wrong.append(f"{suite.package}: the tests do not end: {output[-1500:]}")
-            elif verbose or wrong:
-                print(output[-20000:], file=sys.stderr)
+            if "test result:" not in output:
+                wrong.append(f"{suite.package}: the tests do not end: {output[-MOST_TOLD:]}")
         proxy.close()
     wrong += [f"{name} passes now: take it from suites.py" for name in plan.deviates if name not in failed]
     return Outcome(passed, wrong, time.monotonic() - start, proxy.notes)
@@ -100,7 +104,7 @@ def main() -> int:
     parser.add_argument("--messages", type=Path, required=True, help="of cargo test --no-run --message-format=json")
     parser.add_argument("--engine", choices=KINDS, help="only this one")
     parser.add_argument("--notes", action="store_true", help="what was asked, with which parameters, and what was refused")
-    parser.add_argument("--verbose", action="store_true", help="the output of the tests")
+    parser.add_argument("--verbose", action="store_true", help="what tests say that deviate, too")
     given = parser.parse_args()
     built, bad = programs(given.messages), 0
     with tempfile.TemporaryDirectory(prefix="cellar-engines.") as folder:

@@ -96,7 +96,8 @@ class Proxy:
                 pass
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.address: tuple[str, int] = ("127.0.0.1", self._server.server_address[1])
+        self.url = f"http://127.0.0.1:{self.address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:

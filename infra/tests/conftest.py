@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cellar_infra.deploy import apply
+from cellar_infra.deploy import apply, preflight
 from cellar_infra.deploy.cli import main
 from tests import fake_aws
 
@@ -50,6 +50,7 @@ class Account:
     def __init__(self, folder):
         self.folder = folder
         self.slept = []
+        self.name_servers = {"ns-1.awsdns-1.org", "ns-2.awsdns-2.co.uk"}
         self.aws = folder / "aws"
         self.aws.write_text(f"#!{sys.executable} -IS\n" + (HERE / "fake_aws.py").read_text())
         self.aws.chmod(0o755)
@@ -74,11 +75,18 @@ class Account:
                 patch.setenv(name, value)
             patch.setattr(subprocess, "run", here)
             patch.setattr(apply, "pause", self.slept.append)
+            patch.setattr(preflight, "name_servers", self.served_by)
             try:
                 code = main([*arguments, "--config", str(self.config)])
             except SystemExit as stopped:
                 code = stopped.code
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def served_by(self, _):
+        """What a resolver says of the domain."""
+        if isinstance(self.name_servers, Exception):
+            raise self.name_servers
+        return self.name_servers
 
     def run_program(self, *arguments):
         """The same as a user runs it."""

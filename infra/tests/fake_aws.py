@@ -161,7 +161,11 @@ ANSWERS = {
             "SubjectAlternativeNames": ["*.places.example.com"],
         }
     },
-    "route53 get-hosted-zone": {"HostedZone": {"Name": "example.com.", "Config": {"PrivateZone": False}}},
+    "route53 get-hosted-zone": {
+        "HostedZone": {"Name": "example.com.", "Config": {"PrivateZone": False}},
+        "DelegationSet": {"NameServers": ["ns-1.awsdns-1.org", "ns-2.awsdns-2.co.uk"]},
+    },
+    "ec2 describe-vpc-endpoint-services": {"ServiceDetails": []},
     "lambda get-account-settings": {
         "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
     },

@@ -131,22 +131,32 @@ impl DynamoStore {
     ) -> Result<Attempt, StoreError> {
         let request =
             request.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        retry(bounds, &self.budget, || {
+        let attempt = retry(bounds, &self.budget, || {
             let request = request.clone();
             async move {
                 let error = match request.send().await {
-                    Ok(done) => return Ok(Attempt::Done(done.attributes)),
+                    Ok(done) => return Ok(Attempt::Done(item::given(done.attributes))),
                     Err(error) => error,
                 };
                 match error.as_service_error() {
                     Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                        Ok(Attempt::Refused(refusal.item.clone()))
+                        Ok(Attempt::Refused(item::given(refusal.item.clone())))
                     }
                     _ => Err(self.classify(&error)),
                 }
             }
         })
-        .await
+        .await?;
+        self.told(attempt, request.get_item().as_ref()).await
+    }
+
+    /// What was refused, with what is there instead. DynamoDB says that with its refusal; of engines that do not, it is asked.
+    async fn told(&self, attempt: Attempt, key: Option<&Item>) -> Result<Attempt, StoreError> {
+        let key = key.and_then(|item| item.get(table::KEY)?.as_s().ok());
+        match (attempt, key) {
+            (Attempt::Refused(None), Some(key)) => Ok(Attempt::Refused(self.get_item(key, true).await?)),
+            (attempt, _) => Ok(attempt),
+        }
     }
 
     async fn delete_expecting(
@@ -182,19 +192,19 @@ impl DynamoStore {
             let request = request.clone();
             async move {
                 let error = match request.send().await {
-                    Ok(done) => return Ok(Attempt::Done(done.attributes)),
+                    Ok(done) => return Ok(Attempt::Done(item::given(done.attributes))),
                     Err(error) => error,
                 };
                 match error.as_service_error() {
                     Some(DeleteItemError::ConditionalCheckFailedException(refusal)) => {
-                        Ok(Attempt::Refused(refusal.item.clone()))
+                        Ok(Attempt::Refused(item::given(refusal.item.clone())))
                     }
                     _ => Err(self.classify(&error)),
                 }
             }
         })
         .await?;
-        Ok((attempt, attempts > 1))
+        Ok((self.told(attempt, request.get_key().as_ref()).await?, attempts > 1))
     }
 }
 

@@ -175,7 +175,7 @@ impl DynamoStore {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });
-        Ok(answer.await?.item)
+        Ok(item::given(answer.await?.item))
     }
 
     /// Returns what it replaced.
@@ -190,7 +190,7 @@ impl DynamoStore {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });
-        Ok(answer.await?.attributes)
+        Ok(item::given(answer.await?.attributes))
     }
 
     /// Makes sure that places which are about to be written will be found: their roots and categories are listed.
@@ -211,7 +211,7 @@ impl DynamoStore {
             let request = request.clone();
             async move { request.send().await.map_err(|error| self.classify(&error)) }
         });
-        Ok(answer.await?.attributes)
+        Ok(item::given(answer.await?.attributes))
     }
 }
 

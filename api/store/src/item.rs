@@ -232,6 +232,11 @@ pub(super) fn to_place(collection: &Collection, item: Item) -> Result<(Leaf, Pla
     }
 }
 
+/// An item of an answer. Every item has a key, so one without attributes is none: that is how some engines say it.
+pub(super) fn given(item: Option<Item>) -> Option<Item> {
+    item.filter(|item| !item.is_empty())
+}
+
 /// What a write found: a place's leaf if it can be read. It never fails, for the write is done.
 pub(super) fn previous(item: Option<&Item>) -> Previous {
     let sort = item.and_then(|item| item.get(table::LEAF)?.as_s().ok());

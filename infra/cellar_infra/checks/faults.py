@@ -282,7 +282,7 @@ WATCH_FAULTS = [
     Fault("more datapoints than periods", "watch", at("Slow", "DatapointsToAlarm"), 6),
     Fault("an alarm left out", "watch", "Resources/StreamBehind"),
     Fault("period of 45 s", "watch", at("Slow", "Period"), 45),
-    Fault("dashboard's JSON broken", "watch", at("Dashboard", "DashboardBody"), {"Fn::Sub": '{"widgets": [}'}),
+    Fault("dashboard's JSON broken", "alarms", at("Dashboard", "DashboardBody"), {"Fn::Sub": '{"widgets": [}'}),
     Fault("percentile misspelt", "watch", at("Slow", "ExtendedStatistic"), "99p"),
     Fault("threshold in seconds instead of milliseconds", "watch", at("StreamBehind", "Threshold"), 60),
     Fault("threshold a thousand times too high", "watch", "Parameters/P99Ms/Default", 500000),

@@ -17,6 +17,7 @@ from cellar_infra import render
 from cellar_infra.deploy.apply import Deployment
 from cellar_infra.deploy.aws import AwsError
 from cellar_infra.deploy.config import EDGE_REGION, Config, ConfigError
+from cellar_infra.deploy.dns import DnsError, name_servers
 from cellar_infra.deploy.stacks import Stack
 from cellar_infra.deploy.state import NEVER_WHOLE, StateError
 
@@ -24,6 +25,8 @@ from cellar_infra.deploy.state import NEVER_WHOLE, StateError
 UNRESERVED = 100
 # The value of a parameter ("Understand CloudFormation quotas").
 MOST_PARAMETER_BYTES = 4096
+# A serverless cache is reached by an interface endpoint of this service in each of its subnets.
+CACHE_ENDPOINTS = "com.amazonaws.elasticache.serverless.*"
 # Version 2, or of version 1 one that infra/check has tried.
 OLDEST_CLI = {1: (1, 46), 2: (2, 0)}
 
@@ -99,6 +102,26 @@ class Preflight:
         if self.config.domain != name and not self.config.domain.endswith(f".{name}"):
             yield f"the zone {self.config.zone} is {name}, which does not hold {self.config.domain}"
 
+    def delegation(self) -> Iterator[str]:
+        """The name servers of the domain are the hosted zone's"""
+        if not self.config.domain:
+            return
+        asked = self.ask("route53", "get-hosted-zone", "--id", self.config.zone)
+        name = asked["HostedZone"]["Name"].rstrip(".")
+        wanted = {one.rstrip(".").lower() for one in asked.get("DelegationSet", {}).get("NameServers", [])}
+        if not wanted:
+            return  # It is private: `zone` says so.
+        try:
+            found = name_servers(name)
+        except DnsError as error:
+            yield f"the name servers of {name} are not known: {error}; its registrar should name {listed(wanted)}"
+            return
+        if not found or found - wanted:
+            yield (
+                f"{name} is served by {listed(found)}, not only by the zone {self.config.zone}: "
+                f"have its registrar, or the zone above, name {listed(wanted)}"
+            )
+
     def concurrency(self) -> Iterator[str]:
         """Lambda's quota has room for the reserved concurrency"""
         wanted = int(self.parameter("function", "ReservedConcurrency"))
@@ -118,14 +141,23 @@ class Preflight:
         return self.ask(*asked).get("ReservedConcurrentExecutions", 0)
 
     def zones(self) -> Iterator[str]:
-        """The two availability zones of the cache are there"""
+        """The two availability zones of the cache are there and take it"""
         chosen = [int(self.parameter("network", name)) for name in ("ZoneA", "ZoneB")]
         for region in self.config.regions if self.config.cache else ():
             asked = ("ec2", "describe-availability-zones", "--region", region)
-            zones = [one for one in self.ask(*asked)["AvailabilityZones"] if one.get("State") == "available"]
-            if chosen[0] == chosen[1] or max(chosen) >= len(zones):
-                names = ", ".join(f"{number} {one['ZoneName']}" for number, one in enumerate(zones))
+            found = [one for one in self.ask(*asked)["AvailabilityZones"] if one.get("State") == "available"]
+            zones = [one["ZoneName"] for one in found]
+            taken = self._cache_zones(region)
+            allowed = [(number, zone) for number, zone in enumerate(zones) if not taken or zone in taken]
+            if chosen[0] == chosen[1] or not set(chosen) <= {number for number, _ in allowed}:
+                names = ", ".join(f"{number} {zone}" for number, zone in allowed)
                 yield f"network.ZoneA and ZoneB are {chosen[0]} and {chosen[1]}; allowed in {region}: two of {names}"
+
+    def _cache_zones(self, region: str) -> set[str]:
+        """Zones in which serverless caches have endpoints; none if EC2 does not list their service. ElastiCache tells no zones."""
+        names = ("--filters", f"Name=service-name,Values={CACHE_ENDPOINTS}")
+        told = self.ask("ec2", "describe-vpc-endpoint-services", *names, "--region", region)
+        return {zone for service in told.get("ServiceDetails", []) for zone in service.get("AvailabilityZones", [])}
 
     def canary(self) -> Iterator[str]:
         """Synthetics still has the canary's runtime"""
@@ -184,6 +216,7 @@ CHECKS: dict[str, Check] = {
     "parameters": Preflight.parameters,
     "certificates": Preflight.certificates,
     "zone": Preflight.zone,
+    "delegation": Preflight.delegation,
     "concurrency": Preflight.concurrency,
     "zones": Preflight.zones,
     "canary": Preflight.canary,
@@ -218,6 +251,10 @@ def default(template: str, name: str) -> str:
     text = (render.TEMPLATES / f"{template}.yaml").read_text()
     found = re.search(rf"^  {name}:(?: \{{|\n)(?:(?!\n  \w).)*?Default: ([^,}}\n]+)", text, re.MULTILINE | re.DOTALL)
     return found[1].strip().strip('"') if found else ""
+
+
+def listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "nobody"
 
 
 def covers(pattern: str, name: str) -> bool:

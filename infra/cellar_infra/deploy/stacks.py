@@ -269,6 +269,10 @@ def _alarms(config: Config) -> Stack:
         for number, region in enumerate(config.regions, start=1)
         if config.domain
     }
+    shown: dict[str, Value] = {}
+    for number in range(1, MOST_REGIONS + 1):
+        region = config.regions[number - 1] if number <= len(config.regions) else ""
+        shown |= {f"Region{number}": region, f"ApiId{number}": Output("door", region, "ApiId") if region else ""}
     return Stack(
         "alarms",
         EDGE_REGION,
@@ -276,7 +280,11 @@ def _alarms(config: Config) -> Stack:
             "Name": config.name,
             "Email": config.email,
             "DistributionId": Output("edge", EDGE_REGION, "DistributionId"),
+            "TableName": _table_name(config),
+            "DeadLetterQueue": Output("function", config.home, "DeadLetterQueue"),
+            "CacheName": Output("network", config.home, "CacheName") if config.cache else "",
             **checks,
+            **shown,
         },
     )
 

@@ -34,7 +34,7 @@ impl Usage {
             regions * deployment.health_checkers * per_hour(deployment.health_every_s) * HOURS_PER_MONTH;
         usage.invocations(deployment, health, deployment.health_ms);
         usage.add(Meter::ApiRequests, health);
-        usage.add(Meter::Logs, health * deployment.health_log_bytes / GB);
+        usage.add(Meter::Logs, health * deployment.log_bytes(deployment.health_line_bytes) / GB);
         usage.add(Meter::HealthChecks, regions);
         usage.add(Meter::HealthCheckOptions, regions * deployment.health_options);
         usage.add(Meter::DnsZones, 1.0);
@@ -68,7 +68,7 @@ impl Usage {
         usage.add(Meter::ApiRequests, origin);
         usage.invocations(deployment, origin, profile.billed_ms());
         usage.add(Meter::TableReads, requests * profile.read_units_per_request());
-        usage.add(Meter::Logs, origin * profile.log_bytes / GB);
+        usage.add(Meter::Logs, origin * deployment.log_bytes(profile.line_bytes) / GB);
         usage.add(Meter::Traces, origin * profile.traced);
         usage.add(Meter::DnsQueries, requests * profile.dns_per_request);
         if profile.l2_hit.is_some() {

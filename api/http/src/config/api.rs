@@ -43,6 +43,8 @@ pub struct ApiConfig {
     pub clients: ClientConfig,
     /// What web pages may do.
     pub cors: CorsConfig,
+    /// Share of the ordinary answers that have a line in the log, in percent: docs/COSTS.md.
+    pub access_log_percent: u8,
     /// Name of the region that answers.
     pub region: String,
 }
@@ -66,6 +68,7 @@ impl Default for ApiConfig {
             links_by_host: true,
             clients: ClientConfig::default(),
             cors: CorsConfig::default(),
+            access_log_percent: 100,
             region: "local".into(),
         }
     }
@@ -74,8 +77,8 @@ impl Default for ApiConfig {
 impl ApiConfig {
     /// Reads `CELLAR_MAX_RADIUS_M`, `CELLAR_HORIZON_M`, `CELLAR_MAX_BODY_BYTES`, `CELLAR_MAX_BATCH_FEATURES`,
     /// `CELLAR_READ_TIME_LIMIT_MS`, `CELLAR_WRITE_TIME_LIMIT_MS`, `CELLAR_IMPORT_UPLOAD_LIMIT_S`, `CELLAR_MAX_IN_FLIGHT`,
-    /// `CELLAR_ADAPTIVE_LIMIT`, `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS`, `CELLAR_PUBLIC_URL` and
-    /// `AWS_REGION`, and what [`ClientConfig`] and [`CorsConfig`] read.
+    /// `CELLAR_ADAPTIVE_LIMIT`, `CELLAR_MAX_WRITES_IN_FLIGHT`, `CELLAR_MAX_CONNECTIONS`, `CELLAR_PUBLIC_URL`,
+    /// `CELLAR_ACCESS_LOG_PERCENT` and `AWS_REGION`, and what [`ClientConfig`] and [`CorsConfig`] read.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -123,6 +126,12 @@ impl ApiConfig {
             links_by_host: default.links_by_host,
             clients: ClientConfig::from_env(env)?,
             cors: CorsConfig::from_env(env)?,
+            access_log_percent: number(
+                env,
+                "CELLAR_ACCESS_LOG_PERCENT",
+                default.access_log_percent,
+                0..=100,
+            )?,
             region: text_or(env, "AWS_REGION", &default.region, "the name of an AWS region"),
         })
     }

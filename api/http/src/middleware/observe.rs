@@ -24,6 +24,8 @@ use crate::coding::{self, Accepted};
 use crate::problem::{self, Problem};
 use crate::state::AppState;
 
+/// An answer that took as long has its line in the log whatever share of the lines is written.
+const SLOW: Duration = Duration::from_secs(1);
 /// What caches had (RFC 9211). A handler may set it itself.
 pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// What it says of an answer whose pages are not from one instant.
@@ -190,13 +192,26 @@ fn members(timing: Option<&SearchTiming>, used: Option<Use>) -> Option<String> {
     Some(text)
 }
 
+/// The share of the lines like this one that are written, in percent, if it is not all; nothing if this one is not. Lines of what
+/// was refused, failed, was slow or the first of a process are always written.
+fn sampled(percent: u8, status: u16, elapsed: Duration, cold: bool, torn: bool) -> Option<Option<u8>> {
+    let is_ordinary = status < 400 && elapsed < SLOW && !cold && !torn;
+    if percent >= 100 || !is_ordinary {
+        return Some(None);
+    }
+    (fastrand::u8(..100) < percent).then_some(Some(percent))
+}
+
 /// The one line of a request. Of a search it says what each tier had; `cold` is there only on a process's first. Of failures
 /// of a kind it says how many had none: see [`repeats`](crate::repeats).
 fn log(state: &AppState, response: &Response, elapsed: Duration, cold: bool) {
     let status = response.status().as_u16();
+    let work = response.extensions().get::<SearchTiming>().map(|timing| &timing.work);
+    let torn = work.is_some_and(|work| work.torn);
+    let percent = state.config.access_log_percent;
+    let Some(percent) = sampled(percent, status, elapsed, cold, torn) else { return };
     let duration_ms = elapsed.as_secs_f64() * 1_000.0;
     let cold = cold.then_some(true);
-    let work = response.extensions().get::<SearchTiming>().map(|timing| &timing.work);
     let problem = response.extensions().get::<Problem>();
     let kind = problem.map(|problem| problem.kind().slug());
     let cause = problem.and_then(Problem::internal_text);
@@ -205,7 +220,7 @@ fn log(state: &AppState, response: &Response, elapsed: Duration, cold: bool) {
         let unlogged = (unlogged > 0).then_some(unlogged);
         tracing::error!(status, duration_ms, cold, problem = kind, cause, unlogged, "answered");
     } else if let Some(work) = work {
-        let Work { tree, cost, trace, repeats, torn } = work;
+        let Work { tree, cost, trace, repeats, torn: _ } = work;
         let (SearchWork { rounds, pages, .. }, ReadCost { queries, read_units }) = (tree, cost);
         let (repeats, torn) = ((*repeats > 0).then_some(*repeats), torn.then_some(true));
         let (l1_hits, l1_misses) = (trace.memory.hits + trace.memory.stale, trace.memory.misses);
@@ -227,9 +242,44 @@ fn log(state: &AppState, response: &Response, elapsed: Duration, cold: bool) {
             loads,
             repeats,
             torn,
+            percent,
             "answered"
         );
     } else {
-        tracing::info!(status, duration_ms, cold, problem = kind, cause, "answered");
+        tracing::info!(status, duration_ms, cold, problem = kind, cause, percent, "answered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUICK: Duration = Duration::from_millis(5);
+
+    fn lines(percent: u8, count: u32) -> usize {
+        (0..count).filter_map(|_| sampled(percent, 200, QUICK, false, false)).count()
+    }
+
+    #[test]
+    fn a_share_of_ordinary_answers_has_a_line_that_says_which() {
+        assert_eq!(sampled(100, 200, QUICK, false, false), Some(None));
+        assert_eq!((lines(100, 50), lines(0, 1_000)), (50, 0));
+        // 2,000 of 20,000; seven standard deviations are 297.
+        assert!((1_703..=2_297).contains(&lines(10, 20_000)));
+        let written = (0..1_000).find_map(|_| sampled(50, 304, QUICK, false, false));
+        assert_eq!(written, Some(Some(50)));
+    }
+
+    #[test]
+    fn what_somebody_may_look_for_always_has_one() {
+        for (status, elapsed, cold, torn) in [
+            (400, QUICK, false, false),
+            (503, QUICK, false, false),
+            (200, SLOW, false, false),
+            (200, QUICK, true, false),
+            (200, QUICK, false, true),
+        ] {
+            assert_eq!(sampled(0, status, elapsed, cold, torn), Some(None), "{status} {elapsed:?}");
+        }
     }
 }

@@ -167,11 +167,14 @@ async fn lossy(store: &TestStore) -> (DynamoStore, Arc<AtomicU32>) {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let app = Router::new().fallback(carry).with_state(state);
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let credentials = Credentials::new("cellar", "cellar", None, None, "test");
+    // An engine may keep tables apart by region and by key.
+    let given = |name: &str| std::env::var(name).unwrap_or_else(|_| "local".to_owned());
+    let (key, secret) = (given("AWS_ACCESS_KEY_ID"), given("AWS_SECRET_ACCESS_KEY"));
+    let credentials = Credentials::new(key, secret, None, None, "test");
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .region(Region::new("local"))
+        .region(Region::new(given("AWS_REGION")))
         .build();
     let config = StoreConfig { endpoint_url: Some(url), ..StoreConfig::new(store.table()) };
     (connect_with(&config, &sdk).unwrap(), to_lose)

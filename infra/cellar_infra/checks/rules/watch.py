@@ -178,14 +178,28 @@ def directions(bundle: Bundle) -> Iterator[Finding]:
 def dashboards(bundle: Bundle) -> Iterator[Finding]:
     for template, name, dashboard in bundle.properties("AWS::CloudWatch::Dashboard"):
         try:
-            body = json.loads(text_of(dashboard.get("DashboardBody")))
+            # Members that the template joins are left out.
+            body = json.loads(re.sub(r"\[\$\{\w+\}\]", "[]", text_of(dashboard.get("DashboardBody"))))
         except ValueError as error:
             yield Finding(template, name, f"is no JSON: {error}")
             continue
         for widget in body.get("widgets", []):
             for metric in dig(widget, "properties", "metrics") or []:
-                if isinstance(metric[0], str) and (fault := metric_fault(*_flat(metric))):
+                if fault := metric_fault(*_named(metric)):
                     yield Finding(template, f"{name} {dig(widget, 'properties', 'title')}", fault)
+
+
+SEARCH = re.compile(r"SEARCH\('\{(?P<namespace>[^,}]+),(?P<dimensions>[^}]+)\}.*MetricName=\"(?P<name>\w+)\"")
+
+
+def _named(metric: list[Json]) -> tuple[str, str, frozenset[str]]:
+    """What a line of a widget shows: a metric, or those that an expression looks for."""
+    if isinstance(metric[0], str):
+        return _flat(metric)
+    found = SEARCH.search(str(metric[0].get("expression")))
+    if found is None:
+        return "", str(metric[0].get("expression")), frozenset()
+    return found["namespace"], found["name"], frozenset(found["dimensions"].split(","))
 
 
 def _flat(metric: list[Json]) -> tuple[str, str, frozenset[str]]:

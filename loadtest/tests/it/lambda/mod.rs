@@ -1,5 +1,6 @@
 //! The emulator of Lambda around real processes.
 
+mod costs;
 mod fleet;
 mod gateway;
 mod runtime_api;

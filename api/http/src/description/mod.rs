@@ -6,7 +6,7 @@ mod problems;
 pub mod schemas;
 
 pub use self::parameters::{
-    CategoryParameter, CellParameter, CollectionParameter, ConditionParameters, FormatParameter, IdParameter,
+    AnnouncementParameters, CategoryParameter, CellParameter, CollectionParameter, ConditionParameters, FormatParameter, IdParameter,
     ImportParameter, ImportParameters, PageParameters,
 };
 pub use self::problems::{

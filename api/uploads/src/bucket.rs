@@ -163,7 +163,8 @@ mod tests {
     #[test]
     fn names_are_those_of_buckets() {
         let make = |name| Bucket::new(name, "eu-west-1", None, SharedCredentialsProvider::new(example()));
-        for bad in ["", "ab", "Files", "files/1", "files.1", "-files", "files-", &"a".repeat(64)] {
+        let long = "a".repeat(64);
+        for bad in ["", "ab", "Files", "files/1", "files.1", "-files", "files-", &long] {
             assert!(make(bad).is_err(), "{bad}");
         }
         assert_eq!(make("files").unwrap().url("k"), "https://files.s3.eu-west-1.amazonaws.com/k");

@@ -153,7 +153,7 @@ def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
             preflight(deployment, arguments.skip)
         case "deploy":
             if not arguments.dry_run:
-                _ = deployment.code_hash
+                _ = deployment.code_hash, deployment.config.imports and deployment.importer_hash
                 preflight(deployment, arguments.skip)
             deployment.run()
         case "status":

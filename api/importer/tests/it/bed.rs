@@ -38,7 +38,7 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) async fn new(change: impl FnOnce(&mut Settings, &mut UploadConfig)) -> Self {
-        let clock = Arc::new(ManualClock::new());
+        let clock = Arc::new(ManualClock::default());
         let aws = Aws::start(Arc::clone(&clock)).await;
         let table = fresh_store().await;
         let store: Arc<dyn Store> = Arc::new((*table).clone());

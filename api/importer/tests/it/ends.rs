@@ -1,7 +1,6 @@
 //! How jobs end: done, failed, dead letters; and what is left of them.
 
 use cellar_http::imports::{Imports as _, JobState};
-use cellar_store::Store as _;
 use cellar_test_kit::collection;
 use reqwest::Method;
 

@@ -9,7 +9,7 @@ use cellar_cache::clock::SystemClock;
 use cellar_config::ProcessEnv;
 use cellar_store::StoreConfig;
 use cellar_store::config::connect_with;
-use cellar_uploads::Bucket;
+use cellar_uploads::{Bucket, WorkerConfig};
 use cellar_uploads::client::{Objects, Queue, http};
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use tracing_subscriber::filter::Targets;
@@ -43,7 +43,8 @@ pub fn run() -> ExitCode {
 }
 
 async fn serve() -> Result<(), String> {
-    let settings = Settings::from_env(&ProcessEnv).map_err(|error| error.to_string())?;
+    let config = WorkerConfig::from_env(&ProcessEnv).map_err(|error| error.to_string())?;
+    let settings = Settings::new(config);
     log(&settings.log)?;
     let worker = Arc::new(worker(settings).await?);
     let service = service_fn(move |event: LambdaEvent<Batch>| {

@@ -12,6 +12,7 @@
 //! | [`service`] | what the API does: it signs and keeps records, and sends nothing to S3 or SQS |
 //! | [`ledger`], [`record`] | what is known of jobs, in the table |
 //! | [`bucket`], `sign` | addresses and signatures |
+//! | `config` | what the worker is told |
 //! | `client` | a bucket and a queue as the worker uses them; feature `client` |
 //!
 //! Invariants:
@@ -21,12 +22,14 @@
 pub mod bucket;
 #[cfg(feature = "client")]
 pub mod client;
+mod config;
 pub mod ledger;
 pub mod record;
 pub mod service;
 mod sign;
 
 pub use self::bucket::Bucket;
+pub use self::config::WorkerConfig;
 pub use self::ledger::Ledger;
 pub use self::record::{Lease, Record};
 pub use self::service::Uploads;
@@ -46,7 +49,8 @@ pub fn rejects_key(collection: &cellar_model::Collection, id: &str) -> String {
 ///
 /// ```
 /// let id = "0123456789abcdef0123456789abcdef";
-/// let (collection, found) = cellar_uploads::parse_upload_key(&format!("uploads/places/{id}")).unwrap();
+/// let key = format!("uploads/places/{id}");
+/// let (collection, found) = cellar_uploads::parse_upload_key(&key).unwrap();
 /// assert_eq!((collection.as_str(), found), ("places", id));
 /// assert!(cellar_uploads::parse_upload_key("uploads/places/../places").is_none());
 /// ```

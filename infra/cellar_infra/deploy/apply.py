@@ -106,9 +106,7 @@ class Deployment:
         path = self.config.importer if step.program == "importer" else self.config.code
         if not self.aws.dry and self._is_there(bucket, key, step.region):
             return
-        self.aws.change(
-            "s3", "cp", str(path), f"s3://{bucket}/{key}", "--region", step.region, "--only-show-errors"
-        )
+        self.aws.change("s3", "cp", str(path), f"s3://{bucket}/{key}", "--region", step.region, "--only-show-errors")
 
     def _is_there(self, bucket: str, key: str, region: str) -> bool:
         try:

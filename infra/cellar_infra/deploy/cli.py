@@ -50,6 +50,8 @@ places.toml:
   regions = ["eu-west-1", "us-east-1"]
   edge_certificate = "arn:aws:acm:us-east-1:123456789012:certificate/…"
   code = "target/lambda/bootstrap/bootstrap.zip"
+  imports = true
+  importer = "target/lambda/importer/bootstrap.zip"
   [certificates]
   eu-west-1 = "arn:aws:acm:eu-west-1:123456789012:certificate/…"
   us-east-1 = "arn:aws:acm:us-east-1:123456789012:certificate/…"

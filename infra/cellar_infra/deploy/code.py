@@ -29,9 +29,7 @@ def checked_hash(config: Config, program: str = "code") -> str:
             f"cannot read the code {path}: {error.strerror}; infra/package/package.sh builds it"
         ) from error
     except (zipfile.BadZipFile, KeyError) as error:
-        raise ConfigError(
-            f"the code {path} is no zip with `bootstrap`; infra/package/package.sh builds it"
-        ) from error
+        raise ConfigError(f"the code {path} is no zip with `bootstrap`; infra/package/package.sh builds it") from error
     found = MACHINES.get(int.from_bytes(header[18:20], "little")) if header[:4] == b"\x7fELF" else None
     wanted = config.settings.get(template, {}).get("Architecture", DEFAULT_ARCHITECTURE)
     if found != wanted:

@@ -90,12 +90,17 @@ def read(path: Path | None, given: dict[str, Any]) -> Config:
     named = bool(values.get("domain"))
     if not named:
         values |= {key: values.get(key) or "" for key in OF_A_DOMAIN}
-    values = {"cache": named, "canary": named, "imports": False, "importer": IMPORTER} | values
+    by_itself: dict[str, Any] = {"cache": named, "canary": named, "imports": False, "importer": IMPORTER}
+    values = by_itself | values
     _check(values)
     regions = tuple(values["regions"])
     known = set(Config.__dataclass_fields__)
     return Config(
-        **{key: value for key, value in values.items() if key in known - {"regions", "code", "importer", "max_radius_m"}},
+        **{
+            key: value
+            for key, value in values.items()
+            if key in known - {"regions", "code", "importer", "max_radius_m"}
+        },
         regions=regions,
         code=Path(values["code"]),
         importer=Path(values["importer"]),

@@ -16,7 +16,7 @@ use cellar_model::place::Place;
 use cellar_store::{CollectionInfo, Store};
 use cellar_test_kit::{TestStore, collection, fresh_store};
 use cellar_uploads::client::{Objects, Queue, http};
-use cellar_uploads::{Bucket, Uploads};
+use cellar_uploads::{Bucket, Uploads, WorkerConfig};
 use futures::{StreamExt as _, stream};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
@@ -192,14 +192,13 @@ fn settings(aws: &Aws, directory: &TempDir) -> Settings {
         ("CELLAR_IMPORT_QUEUE_URL", "q"),
         ("AWS_ENDPOINT_URL", aws.url.as_str()),
     ]);
-    let settings = Settings::from_env(&env).unwrap();
-    assert_eq!(settings.receives, RECEIVES);
+    let config = WorkerConfig::from_env(&env).unwrap();
+    assert_eq!(config.receives, RECEIVES);
     Settings {
-        directory: directory.path().to_owned(),
+        config: WorkerConfig { directory: directory.path().to_owned(), ..config },
         chunk_records: 10,
         tell_every: Duration::ZERO,
         list_every: Duration::ZERO,
-        ..settings
     }
 }
 

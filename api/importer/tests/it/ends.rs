@@ -60,7 +60,7 @@ async fn what_is_no_file_of_places_fails_and_says_why() {
 
 #[tokio::test]
 async fn a_list_of_rejected_records_does_not_grow_for_ever() {
-    let bed = Bed::new(|settings, _| settings.max_rejects_bytes = 1_000).await;
+    let bed = Bed::new(|settings, _| settings.config.max_rejects_bytes = 1_000).await;
     let sent = bed.send(&format!("id,lat,lon\n{}", "x\n".repeat(1_000))).await;
     bed.drain(whole).await;
     let job = bed.job(&sent.id).await;

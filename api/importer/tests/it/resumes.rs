@@ -89,6 +89,7 @@ async fn a_list_that_was_not_in_the_bucket_costs_no_record() {
     dies_and_goes_on(&bed, &sent.id, 60).await;
     bed.drain(whole).await;
     is_as_expected(&bed, &sent.id, &file).await;
+    assert!(bed.aws.puts("rejects/") <= 4, "it is written as a whole, and not with each of forty chunks");
 }
 
 #[tokio::test]

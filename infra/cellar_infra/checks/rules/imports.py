@@ -25,9 +25,13 @@ def messages_come_again_after_the_worker(bundle: Bundle) -> Iterator[Finding]:
     queue, worker = resource(bundle, "Queue"), resource(bundle, "Importer")
     hidden, takes = queue.get("VisibilityTimeout", 30), worker.get("Timeout", 3)
     if not 60 <= takes <= 900:
-        yield Finding(TEMPLATE, "Importer", f"Timeout {takes}: a file is read again in each invocation; allowed: 60 to 900")
+        yield Finding(
+            TEMPLATE, "Importer", f"Timeout {takes}: a file is read again in each invocation; allowed: 60 to 900"
+        )
     if hidden < TIMES * takes:
-        yield Finding(TEMPLATE, "Queue", f"VisibilityTimeout {hidden} is less than {TIMES} times the worker's {takes} s")
+        yield Finding(
+            TEMPLATE, "Queue", f"VisibilityTimeout {hidden} is less than {TIMES} times the worker's {takes} s"
+        )
 
 
 @rule
@@ -41,21 +45,31 @@ def what_fails_is_kept(bundle: Bundle) -> Iterator[Finding]:
         yield Finding(TEMPLATE, "Queue", f"maxReceiveCount {receives}; a throttled worker alone takes {LEAST_RECEIVES}")
     told = dig(worker, "Environment", "Variables", "CELLAR_IMPORT_RECEIVES")
     if str(told) != str(receives):
-        yield Finding(TEMPLATE, "Importer", f"is told of {told} receives, the queue has {receives}: jobs would not be told to have failed")
+        yield Finding(
+            TEMPLATE,
+            "Importer",
+            f"is told of {told} receives, the queue has {receives}: jobs would not be told to have failed",
+        )
     kept, dead = (resource(bundle, name).get("MessageRetentionPeriod", 4 * DAY_S) for name in ("Queue", "DeadLetters"))
     if dead <= kept:
-        yield Finding(TEMPLATE, "DeadLetters", "keeps letters no longer than the queue, from whose first day they count")
+        yield Finding(
+            TEMPLATE, "DeadLetters", "keeps letters no longer than the queue, from whose first day they count"
+        )
 
 
 @rule
 def a_worker_has_one_file(bundle: Bundle) -> Iterator[Finding]:
     mapping = resource(bundle, "Messages")
-    if mapping.get("EventSourceArn") != {"Fn::GetAtt": ["Queue", "Arn"]} or mapping.get("FunctionName") != ref("Importer"):
+    if mapping.get("EventSourceArn") != {"Fn::GetAtt": ["Queue", "Arn"]} or mapping.get("FunctionName") != ref(
+        "Importer"
+    ):
         yield Finding(TEMPLATE, "Messages", "does not lead from the queue to the worker")
     if mapping.get("BatchSize") != 1:
         yield Finding(TEMPLATE, "Messages", "the time of an invocation is that of one file: BatchSize must be 1")
     if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-        yield Finding(TEMPLATE, "Messages", "what the worker says to have failed would be lost: ReportBatchItemFailures")
+        yield Finding(
+            TEMPLATE, "Messages", "what the worker says to have failed would be lost: ReportBatchItemFailures"
+        )
     if dig(mapping, "ScalingConfig", "MaximumConcurrency") != ref("MaxConcurrency"):
         yield Finding(TEMPLATE, "Messages", "nothing bounds how many files are imported at a time")
     if mapping.get("Enabled") is False:
@@ -97,7 +111,11 @@ def files_go(bundle: Bundle) -> Iterator[Finding]:
     least = resource(bundle, "Queue").get("MessageRetentionPeriod", 4 * DAY_S) / DAY_S
     for prefix in (UPLOADS, REJECTS):
         if not least < days.get(prefix, 0) <= 30:
-            yield Finding(TEMPLATE, f"Files {prefix}", f"go after {days.get(prefix, 0)} days; allowed: more than {least:.0f}, at most 30")
+            yield Finding(
+                TEMPLATE,
+                f"Files {prefix}",
+                f"go after {days.get(prefix, 0)} days; allowed: more than {least:.0f}, at most 30",
+            )
     if not any(dig(one, "AbortIncompleteMultipartUpload", "DaysAfterInitiation") for one in rules):
         yield Finding(TEMPLATE, "Files", "uploads in parts that were given up stay, and cost")
     for template, name, bucket in bundle.properties("AWS::S3::Bucket"):
@@ -158,7 +176,18 @@ def the_function_signs_for_the_bucket(bundle: Bundle) -> Iterator[Finding]:
                 found[statement["Action"]] = text_of(statement.get("Resource"))
     for action, folder in wanted.items():
         if found.get(action) != f"arn:${{AWS::Partition}}:s3:::{prefix}*/{folder}*":
-            yield Finding("function", "Role", f"{action} must be of {folder} in the buckets for files, and of nothing else")
-    variable = dig(bundle.sources, "function", "Resources", "Function", "Properties", "Environment", "Variables", "CELLAR_IMPORT_BUCKET")
+            yield Finding(
+                "function", "Role", f"{action} must be of {folder} in the buckets for files, and of nothing else"
+            )
+    variable = dig(
+        bundle.sources,
+        "function",
+        "Resources",
+        "Function",
+        "Properties",
+        "Environment",
+        "Variables",
+        "CELLAR_IMPORT_BUCKET",
+    )
     if variable != ref("ImportBucket"):
         yield Finding("function", "Function CELLAR_IMPORT_BUCKET", "must be the parameter ImportBucket")

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the Lambda function's package: a zip with `bootstrap`, for the C library of Amazon Linux 2023 (glibc 2.34).
+# Builds the packages of the Lambda functions: zips with `bootstrap`, for the C library of Amazon Linux 2023 (glibc 2.34).
 #
-#   infra/package/package.sh                  target/lambda/bootstrap/bootstrap.zip for x86_64
+#   infra/package/package.sh                  target/lambda/{bootstrap,importer}/bootstrap.zip for x86_64
 #   infra/package/package.sh --arm64          the same for arm64 (Graviton)
-#   infra/package/package.sh --out DIR        into DIR/bootstrap/ instead
+#   infra/package/package.sh --out DIR        into DIR/bootstrap/ and DIR/importer/ instead
 #
 # Needs cargo, python3 with venv, and readelf (binutils). cargo-lambda and zig come from PyPI into
 # target/package-tools. What it builds is checked (check.sh) before it says where it is.
@@ -37,10 +37,14 @@ if ! cmp -s infra/package/requirements.txt "$tools/requirements.txt"; then
     cp infra/package/requirements.txt "$tools/requirements.txt"
 fi
 
+# One after the other: together, the function would be built with what the worker needs of crates that both use.
 # With its path in front, cargo finds `cargo-lambda`, and that finds zig.
-PATH="$PWD/$tools/bin:$PATH" cargo lambda build --locked --profile dist --target "$target.2.34" \
-    --package cellar-lambda --bin bootstrap \
-    --output-format binary --lambda-dir "$out"
-"$tools/bin/python" infra/package/shrink.py "$out/bootstrap/bootstrap" "$out/bootstrap/bootstrap.zip"
-
-infra/package/check.sh "$out/bootstrap/bootstrap.zip" "$arch"
+# Nobody waits for a cold start of the worker, which has all formats in it.
+for program in lambda:bootstrap:${MAX_ZIP_BYTES:-} importer:importer:${MAX_ZIP_BYTES:-20971520}; do
+    IFS=: read -r crate name most <<<"$program"
+    PATH="$PWD/$tools/bin:$PATH" cargo lambda build --locked --profile dist --target "$target.2.34" \
+        --package "cellar-$crate" --bin "$name" \
+        --output-format binary --lambda-dir "$out"
+    "$tools/bin/python" infra/package/shrink.py "$out/$name/bootstrap" "$out/$name/bootstrap.zip"
+    MAX_ZIP_BYTES=$most infra/package/check.sh "$out/$name/bootstrap.zip" "$arch"
+done

@@ -136,9 +136,55 @@ pub fn flag(env: &dyn Env, variable: &'static str, default: bool) -> Result<bool
     }
 }
 
+/// Where a service of AWS is, unless it is where the region has it: the variable `service` (`AWS_ENDPOINT_URL_<SERVICE>`), else
+/// `AWS_ENDPOINT_URL`, as the SDKs have it; neither with `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true`. Without a slash at the end.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use cellar_config::aws_endpoint;
+///
+/// let env = HashMap::from([("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"), ("AWS_ENDPOINT_URL_S3", "http://s3.example/")]);
+/// assert_eq!(aws_endpoint(&env, "AWS_ENDPOINT_URL_S3")?.as_deref(), Some("http://s3.example"));
+/// assert_eq!(aws_endpoint(&env, "AWS_ENDPOINT_URL_SQS")?.as_deref(), Some("http://127.0.0.1:4566"));
+/// # Ok::<(), cellar_config::ConfigError>(())
+/// ```
+pub fn aws_endpoint(env: &dyn Env, service: &'static str) -> Result<Option<String>, ConfigError> {
+    let ignored = flag(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", false)?;
+    let set = [service, "AWS_ENDPOINT_URL"].map(|variable| (variable, text(env, variable, ENDPOINT)));
+    let Some((variable, url)) = set.into_iter().find_map(|(variable, url)| Some((variable, url?))) else {
+        return Ok(None);
+    };
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let is_url = host.is_some_and(|host| !host.is_empty() && !host.contains(['?', '#', ' ', '@']));
+    if !is_url {
+        let problem = format!("is {url:?}, which is no URL");
+        return Err(ConfigError { variable, problem, allowed: ENDPOINT.into() });
+    }
+    Ok((!ignored).then(|| url.trim_end_matches('/').to_owned()))
+}
+
+const ENDPOINT: &str = "http://<host>:<port> or https://<host>";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endpoints_are_told_apart_and_can_be_switched_off() {
+        use std::collections::HashMap;
+
+        let of = |env: &[(&'static str, &'static str)]| {
+            aws_endpoint(&env.iter().copied().collect::<HashMap<_, _>>(), "AWS_ENDPOINT_URL_SQS")
+        };
+        assert_eq!(of(&[]).unwrap(), None);
+        assert_eq!(of(&[("AWS_ENDPOINT_URL_S3", "http://a")]).unwrap(), None, "another service's");
+        let ignored = [("AWS_ENDPOINT_URL", "http://a"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")];
+        assert_eq!(of(&ignored).unwrap(), None);
+        for (variable, url) in [("AWS_ENDPOINT_URL", "localhost:4566"), ("AWS_ENDPOINT_URL_SQS", "http://")] {
+            let text = of(&[(variable, url)]).unwrap_err().to_string();
+            assert!(text.starts_with(variable) && text.contains("allowed: http://<host>"), "{text}");
+        }
+    }
 
     #[test]
     fn a_variable_that_was_renamed_is_read_by_its_old_name_as_well() {

@@ -3,9 +3,12 @@
 //! A trait, because who does that depends on where the server runs, and the engine of imports is none of this crate's
 //! business (docs/adr/0033). Without one, a server says that it takes no imports.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use axum::body::Bytes;
 use cellar_model::Collection;
+use cellar_store::StoreError;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +41,33 @@ pub const OPTIONS: [&str; 23] = [
     "dry-run",
 ];
 
+/// Names of the parameters that announce a file which is sent to a bucket, not to the server.
+pub const ANNOUNCEMENT: [&str; 2] = ["bytes", "sha256"];
+
+/// A file that will be sent to a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// Its length.
+    pub bytes: u64,
+    /// Its hash, if the client says: then nothing else is taken for it.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// Where and how the file of a job is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ImportUpload)]
+pub struct Upload {
+    /// Method of the request.
+    pub method: &'static str,
+    /// Where it goes. Whoever has it may send the file, once.
+    pub url: String,
+    /// Headers that it has to have, as they are.
+    #[schema(value_type = Object)]
+    pub headers: BTreeMap<&'static str, String>,
+    /// When it has to have begun (RFC 3339).
+    pub expires: String,
+}
+
 /// What a client wants to be imported.
 pub struct Order {
     /// Where to. It exists.
@@ -48,6 +78,8 @@ pub struct Order {
     pub length: Option<u64>,
     /// The client's own name for the order: sent again, it is the same job.
     pub key: Option<String>,
+    /// The file, if it is not the body.
+    pub announced: Option<Announced>,
 }
 
 /// A body on its way; an error if it breaks off.
@@ -61,10 +93,20 @@ pub struct RejectList {
     pub lines: BoxStream<'static, std::io::Result<Bytes>>,
 }
 
+/// What a job did not store.
+pub enum Rejects {
+    /// The list.
+    List(RejectList),
+    /// Where the list is to be had, for a while.
+    At(String),
+}
+
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
+    /// Its file is awaited in the bucket, or was not looked at yet.
+    Uploading,
     /// It waits for others to end.
     Queued,
     /// It is being worked on.
@@ -128,6 +170,9 @@ pub struct Job {
     pub error: Option<String>,
     /// What was found out about the data.
     pub findings: Option<Value>,
+    /// How to send the file, while it is awaited. It lets whoever has it write, and is not kept.
+    #[serde(skip)]
+    pub upload: Option<Upload>,
 }
 
 impl Job {
@@ -160,6 +205,7 @@ impl Job {
             notices: Vec::new(),
             error: None,
             findings: None,
+            upload: None,
         }
     }
 }
@@ -212,36 +258,46 @@ pub enum Refused {
     /// The body of an order with this key is coming in.
     #[error("the body of an import with this key is coming in")]
     KeyInUse,
+    /// Files are sent to a bucket here, and have to be announced.
+    #[error("{reason}")]
+    NotHere {
+        /// What to do instead.
+        reason: &'static str,
+    },
+    /// The store, which would keep it, fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The server cannot keep it.
     #[error("the import cannot be kept")]
     Failed(String),
 }
 
-/// Carries imports out.
+/// Carries imports out. What is known of them may be in a store, which may fail.
 ///
 /// Invariant: a job that was accepted is not forgotten before it has ended, whatever happens to the process.
 #[async_trait]
 pub trait Imports: Send + Sync {
-    /// Takes an order and its body; the job once both are kept.
+    /// Takes an order and its body, or its announcement; the job once that is kept.
     async fn submit(&self, order: Order, body: Incoming) -> Result<Job, Refused>;
 
     /// The jobs of a collection, the newest first.
-    fn list(&self, collection: &Collection) -> Vec<Job>;
+    async fn list(&self, collection: &Collection) -> Result<Vec<Job>, StoreError>;
 
     /// A job of a collection.
-    fn get(&self, collection: &Collection, id: &str) -> Option<Job>;
+    async fn get(&self, collection: &Collection, id: &str) -> Result<Option<Job>, StoreError>;
 
-    /// Ends a job unless it has ended. When this returns, nothing more is written for it.
-    async fn cancel(&self, collection: &Collection, id: &str) -> Option<Job>;
+    /// Ends a job unless it has ended. If it is at its end when this returns, nothing more is written for it; else it is
+    /// carried out elsewhere, and ends soon.
+    async fn cancel(&self, collection: &Collection, id: &str) -> Result<Option<Job>, StoreError>;
 
     /// The same, and forgets it; whether there was one.
-    async fn remove(&self, collection: &Collection, id: &str) -> bool;
+    async fn remove(&self, collection: &Collection, id: &str) -> Result<bool, StoreError>;
 
-    /// The list of what a job did not store, as far as it has come.
-    async fn rejects(&self, collection: &Collection, id: &str) -> Option<std::io::Result<RejectList>>;
+    /// What a job did not store, as far as it has come.
+    async fn rejects(&self, collection: &Collection, id: &str) -> Result<Option<Rejects>, StoreError>;
 
     /// Ends all jobs of a collection, which is being deleted.
-    async fn cancel_all(&self, collection: &Collection);
+    async fn cancel_all(&self, collection: &Collection) -> Result<(), StoreError>;
 }
 
 /// A collection as its name.

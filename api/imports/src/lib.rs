@@ -9,7 +9,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`settings`] | where bodies are kept, and how much of everything |
-//! | `options` | parameters of a request as options of an import |
+//! | [`options`] | parameters of a request as options of an import |
+//! | [`outcome`] | what a job tells of its import |
 //! | `spool` | the directory: bodies, records of jobs, lists of rejected records |
 //! | `table` | which jobs there are and what state they are in |
 //! | `shared` | what requests and workers share |
@@ -23,7 +24,8 @@
 //! - What is kept is bounded: in bytes, in jobs that wait, in jobs that have ended, and in time.
 //! - One process at a time uses a directory.
 
-mod options;
+pub mod options;
+pub mod outcome;
 mod run;
 pub mod service;
 pub mod settings;

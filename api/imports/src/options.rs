@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use cellar_http::imports::Refused;
+use cellar_http::imports::{Job, OPTIONS, Refused};
 use cellar_input::ReadArgs;
 use cellar_jobs::import::{OnRepeat, ReadOptions};
 use cellar_model::Collection;
@@ -22,15 +22,26 @@ struct Asked {
     read: ReadArgs,
 }
 
-/// How a body is imported.
+/// How a file is imported.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) read: ReadOptions,
-    pub(crate) dry_run: bool,
+pub struct Options {
+    /// How it is read.
+    pub read: ReadOptions,
+    /// Whether nothing is stored.
+    pub dry_run: bool,
+}
+
+/// The options of a job. Names that this version does not know are left out.
+pub fn of_job(job: &Job) -> Result<Options, Refused> {
+    let asked = job.options.iter().filter_map(|(name, value)| {
+        let name = OPTIONS.into_iter().find(|known| known == name)?;
+        Some((name, value.clone()))
+    });
+    parse(&asked.collect::<Vec<_>>(), &job.collection)
 }
 
 /// Reads options; the first that cannot be read is named.
-pub(crate) fn parse(asked: &[(&'static str, String)], collection: &Collection) -> Result<Options, Refused> {
+pub fn parse(asked: &[(&'static str, String)], collection: &Collection) -> Result<Options, Refused> {
     let mut arguments = Vec::new();
     for (name, value) in asked {
         let argument = argument(name, value)?;
@@ -87,7 +98,6 @@ fn refused(name: &'static str, value: &str, error: &clap::Error) -> Refused {
 mod tests {
     use std::collections::BTreeSet;
 
-    use cellar_http::imports::OPTIONS;
     use cellar_jobs::import::{Format, Kind};
 
     use super::*;

@@ -3,22 +3,19 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use cellar_http::imports::{Job, OPTIONS, Refused};
-use cellar_jobs::import::{self, Cause, Done, Import, ImportError, Input, Progress};
+use cellar_http::imports::{Job, Refused};
+use cellar_jobs::import::{self, Cause, Done, Import, Input, Progress};
 use cellar_model::Collection;
 use cellar_model::place::Place;
-use cellar_store::StoreError;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::options;
+use crate::outcome::{self, End};
 use crate::shared::Shared;
 use crate::spool::Record;
-use crate::table::{End, Why};
-
-/// Notices that are kept of a job.
-const MAX_NOTICES: usize = 20;
+use crate::table::Why;
 
 /// Longest pause between two attempts, as so many times the first.
 const LONGEST_PAUSE: u32 = 60;
@@ -43,8 +40,7 @@ fn stopped(shared: &Shared, id: &str) -> End {
     let why = shared.table.lock().why(id);
     match why {
         Some(Why::Rejects) => {
-            let most = shared.settings.max_rejects_bytes;
-            End::Failed(format!("the list of rejected and repeated records is longer than {most} bytes"))
+            End::Failed(outcome::too_many_rejects(shared.settings.max_rejects_bytes))
         }
         Some(Why::Cancelled) | None => End::Cancelled,
     }
@@ -78,47 +74,22 @@ async fn attempts(shared: &Arc<Shared>, record: &Record) -> End {
             (failures, last_done) = (0, error.done);
         }
         failures += 1;
-        if !is_passing(&error.cause) || failures > shared.settings.failures {
+        if !outcome::is_passing(&error.cause) || failures > shared.settings.failures {
             if let Cause::Input { .. } = error.cause {
                 tracing::info!(import = record.job.id, %error, "a file cannot be imported");
             } else {
                 tracing::warn!(import = record.job.id, %error, "import failed");
             }
-            return End::Failed(words(&error));
+            return End::Failed(outcome::words(&error));
         }
         tracing::warn!(import = record.job.id, %error, failures, "an import is put off");
         tokio::time::sleep(shared.settings.pause * (1 << failures.min(10)).min(LONGEST_PAUSE)).await;
     }
 }
 
-/// Whether to try again: the table is away.
-fn is_passing(cause: &Cause) -> bool {
-    matches!(cause, Cause::Store(StoreError::Deadline | StoreError::Throttled | StoreError::Failed(_)))
-}
-
-/// What the client is told of a failure: nothing of tables and paths.
-fn words(error: &ImportError) -> String {
-    match &error.cause {
-        Cause::Input { error, .. } => error.to_string(),
-        Cause::Store(StoreError::Deleting { collection }) => {
-            format!("the collection `{collection}` is being deleted, or is gone")
-        }
-        Cause::Store(error @ StoreError::TooLarge { .. }) => error.to_string(),
-        Cause::Store(_) => "the store did not answer for too long; send the file again".into(),
-        Cause::Rejects { .. } | Cause::RejectsAreForeign { .. } | Cause::RejectsAreInput { .. } => {
-            "the list of rejected records cannot be written; the server's log has more".into()
-        }
-        Cause::NoCollection => error.to_string(),
-    }
-}
-
 /// The import of a body. Its checkpoint is found by where the body is and where it goes to.
 fn order(shared: &Shared, job: &Job) -> Result<Import, Refused> {
-    let asked = job.options.iter().filter_map(|(name, value)| {
-        let name = OPTIONS.into_iter().find(|known| known == name)?;
-        Some((name, value.clone()))
-    });
-    let options = options::parse(&asked.collect::<Vec<_>>(), &job.collection)?;
+    let options = options::of_job(job)?;
     Ok(Import {
         creates: false,
         options: options.read,
@@ -140,25 +111,18 @@ impl Progress for Told<'_> {
     }
 
     fn notice(&self, text: &str) {
-        self.shared.table.lock().change(self.id, |job| {
-            if job.notices.len() < MAX_NOTICES {
-                job.notices.push(text.to_owned());
-            }
-        });
+        self.shared.table.lock().change(self.id, |job| outcome::notice(job, text));
     }
 
     fn recognised(&self, what: &str) {
-        // By the name of the file, which is ours and says nothing to the client.
-        let what = what.strip_prefix("body: ").unwrap_or(what).to_owned();
-        self.shared.table.lock().change(self.id, |job| job.recognised = Some(what));
+        self.shared.table.lock().change(self.id, |job| outcome::recognised(job, what));
     }
 
     fn counted(&self, done: Done) {
         let mut table = self.shared.table.lock();
         table.change(self.id, |job| {
-            let Done { read, stored, rejected, repeated, rejects_bytes } = done;
-            (job.read, job.stored, job.rejected, job.repeated) = (read, stored, rejected, repeated);
-            job.rejects_bytes = rejects_bytes;
+            outcome::counted(job, done);
+            job.rejects_bytes = done.rejects_bytes;
         });
         if done.rejects_bytes > self.shared.settings.max_rejects_bytes {
             table.stop(self.id, Why::Rejects);

@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cellar_cache::clock::Clock;
-use cellar_http::imports::{Imports, Incoming, Job, Order, Refused, RejectList};
+use cellar_http::imports::{Imports, Incoming, Job, Order, Refused, RejectList, Rejects};
 use cellar_model::Collection;
 use cellar_search::Search;
-use cellar_store::Store;
+use cellar_store::{Store, StoreError};
 use futures::StreamExt as _;
 use futures::stream;
 use parking_lot::Mutex;
@@ -21,11 +21,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::options;
+use crate::outcome::End;
 use crate::run;
 use crate::settings::Settings;
 use crate::shared::{Shared, blocking};
 use crate::spool::Spool;
-use crate::table::{End, Known, Table, Why};
+use crate::table::{Known, Table, Why};
 use crate::upload::Upload;
 
 /// How often to look for what is to be forgotten.
@@ -75,6 +76,12 @@ impl Service {
         let shared = Arc::new(Shared { settings, spool, table, store, search, clock, changed });
         let workers = Workers::start(&shared).map_err(failed)?;
         Ok((Self(shared), workers))
+    }
+
+    /// A job, unless it is forgotten by now.
+    fn known(&self, collection: &Collection, id: &str) -> Option<Job> {
+        self.0.sweep();
+        self.0.table.lock().get(collection, id).cloned()
     }
 
     /// Ends a job unless it has; its last state.
@@ -145,6 +152,10 @@ async fn work(shared: Arc<Shared>) {
 impl Imports for Service {
     async fn submit(&self, order: Order, body: Incoming) -> Result<Job, Refused> {
         options::parse(&order.options, &order.collection)?;
+        if order.announced.is_some() {
+            let reason = "here the file is the body of the request: `bytes` and `sha256` have to be left out".into();
+            return Err(Refused::Option { name: "bytes", reason, allowed: None });
+        }
         self.0.sweep();
         let upload = Upload::begin(&self.0, &order)?;
         let received = upload.receive(&order, body).await?;
@@ -165,42 +176,43 @@ impl Imports for Service {
         .await
     }
 
-    fn list(&self, collection: &Collection) -> Vec<Job> {
+    async fn list(&self, collection: &Collection) -> Result<Vec<Job>, StoreError> {
         self.0.sweep();
-        self.0.table.lock().list(collection)
+        Ok(self.0.table.lock().list(collection))
     }
 
-    fn get(&self, collection: &Collection, id: &str) -> Option<Job> {
-        self.0.sweep();
-        self.0.table.lock().get(collection, id).cloned()
+    async fn get(&self, collection: &Collection, id: &str) -> Result<Option<Job>, StoreError> {
+        Ok(self.known(collection, id))
     }
 
-    async fn cancel(&self, collection: &Collection, id: &str) -> Option<Job> {
-        self.end(collection, id).await
+    async fn cancel(&self, collection: &Collection, id: &str) -> Result<Option<Job>, StoreError> {
+        Ok(self.end(collection, id).await)
     }
 
-    async fn remove(&self, collection: &Collection, id: &str) -> bool {
+    async fn remove(&self, collection: &Collection, id: &str) -> Result<bool, StoreError> {
         let was_there = self.end(collection, id).await.is_some();
         if was_there && self.0.table.lock().forget(id) {
             self.0.spool.remove(id);
         }
-        was_there
+        Ok(was_there)
     }
 
-    async fn rejects(&self, collection: &Collection, id: &str) -> Option<io::Result<RejectList>> {
-        let length = self.get(collection, id)?.rejects_bytes;
+    async fn rejects(&self, collection: &Collection, id: &str) -> Result<Option<Rejects>, StoreError> {
+        let Some(Job { rejects_bytes: length, .. }) = self.known(collection, id) else { return Ok(None) };
         if length == 0 {
-            return Some(Ok(RejectList { length, lines: stream::empty().boxed() }));
+            return Ok(Some(Rejects::List(RejectList { length, lines: stream::empty().boxed() })));
         }
         let path = self.0.spool.rejects(id);
-        let opened = blocking(move || File::open(path)).await.map_err(io::Error::other);
-        Some(opened.map(|file| RejectList { length, lines: parts(file, length).boxed() }))
+        let opened = blocking(move || File::open(path)).await;
+        let damaged = |error: Refused| StoreError::Damaged { key: id.to_owned(), reason: error.to_string() };
+        Ok(Some(Rejects::List(RejectList { length, lines: parts(opened.map_err(damaged)?, length).boxed() })))
     }
 
-    async fn cancel_all(&self, collection: &Collection) {
-        for job in self.list(collection).into_iter().filter(|job| !job.state.is_end()) {
+    async fn cancel_all(&self, collection: &Collection) -> Result<(), StoreError> {
+        for job in self.list(collection).await?.into_iter().filter(|job| !job.state.is_end()) {
             self.end(collection, &job.id).await;
         }
+        Ok(())
     }
 }
 

@@ -10,9 +10,10 @@ use cellar_store::Store;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::outcome::End;
 use crate::settings::Settings;
 use crate::spool::{Record, Spool};
-use crate::table::{End, Table};
+use crate::table::Table;
 
 /// What requests and workers share.
 pub(crate) struct Shared {

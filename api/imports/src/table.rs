@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use cellar_http::imports::{Job, JobState, Refused};
-use cellar_jobs::import::Summary;
 use cellar_model::Collection;
 use tokio_util::sync::CancellationToken;
 
@@ -19,32 +18,6 @@ pub(crate) enum Why {
     Cancelled,
     /// More is rejected than is listed.
     Rejects,
-}
-
-/// How a job ended.
-pub(crate) enum End {
-    Done(Box<Summary>),
-    Failed(String),
-    Cancelled,
-}
-
-impl End {
-    pub(crate) fn tell(self, job: &mut Job) {
-        match self {
-            Self::Done(summary) => {
-                job.state = JobState::Done;
-                job.read_bytes = job.bytes;
-                (job.read, job.stored) = (summary.read, summary.stored);
-                (job.rejected, job.repeated) = (summary.rejected, summary.repeated);
-                job.findings = serde_json::to_value(&summary.findings).ok();
-            }
-            Self::Failed(why) => {
-                job.state = JobState::Failed;
-                job.error = Some(why);
-            }
-            Self::Cancelled => job.state = JobState::Cancelled,
-        }
-    }
 }
 
 pub(crate) struct Entry {

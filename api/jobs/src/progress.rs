@@ -20,6 +20,12 @@ pub trait Progress: Send + Sync {
     /// What an import has done so far, durably: told after every chunk, and at the beginning of one that goes on.
     fn counted(&self, _done: Done) {}
 
+    /// Whether a checkpoint may be written that says that so much is done. Whoever keeps the list of rejected records elsewhere sees
+    /// to it that it is there by then; without the checkpoint what came since the last one is done again after an interruption.
+    fn settle(&self, _done: Done) -> BoxFuture<'_, std::io::Result<bool>> {
+        Box::pin(ready(Ok(true)))
+    }
+
     /// Places that an import has just written, before the checkpoint that says so: caches may have to know.
     fn written<'a>(&'a self, _collection: &'a Collection, _places: &'a [Place]) -> BoxFuture<'a, ()> {
         Box::pin(ready(()))

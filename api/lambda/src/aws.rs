@@ -26,7 +26,9 @@ pub(super) fn settings(config: &LambdaConfig) -> Result<SdkConfig, StartError> {
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(tls)
         .build_https();
-    Ok(SdkConfig::builder()
+    let mut settings = SdkConfig::builder();
+    settings.set_endpoint_url(config.aws_endpoint_url.clone());
+    Ok(settings
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(config.api.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(config.credentials.clone()))

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_credential_types::provider::SharedCredentialsProvider;
+use cellar_cache::clock::SystemClock;
 use cellar_cache::remote::redis::{RedisConfig, RedisRemote};
 use cellar_http::config::LambdaConfig;
+use cellar_http::imports::Imports;
 use cellar_http::state::AppState;
 use cellar_search::edge_map::refresh;
 use cellar_search::tiers::{Tiers, namespace};
 use cellar_search::{Limits, Search};
 use cellar_store::config::connect_with;
 use cellar_store::{DynamoStore, Store, StoreConfig};
+use cellar_uploads::Uploads;
 
 use super::aws::{self, trusted};
 use super::error::StartError;
@@ -41,6 +45,7 @@ fn millis(duration: std::time::Duration) -> f64 {
 fn function(config: LambdaConfig) -> Result<Function, StartError> {
     let table = StoreConfig { endpoint_url: config.endpoint_url.clone(), ..StoreConfig::new(&config.table) };
     let store = store(&table, &config)?;
+    let imports = imports(&config, &store)?;
     let redis = redis(&table, &config)?;
     let tiers = Tiers::new(store.clone(), config.cache, redis);
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
@@ -50,6 +55,7 @@ fn function(config: LambdaConfig) -> Result<Function, StartError> {
         .access(config.access)
         .edge(config.edge)
         .health(config.health)
+        .imports(imports)
         .tiers(&tiers, None);
     let state = if config.metrics { state.request_stats() } else { state };
     // Nothing else goes on meanwhile.
@@ -61,6 +67,16 @@ fn store(table: &StoreConfig, config: &LambdaConfig) -> Result<Arc<dyn Store>, S
     let store: DynamoStore =
         connect_with(table, &aws::settings(config)?).map_err(|error| StartError(error.to_string()))?;
     Ok(Arc::new(store))
+}
+
+/// Imports that a worker carries out, if there is a bucket for their files.
+fn imports(config: &LambdaConfig, store: &Arc<dyn Store>) -> Result<Option<Arc<dyn Imports>>, StartError> {
+    let Some(uploads) = config.uploads.clone() else { return Ok(None) };
+    let credentials = SharedCredentialsProvider::new(config.credentials.clone());
+    let region = config.api.region.clone();
+    let imports = Uploads::new(uploads, Arc::clone(store), region, credentials, Arc::new(SystemClock))
+        .map_err(|problem| StartError(format!("CELLAR_IMPORT_BUCKET: {problem}")))?;
+    Ok(Some(Arc::new(imports)))
 }
 
 fn redis(table: &StoreConfig, config: &LambdaConfig) -> Result<Option<RedisRemote>, StartError> {

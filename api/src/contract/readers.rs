@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cellar_cli_kit::CliError;
 use cellar_config::{Variable, record};
 use cellar_http::config::LambdaConfig;
+use cellar_uploads::WorkerConfig;
 use clap::Command;
 use serde::Serialize;
 
@@ -19,11 +20,11 @@ pub(super) struct ReadVariable {
     pub(super) default: Option<String>,
     pub(super) allowed: Option<String>,
     pub(super) required: bool,
-    /// Commands, or `bootstrap`, the Lambda function.
+    /// Commands, or the Lambda functions `bootstrap` and `importer`.
     pub(super) read_by: Vec<String>,
 }
 
-/// Every variable of both programs, by name; one that programs read differently is there more than once.
+/// Every variable of all programs, by name; one that programs read differently is there more than once.
 pub(super) fn variables(cellar: &Command) -> Result<Vec<ReadVariable>, CliError> {
     let mut all = vec![("cellar".to_owned(), serve::log_variables())];
     flags(cellar, cellar.get_name(), &mut all);
@@ -32,6 +33,7 @@ pub(super) fn variables(cellar: &Command) -> Result<Vec<ReadVariable>, CliError>
         ("cellar serve", record(serve::variables)),
         ("cellar warm", record(warm::variables)),
         ("bootstrap", LambdaConfig::variables()),
+        ("importer", WorkerConfig::variables()),
     ] {
         all.push((reader.to_owned(), found.explained()?));
     }

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use axum::body::Bytes;
-use cellar_http::imports::{Imports, Incoming, Job, JobState, Order, Refused, RejectList};
+use cellar_http::imports::{Imports, Incoming, Job, JobState, Order, Refused, RejectList, Rejects};
 use cellar_model::Collection;
+use cellar_store::StoreError;
 use futures::StreamExt as _;
 use futures::stream;
 use parking_lot::Mutex;
@@ -37,36 +38,39 @@ impl Imports for FakeImports {
         Ok(job)
     }
 
-    fn list(&self, collection: &Collection) -> Vec<Job> {
-        self.jobs.lock().iter().rev().filter(|job| job.collection == *collection).cloned().collect()
+    async fn list(&self, collection: &Collection) -> Result<Vec<Job>, StoreError> {
+        Ok(self.jobs.lock().iter().rev().filter(|job| job.collection == *collection).cloned().collect())
     }
 
-    fn get(&self, collection: &Collection, id: &str) -> Option<Job> {
-        self.list(collection).into_iter().find(|job| job.id == id)
+    async fn get(&self, collection: &Collection, id: &str) -> Result<Option<Job>, StoreError> {
+        Ok(self.list(collection).await?.into_iter().find(|job| job.id == id))
     }
 
-    async fn cancel(&self, collection: &Collection, id: &str) -> Option<Job> {
+    async fn cancel(&self, collection: &Collection, id: &str) -> Result<Option<Job>, StoreError> {
         let mut jobs = self.jobs.lock();
-        let job = jobs.iter_mut().find(|job| job.collection == *collection && job.id == id)?;
-        job.state = JobState::Cancelled;
-        Some(job.clone())
+        let found = jobs.iter_mut().find(|job| job.collection == *collection && job.id == id);
+        Ok(found.map(|job| {
+            job.state = JobState::Cancelled;
+            job.clone()
+        }))
     }
 
-    async fn remove(&self, collection: &Collection, id: &str) -> bool {
-        let was_there = self.get(collection, id).is_some();
+    async fn remove(&self, collection: &Collection, id: &str) -> Result<bool, StoreError> {
+        let was_there = self.get(collection, id).await?.is_some();
         self.jobs.lock().retain(|job| job.id != id);
-        was_there
+        Ok(was_there)
     }
 
-    async fn rejects(&self, collection: &Collection, id: &str) -> Option<std::io::Result<RejectList>> {
-        let length = self.get(collection, id)?.rejects_bytes;
+    async fn rejects(&self, collection: &Collection, id: &str) -> Result<Option<Rejects>, StoreError> {
+        let Some(job) = self.get(collection, id).await? else { return Ok(None) };
         let lines = stream::iter([Ok(Bytes::from_static(REJECT.as_bytes()))]).boxed();
-        Some(Ok(RejectList { length, lines }))
+        Ok(Some(Rejects::List(RejectList { length: job.rejects_bytes, lines })))
     }
 
-    async fn cancel_all(&self, collection: &Collection) {
-        for job in self.list(collection) {
-            self.cancel(collection, &job.id).await;
+    async fn cancel_all(&self, collection: &Collection) -> Result<(), StoreError> {
+        for job in self.list(collection).await? {
+            self.cancel(collection, &job.id).await?;
         }
+        Ok(())
     }
 }

@@ -12,6 +12,8 @@ from typing import Any
 FILE = "CELLAR_CONTRACT"
 # The Lambda function, among the programs that read variables.
 FUNCTION = "bootstrap"
+# The worker that imports files.
+IMPORTER = "importer"
 
 
 class NoContractError(Exception):
@@ -32,7 +34,7 @@ def routes() -> dict[str, frozenset[str]]:
     return {route["path"]: frozenset(route["methods"]) for route in contract()["routes"]}
 
 
-def variables() -> frozenset[str]:
-    """Variables of ours that the Lambda function reads."""
-    read = {variable["name"] for variable in contract()["variables"] if FUNCTION in variable["read_by"]}
+def variables(program: str = FUNCTION) -> frozenset[str]:
+    """Variables of ours that a program reads, by default the Lambda function."""
+    read = {variable["name"] for variable in contract()["variables"] if program in variable["read_by"]}
     return frozenset(name for name in read if name.startswith("CELLAR_"))

@@ -18,7 +18,7 @@ def by_rules(bundle: Bundle) -> Iterator[Finding]:
 
 
 # What a deployment without a domain or without a network leaves out. Our rules look at the whole; cfn-lint at both.
-PARTS = {"HasDomain", "HasNetwork", "HasReserved"}
+PARTS = {"HasCors", "HasDomain", "HasImports", "HasNetwork", "HasReserved"}
 
 
 def with_all(bundle: Bundle) -> Bundle:

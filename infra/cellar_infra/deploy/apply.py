@@ -57,13 +57,18 @@ class Deployment:
     def code_hash(self) -> str:
         return code.checked_hash(self.config)
 
+    @cached_property
+    def importer_hash(self) -> str:
+        return code.checked_hash(self.config, "importer")
+
     def plan(self) -> list[Step]:
         """All steps from here; without asking AWS in a dry run, as for a first deployment."""
         return steps(self.config, () if self.aws.dry else self.state.replicas())
 
     def run(self) -> None:
         if not self.aws.dry:
-            _ = self.code_hash  # What is wrong with it is said before anything is changed.
+            # What is wrong with code is said before anything is changed.
+            _ = self.code_hash, self.config.imports and self.importer_hash
         plan = self.plan()
         for number, step in enumerate(plan, start=1):
             print(f"[{number}/{len(plan)}] {title(step)}", file=sys.stdout if self.aws.dry else sys.stderr, flush=True)
@@ -88,6 +93,8 @@ class Deployment:
                 return self.state.output(value.template, value.region, value.name)
             case StreamOf():
                 return self.state.stream(value.region)
+            case CodeKey("importer"):
+                return f"{self.importer_hash}.zip"
             case CodeKey():
                 return f"{self.code_hash}.zip"
             case CodeHash():
@@ -95,12 +102,11 @@ class Deployment:
 
     def upload(self, step: Upload) -> None:
         bucket = self.value(Output("artifacts", step.region, "Bucket"))
-        key = self.value(CodeKey())
+        key = self.value(CodeKey(step.program))
+        path = self.config.importer if step.program == "importer" else self.config.code
         if not self.aws.dry and self._is_there(bucket, key, step.region):
             return
-        self.aws.change(
-            "s3", "cp", str(self.config.code), f"s3://{bucket}/{key}", "--region", step.region, "--only-show-errors"
-        )
+        self.aws.change("s3", "cp", str(path), f"s3://{bucket}/{key}", "--region", step.region, "--only-show-errors")
 
     def _is_there(self, bucket: str, key: str, region: str) -> bool:
         try:
@@ -218,6 +224,8 @@ def pause(seconds: float) -> None:
 def title(step: Step) -> str:
     """What a step is, for people."""
     match step:
+        case Upload(program="importer"):
+            return f"{step.region}: upload the importer's code"
         case Upload():
             return f"{step.region}: upload the function's code"
         case Remove():

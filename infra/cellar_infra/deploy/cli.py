@@ -50,6 +50,8 @@ places.toml:
   regions = ["eu-west-1", "us-east-1"]
   edge_certificate = "arn:aws:acm:us-east-1:123456789012:certificate/…"
   code = "target/lambda/bootstrap/bootstrap.zip"
+  imports = true
+  importer = "target/lambda/importer/bootstrap.zip"
   [certificates]
   eu-west-1 = "arn:aws:acm:eu-west-1:123456789012:certificate/…"
   us-east-1 = "arn:aws:acm:us-east-1:123456789012:certificate/…"
@@ -153,7 +155,7 @@ def run(deployment: Deployment, arguments: argparse.Namespace) -> int:
             preflight(deployment, arguments.skip)
         case "deploy":
             if not arguments.dry_run:
-                _ = deployment.code_hash
+                _ = deployment.code_hash, deployment.config.imports and deployment.importer_hash
                 preflight(deployment, arguments.skip)
             deployment.run()
         case "status":

@@ -17,26 +17,25 @@ DEFAULT_ARCHITECTURE = "arm64"
 MOST_BYTES = 50 << 20
 
 
-def checked_hash(config: Config) -> str:
-    """The SHA-256 of the code, if it can be the function's."""
+def checked_hash(config: Config, program: str = "code") -> str:
+    """The SHA-256 of a program's code, if it can be that of its function."""
+    path, template = (config.importer, "imports") if program == "importer" else (config.code, "function")
     try:
-        content = config.code.read_bytes()
-        with zipfile.ZipFile(config.code) as package, package.open("bootstrap") as program:
-            header = program.read(20)
+        content = path.read_bytes()
+        with zipfile.ZipFile(path) as package, package.open("bootstrap") as binary:
+            header = binary.read(20)
     except OSError as error:
         raise ConfigError(
-            f"cannot read the code {config.code}: {error.strerror}; infra/package/package.sh builds it"
+            f"cannot read the code {path}: {error.strerror}; infra/package/package.sh builds it"
         ) from error
     except (zipfile.BadZipFile, KeyError) as error:
-        raise ConfigError(
-            f"the code {config.code} is no zip with `bootstrap`; infra/package/package.sh builds it"
-        ) from error
+        raise ConfigError(f"the code {path} is no zip with `bootstrap`; infra/package/package.sh builds it") from error
     found = MACHINES.get(int.from_bytes(header[18:20], "little")) if header[:4] == b"\x7fELF" else None
-    wanted = config.settings.get("function", {}).get("Architecture", DEFAULT_ARCHITECTURE)
+    wanted = config.settings.get(template, {}).get("Architecture", DEFAULT_ARCHITECTURE)
     if found != wanted:
         raise ConfigError(
-            f"the code {config.code} is for {found or 'no machine that is known'}, the function for {wanted}; build it for that or set function.Architecture"
+            f"the code {path} is for {found or 'no machine that is known'}, the function for {wanted}; build it for that or set {template}.Architecture"
         )
     if len(content) > MOST_BYTES:
-        raise ConfigError(f"the code {config.code} has {len(content)} bytes; allowed: {MOST_BYTES}")
+        raise ConfigError(f"the code {path} has {len(content)} bytes; allowed: {MOST_BYTES}")
     return hashlib.sha256(content).hexdigest()

@@ -36,6 +36,10 @@ REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 CERTIFICATE = r"arn:aws[a-z-]*:acm:{region}:\d{{12}}:certificate/[\w-]+"
 
 
+# Where infra/package/package.sh puts the worker's code.
+IMPORTER = Path("target/lambda/importer/bootstrap.zip")
+
+
 class ConfigError(Exception):
     """A setting that cannot be used."""
 
@@ -45,6 +49,7 @@ class Config:
     """A deployment. The first region is home: the table's stack, backups and purges live there.
 
     Without a domain it is the smallest one: one region behind the distribution's own name, by itself without cache and canary.
+    Imports are there where they are asked for.
     """
 
     name: str
@@ -59,6 +64,8 @@ class Config:
     max_radius_m: int = MAX_RADIUS_M
     cache: bool = True
     canary: bool = True
+    imports: bool = False
+    importer: Path = IMPORTER
 
     @property
     def home(self) -> str:
@@ -83,14 +90,20 @@ def read(path: Path | None, given: dict[str, Any]) -> Config:
     named = bool(values.get("domain"))
     if not named:
         values |= {key: values.get(key) or "" for key in OF_A_DOMAIN}
-    values = {"cache": named, "canary": named} | values
+    by_itself: dict[str, Any] = {"cache": named, "canary": named, "imports": False, "importer": IMPORTER}
+    values = by_itself | values
     _check(values)
     regions = tuple(values["regions"])
     known = set(Config.__dataclass_fields__)
     return Config(
-        **{key: value for key, value in values.items() if key in known - {"regions", "code", "max_radius_m"}},
+        **{
+            key: value
+            for key, value in values.items()
+            if key in known - {"regions", "code", "importer", "max_radius_m"}
+        },
         regions=regions,
         code=Path(values["code"]),
+        importer=Path(values["importer"]),
         max_radius_m=int(values["max_radius_m"]),
     )
 
@@ -115,7 +128,7 @@ def _check(values: dict[str, Any]) -> None:
         raise ConfigError(
             f"`{missing[0]}` is not set; give --{missing[0].replace('_', '-')} or set it in the file of --config"
         )
-    for key in ("cache", "canary"):
+    for key in ("cache", "canary", "imports"):
         if not isinstance(values[key], bool):
             raise ConfigError(f"{key} is {values[key]!r}; allowed: true, false")
     named = bool(values["domain"])

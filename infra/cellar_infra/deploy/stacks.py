@@ -37,10 +37,12 @@ class StreamOf:
 
 @dataclass(frozen=True)
 class CodeKey:
-    """Where the function's code lies in the bucket: named by its hash, so that nothing is uploaded twice."""
+    """Where a program's code lies in the bucket: named by its hash, so that nothing is uploaded twice."""
+
+    program: str = "code"
 
     def __str__(self) -> str:
-        return "<sha256 of the code>.zip"
+        return f"<sha256 of the {self.program}>.zip"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,10 @@ class Stack:
 
 @dataclass(frozen=True)
 class Upload:
-    """The function's code, into a region's bucket."""
+    """A program's code, into a region's bucket: the function's `code`, or that of the `importer`."""
 
     region: str
+    program: str = "code"
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Settle:
 Step = Stack | Upload | Remove | Settle
 
 # The stacks of a region that is left, after its names: those who use an output go before those who have it.
-REGIONAL = ("watch", "door", "function", "network", "artifacts")
+REGIONAL = ("watch", "door", "function", "imports", "network", "artifacts")
 
 
 def stacks(plan: list[Step]) -> list[tuple[str, str]]:
@@ -110,6 +113,7 @@ def steps(config: Config, replicas: tuple[str, ...] = ()) -> list[Step]:
     for region in config.regions:
         plan += [Stack("artifacts", region, {"Name": config.name}), Upload(region)]
         plan += [_network(config, region)] if config.cache else []
+        plan += [Upload(region, "importer"), _imports(config, region)] if config.imports else []
         plan += [_function(config, region), _door(config, region)]
     plan += [_names(config, region) for region in config.regions if config.domain]
     plan += [Remove("names", region) for region in left]
@@ -156,6 +160,19 @@ def _network(config: Config, region: str) -> Stack:
     return Stack("network", region, {"Name": config.name, "TableName": _table_name(config)})
 
 
+def _imports(config: Config, region: str) -> Stack:
+    return Stack(
+        "imports",
+        region,
+        {
+            "Name": config.name,
+            "TableName": _table_name(config),
+            "CodeBucket": Output("artifacts", region, "Bucket"),
+            "CodeKey": CodeKey("importer"),
+        },
+    )
+
+
 def _function(config: Config, region: str) -> Stack:
     return Stack(
         "function",
@@ -172,6 +189,7 @@ def _function(config: Config, region: str) -> Stack:
                 name: Output("network", region, name) if config.cache else ""
                 for name in ("SubnetIds", "SecurityGroupId", "RedisUrl")
             },
+            "ImportBucket": Output("imports", region, "Bucket") if config.imports else "",
             MAX_RADIUS_PARAMETER: str(config.max_radius_m),
         },
     )
@@ -255,6 +273,7 @@ def _watch(config: Config, region: str) -> Stack:
             "ApiId": Output("door", region, "ApiId"),
             "DeadLetterQueue": Output("function", region, "DeadLetterQueue"),
             "CacheName": Output("network", region, "CacheName") if config.cache else "",
+            "ImportDeadLetterQueue": Output("imports", region, "DeadLetterQueue") if config.imports else "",
             "PurgeDeadLetterQueue": Output("purge", region, "DeadLetterQueue") if region == config.home else "",
             "BackupVault": Output("backup", region, "VaultName") if region == config.home else "",
             "ExportDeadLetterQueue": Output("backup", region, "DeadLetterQueue") if region == config.home else "",

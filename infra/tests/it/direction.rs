@@ -74,6 +74,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "cellar-uploads",
+        &["cellar-cache", "cellar-config", "cellar-http", "cellar-model", "cellar-store"],
+    ),
+    (
+        "cellar-importer",
+        &[
+            "cellar-cache",
+            "cellar-config",
+            "cellar-http",
+            "cellar-imports",
+            "cellar-input",
+            "cellar-jobs",
+            "cellar-model",
+            "cellar-store",
+            "cellar-uploads",
+        ],
+    ),
+    (
         "cellar-lambda",
         &[
             "cellar-cache",
@@ -83,6 +101,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cellar-model",
             "cellar-search",
             "cellar-store",
+            "cellar-uploads",
             "cellar-warm",
             "geo-index",
         ],
@@ -117,6 +136,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cellar-purge",
             "cellar-search",
             "cellar-store",
+            "cellar-uploads",
             "cellar-warm",
             "geo-index",
         ],

@@ -57,6 +57,14 @@ pub struct CostArgs {
     #[arg(long, default_value = "10000", value_parser = |text: &str| within(text, 0.0, 1e12))]
     pub writes: f64,
 
+    /// Files imported through the API per month; 0 for a deployment without imports
+    #[arg(long, default_value = "0", value_parser = |text: &str| within(text, 0.0, 1e9))]
+    pub imports: f64,
+
+    /// Places of an imported file
+    #[arg(long, default_value = "100000", value_parser = |text: &str| within(text, 1.0, 1e9))]
+    pub import_places: f64,
+
     /// Share of requests that the edge answers, 0 to 1
     #[arg(long, value_name = "SHARE", value_parser = |text: &str| within(text, 0.0, 1.0))]
     pub edge_hit: Option<f64>,
@@ -123,6 +131,8 @@ fn report(args: &CostArgs) -> Result<CostReport, CliError> {
         warm_every_min: args.warm_every_min,
         places: args.places,
         writes: args.writes,
+        imports: args.imports,
+        import_places: args.import_places,
         ..Deployment::default()
     };
     Ok(CostReport::new(&deployment, &profiles(args), args.rps, &prices))

@@ -63,6 +63,10 @@ pub struct Deployment {
     pub tags_per_write: f64,
     /// Most tags and paths invalidated per month: the purger's budget.
     pub paths_budget: f64,
+    /// Files imported through the API per month; 0 without bucket, queue and worker.
+    pub imports: f64,
+    /// Places of such a file, beside `writes`.
+    pub import_places: f64,
 }
 
 impl Deployment {
@@ -103,6 +107,8 @@ impl Default for Deployment {
             categories_per_place: 1.0,
             tags_per_write: 1.0,
             paths_budget: 1_000.0,
+            imports: 0.0,
+            import_places: 100_000.0,
         }
     }
 }

@@ -58,6 +58,8 @@ meters! {
     CanaryRuns = "cloudwatch.canary_runs": "Runs of canaries.",
     Logs = "cloudwatch.logs": "Logs taken in, in GB.",
     Traces = "xray.traces": "Recorded traces.",
+    QueueRequests = "sqs.requests": "Requests of queues.",
+    BucketPuts = "s3.puts": "Writes of objects.",
     Secrets = "secretsmanager.secrets": "Secrets, replicas included.",
 }
 

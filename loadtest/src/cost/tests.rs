@@ -138,6 +138,20 @@ fn writes_are_billed_in_every_region_and_invalidations_within_their_budget() {
 }
 
 #[test]
+fn imports_cost_their_writes_and_a_queue_that_is_always_asked() {
+    let profile = Profile::uncached("");
+    let without = Usage::fixed(&bare(), &profile);
+    assert_eq!((without.of(Meter::QueueRequests), without.of(Meter::BucketPuts)), (0.0, 0.0));
+    let deployment = Deployment { regions: 1, imports: 10.0, import_places: 4_000.0, ..bare() };
+    let usage = Usage::fixed(&deployment, &profile);
+    assert!(close(usage.of(Meter::QueueRequests), 730.0 * 3_600.0 / 20.0 * 5.0 + 60.0));
+    assert!(close(usage.of(Meter::BucketPuts), 40.0) && close(usage.of(Meter::LambdaRequests), 10.0));
+    assert!(close(usage.of(Meter::LambdaArm64), 10.0 * 2.0 * 1_769.0 / 1_024.0));
+    let written = Usage::fixed(&Deployment { regions: 1, writes: 40_000.0, ..bare() }, &profile);
+    assert!(close(usage.of(Meter::TableWrites), written.of(Meter::TableWrites)));
+}
+
+#[test]
 fn x86_costs_more() {
     let prices = Prices::built_in();
     let cost = |architecture| {

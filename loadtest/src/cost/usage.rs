@@ -14,6 +14,20 @@ pub const SECONDS_PER_MONTH: f64 = HOURS_PER_MONTH * 3_600.0;
 /// Minimum billed size of a serverless cache, in GB (Valkey).
 const CACHE_LEAST_GB: f64 = 0.1;
 
+/// Requests for messages that are always on their way to a queue that invokes a function, and how long each waits, in seconds
+/// (Lambda's guide, "Understanding polling and batching").
+const POLLERS: f64 = 5.0;
+const POLL_S: f64 = 20.0;
+
+/// Memory of the worker in GB, and places that it writes a second: `MaxWriteUnits` of the templates, a unit for each.
+const WORKER_GB: f64 = 1_769.0 / 1_024.0;
+const PLACES_PER_S: f64 = 2_000.0;
+
+/// Requests for a file beside those for messages: of the queue (told, hidden, removed; another when a second invocation goes on), and
+/// writes of the bucket (the file, and some of its list).
+const MESSAGES_PER_FILE: f64 = 6.0;
+const PUTS_PER_FILE: f64 = 4.0;
+
 /// Bytes of a billed gigabyte.
 const GB: f64 = 1_073_741_824.0;
 
@@ -46,6 +60,7 @@ impl Usage {
             .add(Meter::CanaryRuns, regions * per_hour(deployment.canary_every_min * 60.0) * HOURS_PER_MONTH);
         usage.table(deployment);
         usage.writes(deployment, profile);
+        usage.imports(deployment);
         usage
     }
 
@@ -135,16 +150,31 @@ impl Usage {
         self.add(Meter::TableRecovery, regions * table_gb);
     }
 
+    /// Files that are imported through the API: the queue is asked for messages whether there are any or not.
+    fn imports(&mut self, deployment: &Deployment) {
+        if deployment.imports <= 0.0 {
+            return;
+        }
+        let (regions, files) = (f64::from(deployment.regions), deployment.imports);
+        self.add(Meter::QueueRequests, regions * POLLERS * SECONDS_PER_MONTH / POLL_S);
+        self.add(Meter::QueueRequests, files * MESSAGES_PER_FILE);
+        self.add(Meter::BucketPuts, files * PUTS_PER_FILE);
+        self.add(Meter::Alarms, regions);
+        let worker = Deployment { memory_mb: WORKER_GB * 1_024.0, ..deployment.clone() };
+        self.invocations(&worker, files, deployment.import_places / PLACES_PER_S * 1_000.0);
+    }
+
     fn writes(&mut self, deployment: &Deployment, profile: &Profile) {
         let regions = f64::from(deployment.regions);
-        let units = deployment.writes * (deployment.place_bytes / 1_024.0).ceil();
+        let written = deployment.writes + deployment.imports * deployment.import_places;
+        let units = written * (deployment.place_bytes / 1_024.0).ceil();
         let of_table = if deployment.regions > 1 { Meter::TableReplicatedWrites } else { Meter::TableWrites };
         self.add(of_table, units * regions);
         // The indexes of every replica, at the plain price.
         self.add(Meter::TableWrites, units * regions * (1.0 + deployment.categories_per_place));
-        self.add(Meter::BetweenRegions, deployment.writes * deployment.place_bytes / GB * (regions - 1.0));
+        self.add(Meter::BetweenRegions, written * deployment.place_bytes / GB * (regions - 1.0));
         if profile.edge_hit.is_some() {
-            let tags = deployment.writes * deployment.tags_per_write;
+            let tags = written * deployment.tags_per_write;
             self.add(Meter::EdgeInvalidations, tags.min(deployment.paths_budget));
         }
     }

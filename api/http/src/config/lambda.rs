@@ -7,12 +7,12 @@ use aws_credential_types::Credentials;
 use axum::http::Uri;
 use cellar_cache::Policy;
 use cellar_cache::remote::redis::{RedisUrl, RedisUrlError};
-use cellar_config::{ConfigError, Env, Variable, flag, number, required, text, text_or};
+use cellar_config::{ConfigError, Env, Variable, aws_endpoint, flag, number, required, text, text_or};
 use cellar_search::cells::EdgeConfig;
 use cellar_search::edge_map::refresh;
 use cellar_search::policy::{TABLE_SETTLES, cache_policy};
 
-use super::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
+use super::{AccessConfig, ApiConfig, HealthConfig, UploadConfig, WriteConfig};
 
 /// Size of the function's memory, in MB; Lambda sets it.
 const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
@@ -36,6 +36,8 @@ pub struct LambdaConfig {
     pub table: String,
     /// Endpoint other than the region's own.
     pub endpoint_url: Option<String>,
+    /// The same by the variables that all programs of AWS read. It is none of the names that processes share.
+    pub aws_endpoint_url: Option<String>,
     /// File of certificate authorities (PEM) to trust for DynamoDB instead of Amazon's.
     pub ca_bundle: Option<PathBuf>,
     /// The shared cache.
@@ -66,6 +68,8 @@ pub struct LambdaConfig {
     pub health: HealthConfig,
     /// Density maps.
     pub maps: refresh::Settings,
+    /// Where files to import are sent, if anywhere.
+    pub uploads: Option<UploadConfig>,
 }
 
 impl LambdaConfig {
@@ -93,6 +97,7 @@ impl LambdaConfig {
             credentials: credentials(env)?,
             table: required(env, "CELLAR_TABLE", "the name of the DynamoDB table")?,
             endpoint_url: endpoint(env)?,
+            aws_endpoint_url: aws_endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB")?,
             ca_bundle: text(env, "AWS_CA_BUNDLE", CA_FILE).map(PathBuf::from),
             redis: redis(env)?,
             redis_ca: text(env, "CELLAR_REDIS_CA", CA_FILE).map(PathBuf::from),
@@ -109,6 +114,7 @@ impl LambdaConfig {
             edge: EdgeConfig::from_env(env)?,
             health: HealthConfig::from_env(env)?,
             maps: refresh::Settings::from_env(env)?,
+            uploads: UploadConfig::from_env(env)?,
         })
     }
 
@@ -236,6 +242,9 @@ mod tests {
             ("AWS_ACCESS_KEY_ID", ""),
             ("CELLAR_TABLE", ""),
             ("CELLAR_ENDPOINT_URL", "localhost"),
+            ("AWS_ENDPOINT_URL", "localhost:8000"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"),
+            ("CELLAR_IMPORT_MAX_MB", "0"),
             ("CELLAR_REDIS_URL", "redis://user:hunter2@host:port"),
             ("CELLAR_OPEN_CONNECTIONS", "many"),
             ("CELLAR_INIT_LIMIT_MS", "0"),

@@ -6,7 +6,7 @@ mod problems;
 pub mod schemas;
 
 pub use self::parameters::{
-    AttributeParameters, CategoryParameter, CellParameter, CollectionParameter, ConditionParameters,
+    AnnouncementParameters, AttributeParameters, CategoryParameter, CellParameter, CollectionParameter, ConditionParameters,
     FormatParameter, IdParameter, ImportParameter, ImportParameters, PageParameters, SortParameter,
 };
 pub use self::problems::{

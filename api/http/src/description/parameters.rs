@@ -112,6 +112,18 @@ pub struct ImportParameter {
     import: String,
 }
 
+/// A file that is sent to a bucket, not in the body.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AnnouncementParameters {
+    /// Length of the file, where it is sent to a bucket: on AWS
+    #[param(minimum = 1)]
+    bytes: Option<u64>,
+    /// Hash of the file in hexadecimal digits; with it, no other file is taken
+    #[param(pattern = "^[0-9A-Fa-f]{64}$")]
+    sha256: Option<String>,
+}
+
 /// How a file is read: the options of `cellar import` of the same names.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "kebab-case")]

@@ -70,6 +70,10 @@ impl From<Refused> for Problem {
             Refused::KeyInUse => {
                 Self::new(Kind::KeyInUse, detail).parameter("Idempotency-Key").retry_after_s(5)
             }
+            Refused::NotHere { .. } => Self::new(Kind::ParameterInvalid, detail)
+                .parameter("bytes")
+                .allowed("the length of the file in bytes, at least 1"),
+            Refused::Store(error) => error.into(),
             Refused::Failed(why) => Self::new(Kind::Internal, detail).internal(why),
         }
     }

@@ -207,7 +207,7 @@ pub async fn delete(
     state.collections.forget(&name);
     state.deletions.notify_one();
     if let Some(imports) = &state.imports {
-        imports.cancel_all(&name).await;
+        imports.cancel_all(&name).await?;
     }
     let document = json(&deletion_document(&base, deletion));
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, path(&name))], document).into_response())

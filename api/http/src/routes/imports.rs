@@ -19,14 +19,18 @@ use super::conditional::Unconditional;
 use super::require_writable;
 use crate::base::Base;
 use crate::description::{
-    CollectionParameter, FeatureBatch, ImportParameter, ImportParameters, LinkDocument, WriteProblems,
+    AnnouncementParameters, CollectionParameter, FeatureBatch, ImportParameter, ImportParameters, LinkDocument,
+    WriteProblems,
 };
 use crate::idempotency::IdempotencyKey;
-use crate::imports::{Imports, Job, JobState, OPTIONS, Order};
+use crate::imports::{ANNOUNCEMENT, Announced, Imports, Job, JobState, OPTIONS, Order, Rejects, Upload};
 use crate::middleware::deadline::Deadline;
 use crate::params::{CollectionPath, NoQuery, QueryText};
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+
+const LENGTH: &str = "the length of the file in bytes, at least 1";
+const SHA256: &str = "the SHA-256 of the file, 64 hexadecimal digits";
 
 /// Codings of a body that the readers of files know.
 const CODINGS: [&str; 4] = ["identity", "gzip", "x-gzip", "zstd"];
@@ -82,6 +86,9 @@ pub struct Import {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     findings: Option<Value>,
+    /// How to send the file, where it does not come in the body and is awaited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upload: Option<Upload>,
     /// `self`, and `rejects` where something is listed.
     #[schema(value_type = Vec<LinkDocument>)]
     links: Vec<Link>,
@@ -103,6 +110,9 @@ pub struct ImportList {
 /// is kept by the server, which answers with a job: `GET` of its `Location` tells how far it is. Until it is done,
 /// some of its places are there and others are not. A job goes on after a restart of the server.
 ///
+/// On AWS the file does not come in the body: `bytes` says how long it is, and `upload` in the answer where to `PUT` it. It is
+/// imported once it is there.
+///
 /// With an `Idempotency-Key` a file that is sent again is the same job. While as many jobs wait as may, the answer is a 503
 /// with `Retry-After`.
 #[utoipa::path(
@@ -113,6 +123,7 @@ pub struct ImportList {
     params(
         CollectionParameter,
         ImportParameters,
+        AnnouncementParameters,
         ("idempotency-key" = inline(Option<String>), Header, description = "A text of the client's own, in double quotes: the file is imported once, however often it is sent while the job is known", min_length = 1, max_length = 257),
     ),
     request_body(content = FeatureBatch, description = "A file of any format that is recognised, whatever media type it is sent with", content_type = "application/geo+json"),
@@ -135,13 +146,13 @@ pub async fn post(
     body: Body,
 ) -> Result<Response, Problem> {
     let imports = imports(&state)?;
-    let options = options(query.as_deref())?;
+    let (options, announced) = parameters(query.as_deref())?;
     check(&headers)?;
     // The deadline is that of a body on its way.
     let soon = deadline.min(Instant::now() + state.config.write_time_limit);
     require_writable(&state, &collection, Deadline(soon)).await?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let order = Order { collection: collection.clone(), options, length, key };
+    let order = Order { collection: collection.clone(), options, length, key, announced };
     let body = body.into_data_stream().map(|part| part.map_err(|error| error.to_string())).boxed();
     let job = imports.submit(order, body).await?;
     let location = path(&collection, &job.id);
@@ -166,7 +177,7 @@ pub async fn list(
     base: Base,
     _: NoQuery,
 ) -> Result<Response, Problem> {
-    let jobs = imports(&state)?.list(&collection);
+    let jobs = imports(&state)?.list(&collection).await?;
     let imports = jobs.into_iter().map(|job| document(&base, job)).collect();
     let this = base.address(&format!("/v1/collections/{collection}/imports"));
     Ok(json(&ImportList { imports, links: vec![Link::new("self", "application/json", this)] }))
@@ -188,20 +199,25 @@ pub async fn get(
     base: Base,
     _: NoQuery,
 ) -> Result<Response, Problem> {
-    let job = imports(&state)?.get(&collection, id(&params));
+    let job = imports(&state)?.get(&collection, id(&params)).await?;
     Ok(json(&document(&base, job.ok_or_else(|| unknown(&collection))?)))
 }
 
 /// Cancel an import
 ///
-/// When the answer is there, nothing more is written for it. What is stored stays. An import that has ended stays as it is.
+/// With a 200 nothing more is written for it; with a 202 it is carried out elsewhere, and ends soon. What is stored stays. An import
+/// that has ended stays as it is.
 #[utoipa::path(
     post,
     path = "/v1/collections/{collection}/imports/{import}/cancel",
     tag = "imports",
     operation_id = "cancelImport",
     params(CollectionParameter, ImportParameter),
-    responses((status = 200, description = "It has ended", body = Import), WriteProblems),
+    responses(
+        (status = 200, description = "It has ended", body = Import),
+        (status = 202, description = "It will end soon", body = Import),
+        WriteProblems,
+    ),
 )]
 pub async fn cancel(
     State(state): State<AppState>,
@@ -211,8 +227,10 @@ pub async fn cancel(
     _: Unconditional,
     _: NoQuery,
 ) -> Result<Response, Problem> {
-    let job = imports(&state)?.cancel(&collection, id(&params)).await;
-    Ok(json(&document(&base, job.ok_or_else(|| unknown(&collection))?)))
+    let job = imports(&state)?.cancel(&collection, id(&params)).await?;
+    let job = job.ok_or_else(|| unknown(&collection))?;
+    let status = if job.state.is_end() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, json(&document(&base, job))).into_response())
 }
 
 /// Cancel and forget an import
@@ -233,7 +251,7 @@ pub async fn delete(
     _: Unconditional,
     _: NoQuery,
 ) -> Result<StatusCode, Problem> {
-    let was_there = imports(&state)?.remove(&collection, id(&params)).await;
+    let was_there = imports(&state)?.remove(&collection, id(&params)).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(&collection)) }
 }
 
@@ -247,7 +265,12 @@ pub async fn delete(
     tag = "imports",
     operation_id = "getImportRejects",
     params(CollectionParameter, ImportParameter),
-    responses((status = 200, description = "The list", body = String, content_type = "application/x-ndjson"), WriteProblems),
+    responses(
+        (status = 200, description = "The list", body = String, content_type = "application/x-ndjson"),
+        (status = 303, description = "The list is elsewhere, for a few minutes",
+            headers(("location" = String, description = "Where it is; the request needs no authorization"))),
+        WriteProblems,
+    ),
 )]
 pub async fn rejects(
     State(state): State<AppState>,
@@ -256,10 +279,13 @@ pub async fn rejects(
     _: NoQuery,
 ) -> Result<Response, Problem> {
     let id = id(&params);
-    let list = imports(&state)?.rejects(&collection, id).await.ok_or_else(|| unknown(&collection))?;
-    let list = list.map_err(|error| {
-        Problem::new(Kind::Internal, "the list cannot be read").internal(error.to_string())
-    })?;
+    let list = match imports(&state)?.rejects(&collection, id).await?.ok_or_else(|| unknown(&collection))? {
+        Rejects::List(list) => list,
+        Rejects::At(url) => {
+            let headers = [(header::LOCATION, url), (header::CACHE_CONTROL, "no-store".to_owned())];
+            return Ok((StatusCode::SEE_OTHER, headers).into_response());
+        }
+    };
     let name = format!("attachment; filename=\"{id}.rejected.jsonl\"");
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),
@@ -293,15 +319,45 @@ fn path(collection: &Collection, id: &str) -> String {
     format!("/v1/collections/{collection}/imports/{id}")
 }
 
-fn options(query: Option<&str>) -> Result<Vec<(&'static str, String)>, Problem> {
-    let query = QueryText::parse(query, &OPTIONS)?;
+/// The options of an import, as they are asked for.
+type Options = Vec<(&'static str, String)>;
+
+fn parameters(query: Option<&str>) -> Result<(Options, Option<Announced>), Problem> {
+    let known: Vec<_> = OPTIONS.into_iter().chain(ANNOUNCEMENT).collect();
+    let query = QueryText::parse(query, &known)?;
     let mut options = Vec::new();
     for name in OPTIONS {
         if let Some(value) = query.optional(name, "a value; `true` for an option that is on or off")? {
             options.push((name, value.to_owned()));
         }
     }
-    Ok(options)
+    Ok((options, announced(&query)?))
+}
+
+fn announced(query: &QueryText<'_>) -> Result<Option<Announced>, Problem> {
+    let invalid = |name: &'static str, allowed: &'static str| {
+        Problem::new(Kind::ParameterInvalid, format!("`{name}` is not what it has to be"))
+            .parameter(name)
+            .allowed(allowed)
+    };
+    let [length, hash] = ANNOUNCEMENT;
+    let sha256 = query.optional(hash, SHA256)?;
+    let sha256 = sha256.map(|text| digest(text).ok_or_else(|| invalid(hash, SHA256))).transpose()?;
+    let Some(bytes) = query.optional(length, LENGTH)? else {
+        return sha256.map_or(Ok(None), |_| Err(invalid(hash, "only together with `bytes`")));
+    };
+    let bytes = bytes.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| invalid(length, LENGTH))?;
+    Ok(Some(Announced { bytes, sha256 }))
+}
+
+/// 32 bytes of 64 hexadecimal digits.
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for (at, byte) in digest.iter_mut().enumerate().filter(|_| is_hex) {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    is_hex.then_some(digest)
 }
 
 /// Refuses what could only be stored as rubbish. Media types are not looked at: `curl` says that every body is a form.
@@ -351,6 +407,7 @@ fn document(base: &Base, job: Job) -> Import {
         notices: job.notices,
         error: job.error,
         findings: job.findings,
+        upload: job.upload,
         links,
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cellar_cache::clock::ManualClock;
-use cellar_http::imports::{Imports as _, Job, JobState, Order, Refused};
+use cellar_http::imports::{Imports as _, Job, JobState, Order, Refused, Rejects};
 use cellar_imports::{Service, Settings, StartError, Workers};
 use cellar_search::pages::StorePages;
 use cellar_search::{Limits, Search};
 use cellar_store::{CollectionInfo, Store as _};
 use cellar_test_kit::collection;
 use cellar_test_kit::memory::MemoryStore;
-use futures::{StreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use tempfile::TempDir;
 
 /// Longest that anything here may take; a machine that is busy is no failure.
@@ -87,7 +87,12 @@ impl Bed {
     }
 
     pub(crate) fn job(&self, id: &str) -> Option<Job> {
-        self.service().get(&collection("places"), id)
+        self.service().get(&collection("places"), id).now_or_never().unwrap().unwrap()
+    }
+
+    /// The jobs, the newest first.
+    pub(crate) fn jobs(&self) -> Vec<Job> {
+        self.service().list(&collection("places")).now_or_never().unwrap().unwrap()
     }
 
     /// Waits until a job is as it should be.
@@ -115,7 +120,9 @@ impl Bed {
 
     /// The lines of what a job did not store.
     pub(crate) async fn rejects(&self, id: &str) -> Vec<serde_json::Value> {
-        let list = self.service().rejects(&collection("places"), id).await.unwrap().unwrap();
+        let Ok(Some(Rejects::List(list))) = self.service().rejects(&collection("places"), id).await else {
+            panic!("the list is not here");
+        };
         let parts: Vec<_> = list.lines.map(Result::unwrap).collect().await;
         let bytes = parts.concat();
         assert_eq!(bytes.len() as u64, list.length);
@@ -149,7 +156,7 @@ impl Bed {
 
 pub(crate) fn order(key: Option<&str>, options: &[(&'static str, &str)]) -> Order {
     let options = options.iter().map(|&(name, value)| (name, value.to_owned())).collect();
-    Order { collection: collection("places"), options, length: None, key: key.map(str::to_owned) }
+    Order { collection: collection("places"), options, length: None, key: key.map(str::to_owned), announced: None }
 }
 
 /// So many records, of which every fourth is rejected and every fifth repeats an id.

@@ -20,10 +20,9 @@ async fn no_more_jobs_wait_than_may() {
         bed.send(&csv(1)).await.unwrap();
     }
     assert_eq!(bed.send(&csv(1)).await, Err(Refused::Busy { waiting: 2, retry_after_s: 30 }));
-    bed.service().cancel(&collection("places"), &running.id).await.unwrap();
+    bed.service().cancel(&collection("places"), &running.id).await.unwrap().unwrap();
     let waiting = || {
-        let jobs = bed.service().list(&collection("places"));
-        jobs.iter().filter(|job| job.state == JobState::Queued).count()
+        bed.jobs().iter().filter(|job| job.state == JobState::Queued).count()
     };
     bed.until(&running.id, "room", |_| waiting() < 2).await;
     bed.send(&csv(1)).await.unwrap();
@@ -105,7 +104,7 @@ async fn a_key_makes_one_job_of_an_order_that_is_sent_again() {
     assert_eq!(bed.order(&csv(4), Some("k"), &[]).await, Err(Refused::KeyReused));
     let otherwise = bed.order(&csv(3), Some("k"), &[("dry-run", "true")]).await;
     assert_eq!(otherwise, Err(Refused::KeyReused), "it is read differently");
-    assert_eq!(bed.service().list(&collection("places")).len(), 1);
+    assert_eq!(bed.jobs().len(), 1);
 }
 
 #[tokio::test]

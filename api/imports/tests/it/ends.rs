@@ -88,10 +88,11 @@ async fn a_collection_that_is_gone_is_not_made_again() {
         options: Vec::new(),
         length: None,
         key: None,
+        announced: None,
     };
     let sent = bed.service().submit(order, Box::pin(body)).await.unwrap();
     let job = loop {
-        let job = bed.service().get(&collection("gone"), &sent.id).unwrap();
+        let job = bed.service().get(&collection("gone"), &sent.id).await.unwrap().unwrap();
         if job.state.is_end() {
             break job;
         }
@@ -111,20 +112,20 @@ async fn a_job_is_cancelled_where_it_is_and_the_next_one_begins() {
     bed.store.died.notified().await;
     let (second, third) = (bed.send(&csv(3)).await.unwrap(), bed.send(&csv(2)).await.unwrap());
     let places = collection("places");
-    let cancelled = bed.service().cancel(&places, &second.id).await.unwrap();
+    let cancelled = bed.service().cancel(&places, &second.id).await.unwrap().unwrap();
     assert_eq!((cancelled.state, cancelled.read), (JobState::Cancelled, 0), "it has not begun");
-    let cancelled = bed.service().cancel(&places, &first.id).await.unwrap();
+    let cancelled = bed.service().cancel(&places, &first.id).await.unwrap().unwrap();
     assert_eq!((cancelled.state, cancelled.read), (JobState::Cancelled, 3), "what is stored stays");
     assert_eq!(bed.done(&third.id).await.read, 2);
-    let again = bed.service().cancel(&places, &third.id).await.unwrap();
+    let again = bed.service().cancel(&places, &third.id).await.unwrap().unwrap();
     assert_eq!(again.state, JobState::Done, "it had ended");
-    assert!(bed.service().cancel(&places, "nothing").await.is_none());
+    assert!(bed.service().cancel(&places, "nothing").await.unwrap().is_none());
     assert!(bed.store.notes().is_empty());
-    let ids: Vec<_> = bed.service().list(&places).into_iter().map(|job| job.id).collect();
+    let ids: Vec<_> = bed.jobs().into_iter().map(|job| job.id).collect();
     assert_eq!(ids.len(), 3);
     for id in &ids {
-        assert!(bed.service().remove(&places, id).await);
-        assert!(!bed.service().remove(&places, id).await, "once");
+        assert!(bed.service().remove(&places, id).await.unwrap());
+        assert!(!bed.service().remove(&places, id).await.unwrap(), "once");
     }
     assert!(bed.files().is_empty(), "{:?}", bed.files());
 }
@@ -136,9 +137,9 @@ async fn all_jobs_of_a_collection_end_with_it() {
     let first = bed.send(&csv(11)).await.unwrap();
     bed.store.died.notified().await;
     let second = bed.send(&csv(3)).await.unwrap();
-    bed.service().cancel_all(&collection("others")).await;
+    bed.service().cancel_all(&collection("others")).await.unwrap();
     assert_eq!(bed.job(&first.id).unwrap().state, JobState::Running);
-    bed.service().cancel_all(&collection("places")).await;
+    bed.service().cancel_all(&collection("places")).await.unwrap();
     for job in [first, second] {
         assert_eq!(bed.job(&job.id).unwrap().state, JobState::Cancelled);
     }

@@ -85,7 +85,7 @@ async fn a_body_that_came_in_only_in_part_is_swept_away_and_what_is_not_ours_sta
     bed.start();
     assert_eq!(bed.files(), ["body"]);
     assert!(bed.path("mine").exists());
-    assert!(bed.service().list(&collection("places")).is_empty());
+    assert!(bed.jobs().is_empty());
 }
 
 #[tokio::test]

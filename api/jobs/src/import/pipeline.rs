@@ -179,9 +179,12 @@ impl<'a> Run<'a> {
                 checksum
             },
         };
-        let rejects = self.rejects_path.as_deref().map(absolute).unwrap_or_default();
-        let rejects_bytes = self.rejects.bytes();
-        self.keeper.save(&Checkpoint { mark: chunk.mark, counts, rejects, rejects_bytes, plan }).await?;
+        let settled = self.progress.settle(done(counts, self.rejects.bytes())).await;
+        if settled.map_err(|error| self.rejects_fault(error))? {
+            let rejects = self.rejects_path.as_deref().map(absolute).unwrap_or_default();
+            let rejects_bytes = self.rejects.bytes();
+            self.keeper.save(&Checkpoint { mark: chunk.mark, counts, rejects, rejects_bytes, plan }).await?;
+        }
         self.counts = counts;
         self.progress.position(chunk.read_bytes, counts.read);
         self.progress.counted(self.done());
@@ -191,8 +194,7 @@ impl<'a> Run<'a> {
     }
 
     fn done(&self) -> Done {
-        let Counts { read, stored, rejected, repeated, .. } = self.counts;
-        Done { read, stored, rejected, repeated, rejects_bytes: self.rejects.bytes() }
+        done(self.counts, self.rejects.bytes())
     }
 
     /// Stores what is to be stored.
@@ -250,6 +252,11 @@ impl<'a> Run<'a> {
         let resumable = self.keeper.resumable() && self.counts.read > 0;
         ImportError { cause, done: self.counts.read, resumable }
     }
+}
+
+fn done(counts: Counts, rejects_bytes: u64) -> Done {
+    let Counts { read, stored, rejected, repeated, .. } = counts;
+    Done { read, stored, rejected, repeated, rejects_bytes }
 }
 
 fn absolute(path: &Path) -> PathBuf {

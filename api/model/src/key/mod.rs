@@ -200,6 +200,31 @@ pub mod registry {
         format!("{IMPORT}{}#{input}", collection.map_or("", Collection::as_str))
     }
 
+    /// Base key of an import that is kept in the table, by its id. No checkpoint's key is like it: names of files have no `/`.
+    ///
+    /// ```
+    /// use cellar_model::key::registry::{import_cancel_key, import_job_key, import_jobs_key};
+    ///
+    /// let name = "wineries".parse()?;
+    /// assert_eq!(import_job_key(&name, "0f"), "#import#wineries#/job/0f");
+    /// assert_eq!(import_cancel_key(&name, "0f"), "#import#wineries#/cancel/0f");
+    /// assert_eq!(import_jobs_key(&name), "#import#wineries#/jobs");
+    /// # Ok::<(), cellar_model::KeyError>(())
+    /// ```
+    pub fn import_job_key(collection: &Collection, id: &str) -> String {
+        format!("{IMPORT}{collection}#/job/{id}")
+    }
+
+    /// Base key of the wish that such an import ends.
+    pub fn import_cancel_key(collection: &Collection, id: &str) -> String {
+        format!("{IMPORT}{collection}#/cancel/{id}")
+    }
+
+    /// Base key of the list of a collection's imports that are kept in the table.
+    pub fn import_jobs_key(collection: &Collection) -> String {
+        format!("{IMPORT}{collection}#/jobs")
+    }
+
     /// Base key of a collection's density map.
     pub fn edge_map_key(collection: &Collection) -> String {
         format!("{EDGE_MAP}{collection}")

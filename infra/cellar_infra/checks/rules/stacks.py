@@ -25,6 +25,7 @@ def example(regions: tuple[str, ...]) -> Config:
         edge_certificate="arn:aws:acm:us-east-1:123456789012:certificate/c",
         certificates=certificates,
         code=Path("bootstrap.zip"),
+        imports=True,
     )
 
 

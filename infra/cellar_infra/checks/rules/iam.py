@@ -110,7 +110,14 @@ USES = {
         "ec2:DescribeSubnets",
         "ec2:UnassignPrivateIpAddresses",
     },
-    ("purge", "Role"): {"cloudfront:CreateInvalidation", "dynamodb:UpdateItem", "dynamodb:GetRecords"},
+    ("purge", "Role"): {
+        "cloudfront:CreateInvalidation",
+        "cloudfront-keyvaluestore:DescribeKeyValueStore",
+        "cloudfront-keyvaluestore:ListKeys",
+        "cloudfront-keyvaluestore:UpdateKeys",
+        "dynamodb:UpdateItem",
+        "dynamodb:GetRecords",
+    },
     ("watch", "CanaryRole"): {"s3:PutObject", "cloudwatch:PutMetricData"},
 }
 

@@ -52,8 +52,8 @@ pub struct EdgeMapArgs {
     #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = certified)]
     certify: f64,
 
-    /// Places in a cell answer, 128 to 1024: what the server is set to list
-    #[arg(long, value_name = "COUNT", default_value_t = 128, env = "CELLAR_EDGE_ANSWER_PLACES",
+    /// Places in a cell answer, 128 to 1024: what the server lists (`CELLAR_EDGE_ANSWER_PLACES`)
+    #[arg(long, value_name = "COUNT", default_value_t = 128,
           value_parser = clap::value_parser!(u16).range(128..=1_024))]
     listed: u16,
 

@@ -246,7 +246,7 @@ pub(super) async fn until_stopped(
     let background = beside.within(|| tiers.start(feed));
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
     let deletions = Deletions::new(store.clone(), search.clone(), deletion::Settings::default());
-    let maps = Refresh::new(store.clone(), Arc::new(SystemClock), config.maps, None).start();
+    let maps = Refresh::new(store.clone(), Arc::new(SystemClock), config.maps).start();
     let (imports, workers) = imports(config.imports, open, &search).await?;
     let limits =
         sockets::Limits { connections: connection_limits(config.api.max_connections), hosts: config.hosts };

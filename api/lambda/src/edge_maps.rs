@@ -19,7 +19,7 @@ impl Function {
     pub(super) async fn edge_maps(&self, budget: Budget) -> Result<BTreeMap<String, Outcome>, Refusal> {
         self.state.instance.use_now();
         let store = Arc::clone(&self.state.store);
-        let refresh = Refresh::new(store, Arc::new(SystemClock), self.maps, None);
+        let refresh = Refresh::new(store, Arc::new(SystemClock), self.maps);
         let until = budget.by.checked_sub(MAKE_LIMIT).unwrap_or(budget.by);
         match tokio::time::timeout_at(budget.by.into(), refresh.run(Some(until))).await {
             Ok(Ok(outcomes)) => Ok(outcomes

@@ -6,7 +6,6 @@
 //! | `allowance` | how much may be sent: a rate, and a budget for the month |
 //! | [`worker`] | sends what is due, tries again, gives up |
 //! | `counters` | what it says about itself |
-//! | [`maps`] | the density maps that the edge has |
 //! | [`nginx`], [`cloudfront`] | the two CDNs |
 //!
 //! Invariant: neither the feed nor a write ever waits for the edge, and what waits is bounded: many tags become
@@ -18,7 +17,6 @@ mod allowance;
 pub mod cloudfront;
 mod config;
 mod counters;
-pub mod maps;
 #[cfg(feature = "nginx")]
 pub mod nginx;
 mod queue;

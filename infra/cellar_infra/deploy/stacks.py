@@ -250,6 +250,7 @@ def _purge(config: Config) -> Stack:
             "Name": config.name,
             "StreamArn": StreamOf(config.home),
             "DistributionId": Output("edge", EDGE_REGION, "DistributionId"),
+            "KeyValueStoreArn": Output("edge", EDGE_REGION, "KeyValueStoreArn"),
         },
     )
 

@@ -1,18 +1,14 @@
 //! The density map: read by clients, kept for a minute, and never waited for by a hint.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::http::{Method, header};
 use cellar_cache::clock::ManualClock;
 use cellar_model::Collection;
 use cellar_model::density::parse;
 use cellar_model::place::{Place, Properties};
-use cellar_purge::PurgeError;
-use cellar_purge::maps::{Difference, MapRows};
 use cellar_search::edge_map::refresh::{Outcome, Settings};
 use cellar_search::edge_map::{EdgeMaps, Refresh, StoredMap};
 use cellar_store::Store as _;
@@ -224,7 +220,7 @@ fn fill(fake: &FakeStore) {
 fn refresh(fake: &Arc<FakeStore>, clock: &Arc<ManualClock>, most_parts: u64) -> Refresh {
     let every = Duration::from_hours(1);
     let settings = Settings { every, most_parts, pause: Duration::ZERO, ..Settings::default() };
-    Refresh::new(fake.clone(), clock.clone(), settings, None)
+    Refresh::new(fake.clone(), clock.clone(), settings)
 }
 
 #[tokio::test]
@@ -264,42 +260,7 @@ async fn what_is_read_for_a_map_is_bounded() {
     assert_eq!((outcomes, fake.scans.load(Ordering::Relaxed)), (vec![(wineries(), Outcome::Unfinished)], 8));
     assert_eq!(StoredMap::read(&*fake, &wineries()).await.unwrap(), None);
     let never = Settings { every: Duration::ZERO, ..Settings::default() };
-    assert!(Refresh::new(fake.clone(), clock, never, None).run(None).await.unwrap().is_empty());
-}
-
-/// An edge that notes what it is told, and fails once.
-#[derive(Default)]
-struct Edge {
-    rows: Mutex<BTreeMap<String, String>>,
-    fails: AtomicBool,
-}
-
-#[async_trait]
-impl MapRows for Edge {
-    async fn become_these(&self, rows: &BTreeMap<String, String>) -> Result<usize, PurgeError> {
-        if self.fails.swap(false, Ordering::Relaxed) {
-            return Err(PurgeError("not now".into()));
-        }
-        let difference = Difference::between(&self.rows.lock().unwrap(), rows);
-        self.rows.lock().unwrap().clone_from(rows);
-        Ok(difference.len())
-    }
-}
-
-#[tokio::test]
-async fn the_edge_has_the_rows_of_all_maps_and_no_others() {
-    let (fake, clock) = (Arc::new(FakeStore::default()), Arc::new(ManualClock::default()));
-    fill(&fake);
-    let edge = Arc::new(Edge { fails: true.into(), ..Edge::default() });
-    edge.rows.lock().unwrap().insert("gone:u0".into(), "3".repeat(32));
-    let refresh = Refresh::new(fake.clone(), clock, Settings::default(), Some(edge.clone()));
-    refresh.run(None).await.unwrap();
-    assert_eq!(refresh.tell_the_edge().await, Err("not now".into()));
-    assert_eq!(refresh.tell_the_edge().await, Ok(19), "18 rows come, one goes");
-    assert_eq!(refresh.tell_the_edge().await, Ok(0));
-    let rows = edge.rows.lock().unwrap();
-    assert!(rows.len() == 18 && rows.keys().all(|key| key.starts_with("wineries:")), "{rows:?}");
-    assert_eq!(rows["wineries:r3"], "3".repeat(32));
+    assert!(Refresh::new(fake.clone(), clock, never).run(None).await.unwrap().is_empty());
 }
 
 /// Whatever map there is, and while it changes: the answer of the cell that it leads to is exact for the user.

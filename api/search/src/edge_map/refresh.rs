@@ -3,7 +3,6 @@
 //! Invariant: what is read for a map is bounded, and so is what is read in a day. A map that is missing, old or of another
 //! process' making changes no result, so nobody waits for one and nothing is locked.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +10,6 @@ use std::time::{Duration, Instant};
 use cellar_cache::clock::Clock;
 use cellar_config::{ConfigError, Env, number};
 use cellar_model::Collection;
-use cellar_model::key::density_row_key;
-use cellar_purge::maps::MapRows;
 use cellar_store::{Store, StoreError};
 use geo_index::edge::{ANSWER_MAX, MapRules};
 use serde::Serialize;
@@ -89,27 +86,21 @@ pub enum Outcome {
     Unfinished,
 }
 
-/// The maps of a table, and the edge that has them, too.
+/// The maps of a table.
 #[derive(Clone)]
 pub struct Refresh {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     settings: Settings,
-    edge: Option<Arc<dyn MapRows>>,
 }
 
 /// Maps that are made in the background.
 pub struct Background(JoinHandle<()>);
 
 impl Refresh {
-    /// Over a table; an edge with a key-value store is told the maps that there are.
-    pub fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-        edge: Option<Arc<dyn MapRows>>,
-    ) -> Self {
-        Self { store, clock, settings, edge }
+    /// Over a table.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        Self { store, clock, settings }
     }
 
     /// Makes the maps that are old, one after the other, until an instant; what came of each collection.
@@ -166,41 +157,15 @@ impl Refresh {
         map.made_unix_ms.saturating_add(every_ms) <= self.clock.unix_ms()
     }
 
-    /// Tells the edge all maps that there are, if it has a key-value store; how many rows changed there.
-    ///
-    /// # Errors
-    ///
-    /// In words, whatever failed. The edge goes on with the rows that it has.
-    pub async fn tell_the_edge(&self) -> Result<usize, String> {
-        let Some(edge) = &self.edge else { return Ok(0) };
-        let mut rows = BTreeMap::new();
-        for info in self.store.collections().await.map_err(|error| error.to_string())? {
-            let map = StoredMap::read(&*self.store, &info.name).await.map_err(|error| error.to_string())?;
-            for (key, row) in map.iter().flat_map(|stored| stored.map.entries()) {
-                rows.insert(density_row_key(&info.name, &key), row.to_owned());
-            }
-        }
-        edge.become_these(&rows).await.map_err(|error| error.to_string())
-    }
-
-    /// Does both in the background, again and again.
+    /// Does so in the background, again and again.
     pub fn start(self) -> Background {
         let every = self.settings.every.clamp(Duration::from_secs(1), LOOK_EVERY);
         Background(tokio::spawn(async move {
-            let mut told = false;
             while !self.settings.every.is_zero() {
                 // Processes that began together should not read together.
                 tokio::time::sleep(every.mul_f64(0.5 + fastrand::f64())).await;
-                match self.run(None).await {
-                    Ok(outcomes) => told &= outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Current),
-                    Err(error) => tracing::warn!(%error, "density maps are put off"),
-                }
-                if !told {
-                    let rows = self.tell_the_edge().await;
-                    told = rows.is_ok();
-                    if let Err(problem) = rows {
-                        tracing::warn!(problem, "the edge does not have the density maps");
-                    }
+                if let Err(error) = self.run(None).await {
+                    tracing::warn!(%error, "density maps are put off");
                 }
             }
         }))

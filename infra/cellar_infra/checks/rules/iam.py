@@ -128,7 +128,14 @@ USES = {
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
     },
-    ("purge", "Role"): {"cloudfront:CreateInvalidation", "dynamodb:UpdateItem", "dynamodb:GetRecords"},
+    ("purge", "Role"): {
+        "cloudfront:CreateInvalidation",
+        "cloudfront-keyvaluestore:DescribeKeyValueStore",
+        "cloudfront-keyvaluestore:ListKeys",
+        "cloudfront-keyvaluestore:UpdateKeys",
+        "dynamodb:UpdateItem",
+        "dynamodb:GetRecords",
+    },
     ("watch", "CanaryRole"): {"s3:PutObject", "cloudwatch:PutMetricData"},
 }
 

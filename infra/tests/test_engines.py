@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from cellar_infra.engines.engine import KINDS
 from cellar_infra.engines.faults import CODES, OTHERS, Dice, Faults
 from cellar_infra.engines.proxy import Behaviour, Proxy
 from cellar_infra.engines.run import PAGE, differences, documented, programs
-from cellar_infra.engines.engine import KINDS
 from cellar_infra.engines.streams import SHARD_RECORDS
 from cellar_infra.engines.suites import PLANS
 
@@ -25,8 +25,8 @@ RECORDS_A_PAGE = 10
 class Engine:
     """Has one shard, and does what it is told."""
 
-    def __init__(self, count=len(RECORDS)):
-        self.asked, self.count = [], count
+    def __init__(self, count=None):
+        self.asked, self.count = [], count or len(RECORDS)
 
     def answer(self, operation, request):
         self.asked.append(operation)

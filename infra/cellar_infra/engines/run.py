@@ -30,7 +30,12 @@ THREADS = 4
 SECTION = re.compile(r"^---- (\S+) stdout ----\n(.*?)(?=^---- |^failures:$|\Z)", re.MULTILINE | re.DOTALL)
 # Of what a test says when it fails.
 MOST_TOLD = 600
-CREDENTIALS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "RUST_BACKTRACE": "0"}
+CREDENTIALS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "RUST_BACKTRACE": "0",
+}
 
 
 @dataclass
@@ -123,7 +128,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="infra/check --dynamodb", description=__doc__)
     parser.add_argument("--messages", type=Path, required=True, help="of cargo test --no-run --message-format=json")
     parser.add_argument("--engine", choices=KINDS, help="only this one")
-    parser.add_argument("--notes", action="store_true", help="what was asked, with which parameters, and what was refused")
+    parser.add_argument(
+        "--notes", action="store_true", help="what was asked, with which parameters, and what was refused"
+    )
     parser.add_argument("--verbose", action="store_true", help="what tests say that deviate, too")
     given = parser.parse_args()
     built, bad, all_asked = programs(given.messages), 0, dict[str, set[str]]()
@@ -138,7 +145,10 @@ def main() -> int:
             asked = f"{outcome.notes.requests} requests"
             faults = f", {sum(outcome.notes.faults.values())} faults" if plan.faults else ""
             deviating = f", {len(plan.deviates)} deviate" if plan.deviates else ""
-            print(f"dynamodb: {title(plan)}: {outcome.passed} tests pass{deviating}, {asked}{faults}, {outcome.seconds:.0f} s", flush=True)
+            print(
+                f"dynamodb: {title(plan)}: {outcome.passed} tests pass{deviating}, {asked}{faults}, {outcome.seconds:.0f} s",
+                flush=True,
+            )
             if given.notes:
                 show(outcome.notes)
     differing = [] if given.engine else differences(all_asked)

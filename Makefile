@@ -4,9 +4,9 @@ CARGO ?= cargo
 # The oldest cargo-deny whose configuration deny.toml is written for.
 DENY_VERSION := 0.20
 
-.PHONY: test format lint docs unit deny edge infra report web clients bench fuzz demo count cargo-deny curl redis node npm nginx python chromium java systemd
+.PHONY: test format lint docs unit deny edge infra engines report web clients bench fuzz demo count cargo-deny curl redis node npm nginx python chromium java systemd
 
-test: format docs lint unit deny edge infra report web clients
+test: format docs lint unit deny edge infra engines report web clients
 
 format:
 	$(CARGO) fmt --all --check
@@ -45,6 +45,12 @@ edge: node nginx
 infra: node python redis nginx
 	$(CARGO) test -q --workspace --no-run --locked
 	infra/check --cellar $${CARGO_TARGET_DIR:-target}/debug/cellar
+
+# The store's tests against engines that others wrote, behind a proxy that misbehaves (docs/CONFORMANCE.md), and the function behind
+# AWS's Runtime Interface Emulator if there is Go to build it with. Built as for the unit tests, so that nothing is built twice.
+engines: node npm python java
+	infra/check --dynamodb
+	api/lambda/test/run.sh $${CARGO_TARGET_DIR:-target}/debug/bootstrap $${CARGO_TARGET_DIR:-target}/debug/cellar
 
 # The load test's HTML report in headless Chromium. Built as for the unit tests, so that nothing is built twice.
 report: node chromium

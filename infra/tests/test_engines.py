@@ -9,23 +9,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from cellar_infra.engines.engine import KINDS
 from cellar_infra.engines.faults import CODES, OTHERS, Dice, Faults
 from cellar_infra.engines.proxy import Behaviour, Proxy
-from cellar_infra.engines.run import programs
+from cellar_infra.engines.run import PAGE, differences, documented, programs
 from cellar_infra.engines.streams import SHARD_RECORDS
 from cellar_infra.engines.suites import PLANS
 
 RECORDS = [
     {"dynamodb": {"SequenceNumber": f"{number:05}", "Keys": {"pk": {"S": f"k{number % 7}"}}}} for number in range(75)
 ]
-PAGE = 10
+RECORDS_A_PAGE = 10
 
 
 class Engine:
     """Has one shard, and does what it is told."""
 
-    def __init__(self, count=len(RECORDS)):
-        self.asked, self.count = [], count
+    def __init__(self, count=None):
+        self.asked, self.count = [], count or len(RECORDS)
 
     def answer(self, operation, request):
         self.asked.append(operation)
@@ -36,7 +37,7 @@ class Engine:
                 return {"ShardIterator": "0"}
             case "GetRecords":
                 at = int(request["ShardIterator"])
-                found = RECORDS[at : min(at + PAGE, self.count)]
+                found = RECORDS[at : min(at + RECORDS_A_PAGE, self.count)]
                 return {"Records": found, "NextShardIterator": str(at + len(found))}
             case "BatchWriteItem":
                 self.asked[-1] = request["RequestItems"]
@@ -203,6 +204,23 @@ def test_plans_can_be_carried_out():
     for plan in PLANS:
         for fault in Faults.read(plan.faults).shares:
             assert fault.rpartition(".")[2] in (*CODES, *OTHERS)
+
+
+def test_the_page_has_every_engine_and_every_deviation():
+    page = PAGE.read_text()
+    for plan in PLANS:
+        assert f"| {KINDS[plan.engine].version} |" in page, plan.engine
+        for test in plan.deviates:
+            assert f"`{test}`" in page, test
+
+
+def test_the_page_is_compared_with_what_was_asked():
+    told = documented()
+    assert told["GetItem"] == {"ConsistentRead", "Key", "TableName"}
+    del told["UpdateTable"]
+    assert differences(told) == []
+    missing = differences({call: names - {"Limit"} for call, names in told.items()} | {"Dance": {"Step"}})
+    assert [line.split(" for ")[1].split(",")[0] for line in missing] == ["Dance", "GetRecords", "Query"]
 
 
 def test_the_tests_that_cargo_built_are_found(tmp_path):

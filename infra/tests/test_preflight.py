@@ -67,7 +67,9 @@ def test_a_zone_that_nobody_is_led_to_is_told(account, found, text):
 
 
 def test_zones_that_take_the_cache_may_be_chosen(account):
-    account.answers({"ec2 describe-vpc-endpoint-services": {"ServiceDetails": [{"AvailabilityZones": ["zone-a", "zone-c"]}]}})
+    account.answers(
+        {"ec2 describe-vpc-endpoint-services": {"ServiceDetails": [{"AvailabilityZones": ["zone-a", "zone-c"]}]}}
+    )
     assert account.run("preflight", "--set", "network.ZoneB=2").returncode == 0
 
 

@@ -16,10 +16,11 @@ pub mod transport;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use cellar_model::Collection;
 use cellar_model::place::{Place, Properties};
-use cellar_store::config::connect;
+use cellar_store::config::{CallLimits, connect};
 use cellar_store::table::Stream;
 use cellar_store::{DynamoStore, Embedded, StoreConfig};
 use geo_index::Position;
@@ -81,7 +82,9 @@ pub async fn fresh_store() -> TestStore {
         let store = engine().await.store(&config).await.expect("the engine creates tables");
         return TestStore { store, lasting: None };
     };
-    let config = StoreConfig { endpoint_url: Some(url), ..config };
+    // A slow endpoint is no failure: a request that was given up and sent again may find what it did itself.
+    let patient = CallLimits::new(Duration::from_mins(1), Duration::from_secs(20));
+    let config = StoreConfig { endpoint_url: Some(url), interactive: patient, bulk: patient, ..config };
     let store = connect(&config).await.expect("the endpoint's region and credentials are set");
     store.create_table(Stream::On).await.expect("the endpoint creates tables");
     TestStore { store, lasting: Some(config) }

@@ -12,7 +12,12 @@ WAIT_S = 5
 # An answer over UDP without extensions has no more.
 MOST_BYTES = 512
 MOST_JUMPS = 64
-RCODES = {1: "a malformed question", 2: "a failure of the servers (SERVFAIL)", 3: "no such name (NXDOMAIN)", 5: "a refusal"}
+RCODES = {
+    1: "a malformed question",
+    2: "a failure of the servers (SERVFAIL)",
+    3: "no such name (NXDOMAIN)",
+    5: "a refusal",
+}
 
 
 class DnsError(Exception):

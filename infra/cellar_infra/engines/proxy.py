@@ -125,7 +125,13 @@ class Proxy:
         send(client, *answer)
 
     def _answer(
-        self, service: str, operation: str, request: dict[str, Any], body: bytes, headers: dict[str, str], fault: str | None
+        self,
+        service: str,
+        operation: str,
+        request: dict[str, Any],
+        body: bytes,
+        headers: dict[str, str],
+        fault: str | None,
     ) -> tuple[int, bytes, str] | None:
         if fault == "close":
             return None

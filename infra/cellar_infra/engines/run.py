@@ -17,15 +17,25 @@ from cellar_infra.engines.engine import KINDS, Engine
 from cellar_infra.engines.faults import Faults
 from cellar_infra.engines.proxy import Behaviour, Notes, Proxy
 from cellar_infra.engines.suites import PLANS, Plan, Suite
+from cellar_infra.render import REPOSITORY
 
 LINE = re.compile(r"^test (\S+) \.\.\. (ok|FAILED|ignored)", re.MULTILINE)
+PAGE = REPOSITORY / "docs/CONFORMANCE.md"
+CALL = re.compile(r"^\| `([A-Z]\w+)` \| ((?:`\w+`(?:, )?)+) \|", re.MULTILINE)
+# Its tests need a table of an earlier version, which only the embedded engine makes.
+NOT_ASKED = {"UpdateTable"}
 # Of the tests of one crate.
 LIMIT_S = 150
 THREADS = 4
 SECTION = re.compile(r"^---- (\S+) stdout ----\n(.*?)(?=^---- |^failures:$|\Z)", re.MULTILINE | re.DOTALL)
 # Of what a test says when it fails.
 MOST_TOLD = 600
-CREDENTIALS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "RUST_BACKTRACE": "0"}
+CREDENTIALS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "RUST_BACKTRACE": "0",
+}
 
 
 @dataclass
@@ -92,6 +102,21 @@ def tests(program: str, suite: Suite, plan: Plan, url: str) -> tuple[str, dict[s
     return done.stdout, dict(LINE.findall(done.stdout))
 
 
+def documented() -> dict[str, set[str]]:
+    """The calls of the page, with their parameters."""
+    return {call: set(re.findall(r"\w+", names)) for call, names in CALL.findall(PAGE.read_text())}
+
+
+def differences(asked: dict[str, set[str]]) -> list[str]:
+    """What the page says and nobody asked, and the reverse."""
+    told = {call: names for call, names in documented().items() if call not in NOT_ASKED}
+    return [
+        f"docs/CONFORMANCE.md has {sorted(told.get(call, set()))} for {call}, and asked was {sorted(asked.get(call, set()))}"
+        for call in sorted(told.keys() | asked.keys())
+        if told.get(call) != asked.get(call)
+    ]
+
+
 def title(plan: Plan) -> str:
     more = [plan.faults] if plan.faults else []
     more += ["many shards"] if plan.shards else []
@@ -103,23 +128,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="infra/check --dynamodb", description=__doc__)
     parser.add_argument("--messages", type=Path, required=True, help="of cargo test --no-run --message-format=json")
     parser.add_argument("--engine", choices=KINDS, help="only this one")
-    parser.add_argument("--notes", action="store_true", help="what was asked, with which parameters, and what was refused")
+    parser.add_argument(
+        "--notes", action="store_true", help="what was asked, with which parameters, and what was refused"
+    )
     parser.add_argument("--verbose", action="store_true", help="what tests say that deviate, too")
     given = parser.parse_args()
-    built, bad = programs(given.messages), 0
+    built, bad, all_asked = programs(given.messages), 0, dict[str, set[str]]()
     with tempfile.TemporaryDirectory(prefix="cellar-engines.") as folder:
         for plan in [plan for plan in PLANS if given.engine in (None, plan.engine)]:
             outcome = run(plan, built, Path(folder), verbose=given.verbose)
             for problem in outcome.wrong:
                 print(f"dynamodb: {title(plan)}: {problem}", file=sys.stderr)
             bad += bool(outcome.wrong)
+            for call, names in outcome.notes.parameters.items():
+                all_asked.setdefault(call, set()).update(names)
             asked = f"{outcome.notes.requests} requests"
             faults = f", {sum(outcome.notes.faults.values())} faults" if plan.faults else ""
             deviating = f", {len(plan.deviates)} deviate" if plan.deviates else ""
-            print(f"dynamodb: {title(plan)}: {outcome.passed} tests pass{deviating}, {asked}{faults}, {outcome.seconds:.0f} s", flush=True)
+            print(
+                f"dynamodb: {title(plan)}: {outcome.passed} tests pass{deviating}, {asked}{faults}, {outcome.seconds:.0f} s",
+                flush=True,
+            )
             if given.notes:
                 show(outcome.notes)
-    return 1 if bad else 0
+    differing = [] if given.engine else differences(all_asked)
+    for line in differing:
+        print(f"dynamodb: {line}", file=sys.stderr)
+    return 1 if bad or differing else 0
 
 
 def show(notes: Notes) -> None:

@@ -41,7 +41,8 @@ NOT_ATOMIC = "a condition is checked and the item written in two steps: of two w
 
 PLANS = [
     Plan("dynamodb-local"),
-    Plan("dynamodb-local", faults=PASSING, shards=True),
+    Plan("dynamodb-local", suites=(STORE, JOBS), faults=PASSING),
+    Plan("dynamodb-local", suites=(CHANGES,), shards=True),
     Plan("ministack", deviates={"contract::costs_are_counted": UNITS}),
     Plan(
         "moto",

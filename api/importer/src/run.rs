@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
 use crate::tenure::Tenure;
-use crate::worker::Time;
+use crate::time::Time;
 
 /// How long to wait before going on while the table is away.
 const TABLE_PAUSE: Duration = Duration::from_secs(30);

@@ -17,35 +17,13 @@ use crate::event::{self, Batch, BatchReport, Failure, Message, Wanted};
 use crate::run::{self, Outcome, Work};
 use crate::settings::Settings;
 use crate::tenure::Tenure;
-
-/// How much of an invocation is left for what comes after an import, at most; a fifth of a short one.
-const MARGIN: Duration = Duration::from_secs(20);
+use crate::time::Time;
 
 /// How long after the end of an invocation its message comes again, if the worker died.
 const AFTER_DEATH: Duration = Duration::from_secs(5);
 
 /// How long a message waits that could not be carried out, times the receipts so far.
 const PAUSE: Duration = Duration::from_secs(30);
-
-/// The time of an invocation.
-#[derive(Clone, Copy, Debug)]
-pub struct Time {
-    /// When the process may be ended.
-    pub deadline: Instant,
-    /// From when on the import is handed on, after the chunk that is being written.
-    pub soft: Instant,
-    /// When it is handed on where it is.
-    pub hard: Instant,
-}
-
-impl Time {
-    /// From now to the deadline.
-    pub fn until(deadline: Instant) -> Self {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let margin = MARGIN.min(left / 5);
-        Self { deadline, soft: deadline - 2 * margin, hard: deadline - margin }
-    }
-}
 
 /// Why a message has to come again.
 #[derive(Debug, Error)]

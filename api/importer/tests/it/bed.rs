@@ -10,7 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use cellar_cache::clock::ManualClock;
 use cellar_http::config::UploadConfig;
 use cellar_http::imports::{Announced, Imports as _, Job, JobState, Order, Refused, Rejects};
-use cellar_importer::worker::Time;
+use cellar_importer::time::Time;
 use cellar_importer::{Settings, Worker};
 use cellar_model::place::Place;
 use cellar_store::{CollectionInfo, Store};

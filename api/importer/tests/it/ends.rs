@@ -125,7 +125,7 @@ async fn a_job_that_never_gets_on_fails_and_its_message_is_a_dead_letter() {
     let sent = bed.send(&csv(30)).await;
     let none = || {
         let now = std::time::Instant::now();
-        cellar_importer::worker::Time { hard: now, soft: now, ..whole() }
+        cellar_importer::time::Time { hard: now, soft: now, ..whole() }
     };
     assert_eq!(bed.drain(none).await, 5);
     let job = bed.job(&sent.id).await;

@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cellar_imports::outcome::{self, End};
 use cellar_imports::options;
+use cellar_imports::outcome::{self, End};
 use cellar_jobs::import::{self, Cause, Done, Import, ImportError, Input, Progress};
 use cellar_uploads::client::{AwsError, Objects};
 use cellar_uploads::{rejects_key, upload_key};
@@ -191,7 +191,11 @@ impl Run<'_> {
         match &error.cause {
             cause if outcome::is_passing(cause) => {
                 tracing::warn!(%error, "an import is put off");
-                if self.has_progress() { Outcome::HandOn(TABLE_PAUSE) } else { Outcome::Later(error.to_string()) }
+                if self.has_progress() {
+                    Outcome::HandOn(TABLE_PAUSE)
+                } else {
+                    Outcome::Later(error.to_string())
+                }
             }
             Cause::Rejects { .. } => Outcome::Later(error.to_string()),
             _ => {

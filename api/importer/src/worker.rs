@@ -132,13 +132,7 @@ impl Worker {
         Ok(self.ledger.change(held, record, now).await?)
     }
 
-    async fn import(
-        &self,
-        wanted: &Wanted,
-        held: Held,
-        message: &Message,
-        time: Time,
-    ) -> Result<(), Again> {
+    async fn import(&self, wanted: &Wanted, held: Held, message: &Message, time: Time) -> Result<(), Again> {
         let (collection, id) = (&wanted.collection, &wanted.id);
         let bytes = held.record.job.bytes;
         tracing::info!(import = id, %collection, bytes, resumed = held.record.job.resumed, "import begins");

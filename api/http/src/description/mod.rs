@@ -6,8 +6,8 @@ mod problems;
 pub mod schemas;
 
 pub use self::parameters::{
-    AnnouncementParameters, CategoryParameter, CellParameter, CollectionParameter, ConditionParameters, FormatParameter, IdParameter,
-    ImportParameter, ImportParameters, PageParameters,
+    AnnouncementParameters, CategoryParameter, CellParameter, CollectionParameter, ConditionParameters,
+    FormatParameter, IdParameter, ImportParameter, ImportParameters, PageParameters,
 };
 pub use self::problems::{
     CellProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems, ProbeProblems,

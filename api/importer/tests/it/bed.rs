@@ -49,7 +49,8 @@ impl Bed {
         change(&mut settings, &mut config);
         let time = clock.clone() as Arc<dyn cellar_cache::clock::Clock>;
         let uploads =
-            Uploads::new(config, Arc::clone(&store), REGION.into(), credentials(), Arc::clone(&time)).unwrap();
+            Uploads::new(config, Arc::clone(&store), REGION.into(), credentials(), Arc::clone(&time))
+                .unwrap();
         let client = http().unwrap();
         let bucket = Bucket::new(BUCKET, REGION, Some(&aws.url), credentials()).unwrap();
         let queue = Queue::new("q", REGION, Some(&aws.url), credentials(), client.clone());

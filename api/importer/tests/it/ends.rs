@@ -55,7 +55,10 @@ async fn what_is_no_file_of_places_fails_and_says_why() {
     let error = bed.job(&no_option.id).await.error.unwrap();
     assert!(error.contains("`format` cannot be `shp`"), "{error}");
     assert!(bed.job(&empty.id).await.state.is_end());
-    assert!(bed.aws.keys().is_empty() && bed.aws.dead_letters().is_empty(), "nothing is wrong with the worker");
+    assert!(
+        bed.aws.keys().is_empty() && bed.aws.dead_letters().is_empty(),
+        "nothing is wrong with the worker"
+    );
 }
 
 #[tokio::test]

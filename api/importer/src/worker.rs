@@ -53,14 +53,17 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Over a table, a bucket and a queue.
+    /// Over a table, a bucket and a queue. Files are kept in the directory of the settings, which is made.
     pub fn new(
-        settings: Settings,
+        mut settings: Settings,
         store: Arc<dyn Store>,
         objects: Objects,
         queue: Queue,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        // Checkpoints are found by the whole path of a file, which may be gone by then.
+        let made = fs::create_dir_all(&settings.directory).and_then(|()| settings.directory.canonicalize());
+        settings.config.directory = made.unwrap_or(settings.config.directory);
         let ledger = Ledger::new(Arc::clone(&store));
         Self { settings, store, ledger, objects, queue, clock }
     }
@@ -191,8 +194,9 @@ impl Worker {
         Ok(again)
     }
 
-    /// The file is not needed any more. If that fails, the bucket removes it after a while.
+    /// File and checkpoint are not needed any more. If that fails, the bucket removes the file after a while.
     async fn clear(&self, wanted: &Wanted) {
+        run::forget(&self.settings, &*self.store, wanted).await;
         if let Err(error) = self.objects.delete(&upload_key(&wanted.collection, &wanted.id)).await {
             tracing::warn!(import = wanted.id, %error, "a file stays in the bucket until it expires");
         }

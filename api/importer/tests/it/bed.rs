@@ -129,6 +129,14 @@ impl Bed {
         }
     }
 
+    /// Keys of the checkpoints in the table.
+    pub(crate) async fn checkpoints(&self) -> Vec<String> {
+        let part = self.store.maintenance().sweep(&collection("places"), None).await.unwrap();
+        assert!(part.next.is_none(), "a test has few items");
+        let is_one = |key: &String| key.starts_with("#import#") && !key.contains("#/");
+        part.keys.into_iter().filter(is_one).collect()
+    }
+
     /// The lines of what a job did not store, as a client gets them.
     pub(crate) async fn rejects(&self, id: &str) -> Vec<serde_json::Value> {
         match self.uploads.rejects(&collection("places"), id).await.unwrap().unwrap() {

@@ -31,6 +31,7 @@ async fn is_as_expected(bed: &Bed, id: &str, file: &str) -> Job {
     let counts = |job: &Job| (job.read, job.stored, job.rejected, job.repeated, job.rejects_bytes);
     assert_eq!(counts(&job), counts(&clean));
     assert!(bed.aws.dead_letters().is_empty());
+    assert_eq!(bed.checkpoints().await, [""; 0], "nothing is left of how it came there");
     job
 }
 

@@ -1,6 +1,7 @@
 """infra/deploy, run as a program against a fake AWS CLI."""
 
 import re
+import zipfile
 
 import pytest
 
@@ -386,6 +387,51 @@ def test_code_for_another_machine_is_refused_before_anything_changes(account):
     assert account.run("deploy", "--set", "function.Architecture=x86_64").returncode == 0
     account.package(0xB7, name="main")
     assert "is no zip with `bootstrap`" in account.run("deploy").stderr
+
+
+def with_imports(account, machine=0xB7):
+    """The worker's code, and a setting that it is wanted."""
+    importer = account.folder / "importer.zip"
+    with zipfile.ZipFile(importer, "w") as package:
+        package.writestr("bootstrap", b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little") + b"importer")
+    settings = account.config.read_text()
+    account.config.write_text(f'imports = true\nimporter = "{importer}"\n' + settings)
+    return importer
+
+
+def test_imports_are_deployed_where_they_are_wanted_and_the_function_is_told(account):
+    with_imports(account)
+    result = account.run("deploy")
+    assert result.returncode == 0, result.stderr
+    deployed = account.deployed()
+    for region in ("eu-west-1", "us-east-1"):
+        assert deployed.index(f"{region}/imports") < deployed.index(f"{region}/function")
+        function, imports = (parameters(account, region, template) for template in ("function", "imports"))
+        assert function["ImportBucket"] == f"Bucket@{region}/cellar-imports"
+        assert re.fullmatch(r"[0-9a-f]{64}\.zip", imports["CodeKey"])
+        assert imports["CodeKey"] != function["CodeKey"]
+        watch = parameters(account, region, "watch")
+        assert watch["ImportDeadLetterQueue"] == f"DeadLetterQueue@{region}/cellar-imports"
+    assert "us-east-1: upload the importer's code" in result.stderr
+
+
+def test_without_imports_there_is_no_worker(account):
+    assert account.run("deploy").returncode == 0
+    assert not [stack for stack in account.deployed() if stack.endswith("/imports")]
+    assert parameters(account, "eu-west-1", "function")["ImportBucket"] == ""
+    assert parameters(account, "eu-west-1", "watch")["ImportDeadLetterQueue"] == ""
+
+
+def test_what_is_wrong_with_the_worker_is_said_before_anything_changes(account):
+    importer = with_imports(account, machine=0x3E)
+    result = account.run("deploy")
+    assert (result.returncode, account.calls()) == (2, [])
+    assert "importer.zip is for x86_64, the function for arm64" in result.stderr
+    assert "set imports.Architecture" in result.stderr
+    importer.unlink()
+    assert "importer.zip: No such file" in account.run("deploy").stderr
+    account.config.write_text(account.config.read_text().replace("imports = true", 'imports = "yes"'))
+    assert "imports is 'yes'; allowed: true, false" in account.run("deploy").stderr
 
 
 def test_without_the_cli_the_error_says_so(account):

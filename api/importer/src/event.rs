@@ -140,6 +140,9 @@ mod tests {
         .unwrap();
         assert_eq!((batch.records[0].receives(), batch.records[1].receives()), (3, 1));
         let report = BatchReport { batch_item_failures: vec![Failure { item_identifier: "m".into() }] };
-        assert_eq!(serde_json::to_string(&report).unwrap(), r#"{"batchItemFailures":[{"itemIdentifier":"m"}]}"#);
+        assert_eq!(
+            serde_json::to_string(&report).unwrap(),
+            r#"{"batchItemFailures":[{"itemIdentifier":"m"}]}"#
+        );
     }
 }

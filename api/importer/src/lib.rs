@@ -11,6 +11,7 @@
 //! | [`settings`] | what the function is told |
 //! | [`event`] | batches of the queue, and what their messages ask for |
 //! | [`worker`] | a message, from its receipt to its end |
+//! | [`time`] | the time of an invocation |
 //! | `tenure` | the record of a job while this worker has it |
 //! | `run` | an import, until its end or the end of the time |
 //! | [`process`] | the process: reads its environment and answers events until it is ended |
@@ -26,8 +27,9 @@ pub mod process;
 mod run;
 pub mod settings;
 mod tenure;
+pub mod time;
 pub mod worker;
 
-pub use self::event::{BatchReport, Batch};
+pub use self::event::{Batch, BatchReport};
 pub use self::settings::Settings;
 pub use self::worker::Worker;

@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cellar_imports::outcome::{self, End};
 use cellar_imports::options;
+use cellar_imports::outcome::{self, End};
 use cellar_jobs::import::{self, Cause, Done, Import, ImportError, Input, Progress};
 use cellar_uploads::client::{AwsError, Objects};
 use cellar_uploads::{rejects_key, upload_key};
@@ -16,9 +16,13 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::event::Wanted;
 use crate::settings::Settings;
 use crate::tenure::Tenure;
-use crate::worker::Time;
+use crate::time::Time;
+
+/// Name of the file on the disk.
+const BODY: &str = "body";
 
 /// How long to wait before going on while the table is away.
 const TABLE_PAUSE: Duration = Duration::from_secs(30);
@@ -85,10 +89,17 @@ pub(crate) async fn run(work: &Work<'_>) -> Outcome {
             Outcome::End(End::Failed("a fault of the worker; its log has more".into()))
         }),
     };
-    if matches!(outcome, Outcome::End(End::Failed(_) | End::Cancelled)) {
-        run.forget().await;
-    }
     outcome
+}
+
+/// What is kept of how far an import has come goes: it will not be carried on.
+pub(crate) async fn forget(settings: &Settings, store: &dyn cellar_store::Store, wanted: &Wanted) {
+    // Where a file is and where it goes to is all that a checkpoint is found by.
+    let body = folder(settings, &wanted.id).join(BODY);
+    let order = Import::new(wanted.collection.clone(), Input::File(body));
+    if let Err(error) = import::forget(&order, store).await {
+        tracing::warn!(import = wanted.id, %error, "the checkpoint of an import stays in the table");
+    }
 }
 
 /// Files of a job on the disk. Their paths are always the same: a checkpoint is found by them.
@@ -159,7 +170,7 @@ impl Run<'_> {
     }
 
     fn body(&self) -> PathBuf {
-        folder(self.work.settings, &self.work.tenure.job().id).join("body")
+        folder(self.work.settings, &self.work.tenure.job().id).join(BODY)
     }
 
     fn list(&self) -> PathBuf {
@@ -179,19 +190,15 @@ impl Run<'_> {
         })
     }
 
-    /// What is kept of how far the import has come goes: it will not be carried on.
-    async fn forget(&self) {
-        let Ok(order) = self.order() else { return };
-        if let Err(error) = import::forget(&order, self.work.store).await {
-            tracing::warn!(%error, "the checkpoint of an import stays in the table");
-        }
-    }
-
     fn failed(&self, error: &ImportError) -> Outcome {
         match &error.cause {
             cause if outcome::is_passing(cause) => {
                 tracing::warn!(%error, "an import is put off");
-                if self.has_progress() { Outcome::HandOn(TABLE_PAUSE) } else { Outcome::Later(error.to_string()) }
+                if self.has_progress() {
+                    Outcome::HandOn(TABLE_PAUSE)
+                } else {
+                    Outcome::Later(error.to_string())
+                }
             }
             Cause::Rejects { .. } => Outcome::Later(error.to_string()),
             _ => {

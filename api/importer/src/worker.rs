@@ -17,35 +17,13 @@ use crate::event::{self, Batch, BatchReport, Failure, Message, Wanted};
 use crate::run::{self, Outcome, Work};
 use crate::settings::Settings;
 use crate::tenure::Tenure;
-
-/// How much of an invocation is left for what comes after an import, at most; a fifth of a short one.
-const MARGIN: Duration = Duration::from_secs(20);
+use crate::time::Time;
 
 /// How long after the end of an invocation its message comes again, if the worker died.
 const AFTER_DEATH: Duration = Duration::from_secs(5);
 
 /// How long a message waits that could not be carried out, times the receipts so far.
 const PAUSE: Duration = Duration::from_secs(30);
-
-/// The time of an invocation.
-#[derive(Clone, Copy, Debug)]
-pub struct Time {
-    /// When the process may be ended.
-    pub deadline: Instant,
-    /// From when on the import is handed on, after the chunk that is being written.
-    pub soft: Instant,
-    /// When it is handed on where it is.
-    pub hard: Instant,
-}
-
-impl Time {
-    /// From now to the deadline.
-    pub fn until(deadline: Instant) -> Self {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let margin = MARGIN.min(left / 5);
-        Self { deadline, soft: deadline - 2 * margin, hard: deadline - margin }
-    }
-}
 
 /// Why a message has to come again.
 #[derive(Debug, Error)]
@@ -75,14 +53,17 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Over a table, a bucket and a queue.
+    /// Over a table, a bucket and a queue. Files are kept in the directory of the settings, which is made.
     pub fn new(
-        settings: Settings,
+        mut settings: Settings,
         store: Arc<dyn Store>,
         objects: Objects,
         queue: Queue,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        // Checkpoints are found by the whole path of a file, which may be gone by then.
+        let made = fs::create_dir_all(&settings.directory).and_then(|()| settings.directory.canonicalize());
+        settings.config.directory = made.unwrap_or(settings.config.directory);
         let ledger = Ledger::new(Arc::clone(&store));
         Self { settings, store, ledger, objects, queue, clock }
     }
@@ -154,13 +135,7 @@ impl Worker {
         Ok(self.ledger.change(held, record, now).await?)
     }
 
-    async fn import(
-        &self,
-        wanted: &Wanted,
-        held: Held,
-        message: &Message,
-        time: Time,
-    ) -> Result<(), Again> {
+    async fn import(&self, wanted: &Wanted, held: Held, message: &Message, time: Time) -> Result<(), Again> {
         let (collection, id) = (&wanted.collection, &wanted.id);
         let bytes = held.record.job.bytes;
         tracing::info!(import = id, %collection, bytes, resumed = held.record.job.resumed, "import begins");
@@ -219,8 +194,9 @@ impl Worker {
         Ok(again)
     }
 
-    /// The file is not needed any more. If that fails, the bucket removes it after a while.
+    /// File and checkpoint are not needed any more. If that fails, the bucket removes the file after a while.
     async fn clear(&self, wanted: &Wanted) {
+        run::forget(&self.settings, &*self.store, wanted).await;
         if let Err(error) = self.objects.delete(&upload_key(&wanted.collection, &wanted.id)).await {
             tracing::warn!(import = wanted.id, %error, "a file stays in the bucket until it expires");
         }

@@ -39,9 +39,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, record: Record, stop: Cancellation
 fn stopped(shared: &Shared, id: &str) -> End {
     let why = shared.table.lock().why(id);
     match why {
-        Some(Why::Rejects) => {
-            End::Failed(outcome::too_many_rejects(shared.settings.max_rejects_bytes))
-        }
+        Some(Why::Rejects) => End::Failed(outcome::too_many_rejects(shared.settings.max_rejects_bytes)),
         Some(Why::Cancelled) | None => End::Cancelled,
     }
 }

@@ -153,7 +153,8 @@ impl Imports for Service {
     async fn submit(&self, order: Order, body: Incoming) -> Result<Job, Refused> {
         options::parse(&order.options, &order.collection)?;
         if order.announced.is_some() {
-            let reason = "here the file is the body of the request: `bytes` and `sha256` have to be left out".into();
+            let reason =
+                "here the file is the body of the request: `bytes` and `sha256` have to be left out".into();
             return Err(Refused::Option { name: "bytes", reason, allowed: None });
         }
         self.0.sweep();

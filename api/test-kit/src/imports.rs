@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use axum::body::Bytes;
-use cellar_http::imports::{Imports, Incoming, Job, JobState, Order, Refused, RejectList, Rejects};
+use cellar_http::imports::{Imports, Incoming, Job, JobState, Order, Refused, RejectList, Rejects, Upload};
 use cellar_model::Collection;
 use cellar_store::StoreError;
 use futures::StreamExt as _;
@@ -12,7 +12,11 @@ use parking_lot::Mutex;
 /// A line of what was not stored.
 pub const REJECT: &str = "{\"line\":3,\"id\":\"a\",\"reason\":\"no position\",\"record\":\"a,,\"}\n";
 
-/// Jobs in memory, with ids 1, 2 and so on. A body `busy` is refused for lack of room.
+/// Where a file that is announced is to be sent, and its list of what was not stored is to be had.
+pub const ELSEWHERE: &str = "https://files.example.com/a?signature=b";
+
+/// Jobs in memory, with ids 1, 2 and so on. A body `busy` is refused for lack of room. A file that is announced is awaited elsewhere, where
+/// its job is carried out, too: it does not end at once.
 #[derive(Default)]
 pub struct FakeImports {
     jobs: Mutex<Vec<Job>>,
@@ -29,7 +33,14 @@ impl Imports for FakeImports {
         let mut jobs = self.jobs.lock();
         let id = format!("{:032x}", jobs.len() + 1);
         let created = 1_764_500_000_000;
+        let upload = order.announced.map(|announced| Upload {
+            method: "PUT",
+            url: ELSEWHERE.to_owned(),
+            headers: [("content-length", announced.bytes.to_string())].into(),
+            expires: "2025-11-30T11:08:20Z".to_owned(),
+        });
         let job = Job {
+            upload,
             rejected: 1,
             rejects_bytes: REJECT.len() as u64,
             ..Job::queued(id, order.collection, order.options, body.len() as u64, created)
@@ -50,7 +61,7 @@ impl Imports for FakeImports {
         let mut jobs = self.jobs.lock();
         let found = jobs.iter_mut().find(|job| job.collection == *collection && job.id == id);
         Ok(found.map(|job| {
-            job.state = JobState::Cancelled;
+            job.state = if job.upload.is_some() { JobState::Running } else { JobState::Cancelled };
             job.clone()
         }))
     }
@@ -63,6 +74,9 @@ impl Imports for FakeImports {
 
     async fn rejects(&self, collection: &Collection, id: &str) -> Result<Option<Rejects>, StoreError> {
         let Some(job) = self.get(collection, id).await? else { return Ok(None) };
+        if job.upload.is_some() {
+            return Ok(Some(Rejects::At(ELSEWHERE.to_owned())));
+        }
         let lines = stream::iter([Ok(Bytes::from_static(REJECT.as_bytes()))]).boxed();
         Ok(Some(Rejects::List(RejectList { length: job.rejects_bytes, lines })))
     }

@@ -133,7 +133,9 @@ mod tests {
         let url = signer.presign(request, noon(), Duration::from_hours(24)).await.unwrap();
         let signature = "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
         assert!(url.ends_with(&format!("&X-Amz-Signature={signature}")), "{url}");
-        assert!(url.contains("X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"));
+        assert!(
+            url.contains("X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request")
+        );
     }
 
     #[tokio::test]
@@ -150,7 +152,11 @@ mod tests {
             }
         };
         let plain = put(10, None).await;
-        assert!(plain.url.starts_with("https://files-1.s3.eu-west-1.amazonaws.com/uploads/a/0?"), "{}", plain.url);
+        assert!(
+            plain.url.starts_with("https://files-1.s3.eu-west-1.amazonaws.com/uploads/a/0?"),
+            "{}",
+            plain.url
+        );
         assert!(plain.url.contains("X-Amz-SignedHeaders=content-length%3Bhost%3Bif-none-match&"));
         assert!(plain.url.contains("X-Amz-Expires=900"));
         assert_eq!(plain.headers["if-none-match"], "*");

@@ -233,7 +233,9 @@ async fn send(
 }
 
 async fn copy(answer: &mut Response, file: &mut File, bytes: &mut u64) -> Result<(), AwsError> {
-    while let Some(part) = answer.chunk().await.map_err(|error| AwsError::failed("GetObject", whole(&error)))? {
+    while let Some(part) =
+        answer.chunk().await.map_err(|error| AwsError::failed("GetObject", whole(&error)))?
+    {
         file.write_all(&part).map_err(|error| AwsError::failed("a file", error))?;
         *bytes += part.len() as u64;
     }
@@ -271,8 +273,14 @@ mod tests {
 
     #[test]
     fn an_error_is_told_by_its_code() {
-        assert_eq!(code("<Error><Code>AccessDenied</Code><Message>User: arn</Message></Error>"), "AccessDenied");
-        assert_eq!(code(r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"x"}"#), "QueueDoesNotExist");
+        assert_eq!(
+            code("<Error><Code>AccessDenied</Code><Message>User: arn</Message></Error>"),
+            "AccessDenied"
+        );
+        assert_eq!(
+            code(r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"x"}"#),
+            "QueueDoesNotExist"
+        );
         assert_eq!((code(""), code("<html>")), ("no reason is given".into(), "no reason is given".into()));
     }
 

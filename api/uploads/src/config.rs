@@ -57,7 +57,11 @@ impl WorkerConfig {
             region: required(env, "AWS_REGION", "the name of an AWS region; Lambda sets it")?,
             endpoint_url: text(env, "CELLAR_ENDPOINT_URL", "http://<host>:<port> or https://<host>"),
             bucket: required(env, "CELLAR_IMPORT_BUCKET", "the name of the bucket for files to import")?,
-            queue_url: required(env, "CELLAR_IMPORT_QUEUE_URL", "the URL of the queue that invokes the worker")?,
+            queue_url: required(
+                env,
+                "CELLAR_IMPORT_QUEUE_URL",
+                "the URL of the queue that invokes the worker",
+            )?,
             s3_endpoint: aws_endpoint(env, "AWS_ENDPOINT_URL_S3")?,
             sqs_endpoint: aws_endpoint(env, "AWS_ENDPOINT_URL_SQS")?,
             receives: number(env, "CELLAR_IMPORT_RECEIVES", 5, 2..=1_000)?,

@@ -161,7 +161,8 @@ impl Ledger {
             let text = format!("{:x} {}", fastrand::u64(..), ids.join(" "));
             let note = PassingNote { text, expires_unix_s: until_unix_ms / 1_000 };
             let maintenance = self.store.maintenance();
-            let swapped = maintenance.swap_note(&key, before.as_deref(), Some(&note), now_unix_ms / 1_000).await?;
+            let swapped =
+                maintenance.swap_note(&key, before.as_deref(), Some(&note), now_unix_ms / 1_000).await?;
             if swapped == Swapped::Done {
                 return Ok(());
             }

@@ -89,8 +89,7 @@ impl Signer {
         settings: SigningSettings,
     ) -> Result<(Vec<(String, String)>, Vec<(&'static str, String)>), SignError> {
         let failed = |error: &dyn std::fmt::Display| SignError(error.to_string());
-        let identity =
-            self.credentials.provide_credentials().await.map_err(|error| failed(&error))?.into();
+        let identity = self.credentials.provide_credentials().await.map_err(|error| failed(&error))?.into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)

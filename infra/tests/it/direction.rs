@@ -73,10 +73,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cellar-store",
         ],
     ),
-    (
-        "cellar-uploads",
-        &["cellar-cache", "cellar-config", "cellar-http", "cellar-model", "cellar-store"],
-    ),
+    ("cellar-uploads", &["cellar-cache", "cellar-config", "cellar-http", "cellar-model", "cellar-store"]),
     (
         "cellar-importer",
         &[

@@ -69,9 +69,12 @@ mod tests {
             UploadConfig::from_env(&env)
         };
         let default = read(&[]).unwrap().unwrap();
-        for variable in
-            ["CELLAR_IMPORT_MAX_MB", "CELLAR_IMPORTS_WAITING", "CELLAR_IMPORT_UPLOAD_WITHIN_S", "CELLAR_IMPORT_KEEP_H"]
-        {
+        for variable in [
+            "CELLAR_IMPORT_MAX_MB",
+            "CELLAR_IMPORTS_WAITING",
+            "CELLAR_IMPORT_UPLOAD_WITHIN_S",
+            "CELLAR_IMPORT_KEEP_H",
+        ] {
             assert_ne!(read(&[(variable, "77")]).unwrap().unwrap(), default, "{variable}");
             let error = read(&[(variable, "0")]).unwrap_err().to_string();
             assert!(error.starts_with(variable) && error.contains("allowed: "), "{error}");

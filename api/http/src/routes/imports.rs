@@ -19,8 +19,8 @@ use super::conditional::Unconditional;
 use super::require_writable;
 use crate::base::Base;
 use crate::description::{
-    AnnouncementParameters, CollectionParameter, FeatureBatch, ImportParameter, ImportParameters, LinkDocument,
-    WriteProblems,
+    AnnouncementParameters, CollectionParameter, FeatureBatch, ImportParameter, ImportParameters,
+    LinkDocument, WriteProblems,
 };
 use crate::idempotency::IdempotencyKey;
 use crate::imports::{ANNOUNCEMENT, Announced, Imports, Job, JobState, OPTIONS, Order, Rejects, Upload};

@@ -7,7 +7,7 @@ use axum::http::{Method, header};
 use cellar_http::config::{AccessConfig, ApiConfig, WriteConfig, WriteToken};
 use cellar_http::keys::{KeyRecord, Keyring, Keys};
 use cellar_search::cells::EdgeConfig;
-use cellar_test_kit::imports::REJECT;
+use cellar_test_kit::imports::{ELSEWHERE, REJECT};
 use cellar_test_kit::server::{Answer, Server, link, request};
 use futures::stream;
 use serde_json::{Value, json};
@@ -98,6 +98,50 @@ async fn what_cannot_be_imported_is_refused_by_name() {
     assert_eq!(post(&server, IMPORTS, &[("content-encoding", "gzip")], "x").await.status, 202);
     let conditional = post(&server, IMPORTS, &[("if-match", "*")], "x").await;
     conditional.problem(400, "header-invalid");
+}
+
+#[tokio::test]
+async fn a_file_that_is_announced_is_sent_and_carried_out_elsewhere() {
+    let server = server().await;
+    let hash = "0F".repeat(32);
+    let answer = post(&server, &format!("{IMPORTS}?bytes=17&sha256={hash}&skip=1"), &[], "").await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let job = answer.json();
+    assert_eq!(job["options"], json!({ "skip": "1" }), "what announces a file does not say how it is read");
+    let upload = json!({
+        "method": "PUT", "url": ELSEWHERE, "headers": { "content-length": "17" }, "expires": "2025-11-30T11:08:20Z"
+    });
+    assert_eq!(job["upload"], upload);
+    assert_eq!(post(&server, IMPORTS, &[], "x").await.json().get("upload"), None);
+    let rejects = server.get(&format!("{FIRST}/rejects")).await;
+    assert_eq!((rejects.status.as_u16(), rejects.header("location")), (303, ELSEWHERE));
+    assert_eq!((rejects.header("cache-control"), rejects.text.as_str()), ("no-store", ""));
+    let cancelled = post(&server, &format!("{FIRST}/cancel"), &[], "").await;
+    assert_eq!((cancelled.status.as_u16(), &cancelled.json()["state"]), (202, &json!("running")));
+}
+
+#[tokio::test]
+async fn an_announcement_that_cannot_be_read_is_named() {
+    let server = server().await;
+    let long = "0".repeat(65);
+    for (query, name) in [
+        ("bytes=0", "bytes"),
+        ("bytes=", "bytes"),
+        ("bytes=-1", "bytes"),
+        ("bytes=1e3", "bytes"),
+        ("bytes=99999999999999999999", "bytes"),
+        ("bytes=1&sha256=x", "sha256"),
+        (&format!("bytes=1&sha256={long}"), "sha256"),
+        (&format!("bytes=1&sha256={}", "é".repeat(32)), "sha256"),
+        (&format!("sha256={}", &long[1..]), "sha256"),
+    ] {
+        let query = query.replace('é', "%C3%A9");
+        let problem =
+            post(&server, &format!("{IMPORTS}?{query}"), &[], "").await.problem(400, "parameter-invalid");
+        assert_eq!(problem["parameter"], name, "{query}");
+        assert!(problem["allowed"].is_string(), "{query}");
+    }
+    post(&server, &format!("{IMPORTS}?bytes=1&bytes=2"), &[], "").await.problem(400, "parameter-repeated");
 }
 
 #[tokio::test]

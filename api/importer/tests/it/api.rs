@@ -88,10 +88,12 @@ async fn between_two_workers_a_job_is_cancelled_at_once_too_and_what_is_stored_s
     assert!(bed.invoke(one_chunk()).await);
     let before = bed.places().await.len();
     assert!(before > 0 && bed.job(&job.id).await.state == JobState::Running);
+    assert_eq!(bed.checkpoints().await.len(), 1);
     let cancelled = bed.uploads.cancel(&collection("places"), &job.id).await.unwrap().unwrap();
     assert_eq!(cancelled.state, JobState::Cancelled);
     bed.drain(whole).await;
     assert_eq!((bed.places().await.len(), bed.aws.keys().len()), (before, 1), "the list stays");
+    assert!(bed.checkpoints().await.is_empty(), "who would have gone on has seen to it");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use cellar_cache::clock::ManualClock;
 use cellar_http::config::UploadConfig;
 use cellar_http::imports::{Announced, Imports as _, Job, JobState, Order, Refused, Rejects};
-use cellar_importer::worker::Time;
+use cellar_importer::time::Time;
 use cellar_importer::{Settings, Worker};
 use cellar_model::place::Place;
 use cellar_store::{CollectionInfo, Store};
@@ -49,7 +49,8 @@ impl Bed {
         change(&mut settings, &mut config);
         let time = clock.clone() as Arc<dyn cellar_cache::clock::Clock>;
         let uploads =
-            Uploads::new(config, Arc::clone(&store), REGION.into(), credentials(), Arc::clone(&time)).unwrap();
+            Uploads::new(config, Arc::clone(&store), REGION.into(), credentials(), Arc::clone(&time))
+                .unwrap();
         let client = http().unwrap();
         let bucket = Bucket::new(BUCKET, REGION, Some(&aws.url), credentials()).unwrap();
         let queue = Queue::new("q", REGION, Some(&aws.url), credentials(), client.clone());
@@ -126,6 +127,14 @@ impl Bed {
                 return places;
             }
         }
+    }
+
+    /// Keys of the checkpoints in the table.
+    pub(crate) async fn checkpoints(&self) -> Vec<String> {
+        let part = self.store.maintenance().sweep(&collection("places"), None).await.unwrap();
+        assert!(part.next.is_none(), "a test has few items");
+        let is_one = |key: &String| key.starts_with("#import#") && !key.contains("#/");
+        part.keys.into_iter().filter(is_one).collect()
     }
 
     /// The lines of what a job did not store, as a client gets them.

@@ -55,7 +55,10 @@ async fn what_is_no_file_of_places_fails_and_says_why() {
     let error = bed.job(&no_option.id).await.error.unwrap();
     assert!(error.contains("`format` cannot be `shp`"), "{error}");
     assert!(bed.job(&empty.id).await.state.is_end());
-    assert!(bed.aws.keys().is_empty() && bed.aws.dead_letters().is_empty(), "nothing is wrong with the worker");
+    assert!(
+        bed.aws.keys().is_empty() && bed.aws.dead_letters().is_empty(),
+        "nothing is wrong with the worker"
+    );
 }
 
 #[tokio::test]
@@ -120,12 +123,24 @@ async fn a_bucket_that_fails_is_asked_again_and_at_last_the_job_fails() {
 }
 
 #[tokio::test]
+async fn what_is_given_up_half_way_leaves_no_checkpoint() {
+    let bed = Bed::new(|_, _| {}).await;
+    let sent = bed.send(&csv(30)).await;
+    assert!(bed.invoke(one_chunk()).await);
+    bed.lose_disk();
+    bed.aws.fail(Method::GET, "/files/uploads/", 403, 1_000);
+    bed.drain(whole).await;
+    assert_eq!(bed.job(&sent.id).await.state, JobState::Failed);
+    assert!(bed.checkpoints().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_job_that_never_gets_on_fails_and_its_message_is_a_dead_letter() {
     let bed = Bed::new(|_, _| {}).await;
     let sent = bed.send(&csv(30)).await;
     let none = || {
         let now = std::time::Instant::now();
-        cellar_importer::worker::Time { hard: now, soft: now, ..whole() }
+        cellar_importer::time::Time { hard: now, soft: now, ..whole() }
     };
     assert_eq!(bed.drain(none).await, 5);
     let job = bed.job(&sent.id).await;

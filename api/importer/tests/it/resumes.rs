@@ -31,6 +31,7 @@ async fn is_as_expected(bed: &Bed, id: &str, file: &str) -> Job {
     let counts = |job: &Job| (job.read, job.stored, job.rejected, job.repeated, job.rejects_bytes);
     assert_eq!(counts(&job), counts(&clean));
     assert!(bed.aws.dead_letters().is_empty());
+    assert_eq!(bed.checkpoints().await, [""; 0], "nothing is left of how it came there");
     job
 }
 
@@ -114,10 +115,8 @@ async fn a_message_that_comes_twice_does_no_harm() {
     // While the first is being carried out, the second finds the lease; then it finds that all is done.
     let first = bed.aws.receive().unwrap();
     let second = bed.aws.receive().unwrap();
-    let (one, two) = tokio::join!(
-        bed.worker.handle_within(&first, whole()),
-        bed.worker.handle_within(&second, whole())
-    );
+    let (one, two) =
+        tokio::join!(bed.worker.handle_within(&first, whole()), bed.worker.handle_within(&second, whole()));
     let failed = [&one, &two].map(|report| report.batch_item_failures.len());
     assert_eq!(failed.iter().sum::<usize>(), 1, "one has the lease: {failed:?}");
     bed.aws.acknowledge(if failed[0] == 0 { &first } else { &second });

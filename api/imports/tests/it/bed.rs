@@ -156,7 +156,13 @@ impl Bed {
 
 pub(crate) fn order(key: Option<&str>, options: &[(&'static str, &str)]) -> Order {
     let options = options.iter().map(|&(name, value)| (name, value.to_owned())).collect();
-    Order { collection: collection("places"), options, length: None, key: key.map(str::to_owned), announced: None }
+    Order {
+        collection: collection("places"),
+        options,
+        length: None,
+        key: key.map(str::to_owned),
+        announced: None,
+    }
 }
 
 /// So many records, of which every fourth is rejected and every fifth repeats an id.

@@ -21,9 +21,7 @@ async fn no_more_jobs_wait_than_may() {
     }
     assert_eq!(bed.send(&csv(1)).await, Err(Refused::Busy { waiting: 2, retry_after_s: 30 }));
     bed.service().cancel(&collection("places"), &running.id).await.unwrap().unwrap();
-    let waiting = || {
-        bed.jobs().iter().filter(|job| job.state == JobState::Queued).count()
-    };
+    let waiting = || bed.jobs().iter().filter(|job| job.state == JobState::Queued).count();
     bed.until(&running.id, "room", |_| waiting() < 2).await;
     bed.send(&csv(1)).await.unwrap();
 }
@@ -74,6 +72,16 @@ async fn bodies_are_bounded_whether_their_length_is_told_or_not() {
     let refused = bed.service().submit(told(40), stream::pending().boxed()).await;
     assert_eq!(refused, Err(Refused::NoRoom { retry_after_s: 30 }), "the other body is still there");
     assert!(bed.send("id,lat,lon\na,1,2\n").await.is_ok(), "a shorter one has room");
+}
+
+#[tokio::test]
+async fn a_file_that_is_announced_would_be_awaited_in_vain() {
+    let bed = Bed::new(|_| {}).await;
+    let announced = Some(cellar_http::imports::Announced { bytes: 1, sha256: None });
+    let order = Order { announced, ..order(None, &[]) };
+    let refused = bed.service().submit(order, stream::iter([Ok("x".into())]).boxed()).await.unwrap_err();
+    assert!(matches!(refused, Refused::Option { name: "bytes", .. }), "{refused:?}");
+    assert!(bed.files().is_empty());
 }
 
 #[tokio::test]

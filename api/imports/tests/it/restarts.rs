@@ -1,8 +1,7 @@
 //! What a process leaves when it dies, and what the next one makes of it.
 
-use cellar_http::imports::{Imports as _, JobState};
+use cellar_http::imports::JobState;
 use cellar_imports::StartError;
-use cellar_test_kit::collection;
 use cellar_test_kit::memory::{Effect, End};
 
 use crate::bed::{Bed, csv};

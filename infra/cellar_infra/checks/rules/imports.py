@@ -172,7 +172,7 @@ def the_function_signs_for_the_bucket(bundle: Bundle) -> Iterator[Finding]:
     found: dict[str, str] = {}
     for policy in dig(bundle.sources, "function", "Resources", "Role", "Properties", "Policies") or []:
         for statement in dig(policy, "PolicyDocument", "Statement") or []:
-            if dig(statement, "Action") in wanted:
+            if isinstance(statement.get("Action"), str) and statement["Action"] in wanted:
                 found[statement["Action"]] = text_of(statement.get("Resource"))
     for action, folder in wanted.items():
         if found.get(action) != f"arn:${{AWS::Partition}}:s3:::{prefix}*/{folder}*":

@@ -152,7 +152,8 @@ impl Aws {
 
     fn planned(&self, method: &Method, path: &str) -> Option<StatusCode> {
         let mut inner = self.inner.lock();
-        let is_it = |fault: &&mut Fault| fault.times > 0 && fault.method == method && path.starts_with(&fault.path);
+        let is_it =
+            |fault: &&mut Fault| fault.times > 0 && fault.method == method && path.starts_with(&fault.path);
         let fault = inner.faults.iter_mut().find(is_it)?;
         fault.times -= 1;
         Some(fault.status)

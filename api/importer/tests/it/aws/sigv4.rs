@@ -18,7 +18,8 @@ pub(super) fn check(
     now_ms: u64,
 ) -> Result<(), &'static str> {
     let query = uri.query().unwrap_or_default();
-    let mut parameters: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let mut parameters: BTreeMap<&str, &str> =
+        query.split('&').filter_map(|pair| pair.split_once('=')).collect();
     let given = parameters.remove("X-Amz-Signature").map(str::to_owned);
     let (signature, scope, signed, at, payload) = if let Some(signature) = given {
         let text = |name| percent_decode_str(parameters[name]).decode_utf8().unwrap().into_owned();
@@ -30,7 +31,8 @@ pub(super) fn check(
         (signature, text("X-Amz-Credential"), text("X-Amz-SignedHeaders"), at, "UNSIGNED-PAYLOAD".to_owned())
     } else {
         let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap());
-        let authorization = text("authorization").strip_prefix("AWS4-HMAC-SHA256 ").ok_or("MissingAuthentication")?;
+        let authorization =
+            text("authorization").strip_prefix("AWS4-HMAC-SHA256 ").ok_or("MissingAuthentication")?;
         let part = |name: &str| {
             let found = authorization.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
             found.unwrap().to_owned()
@@ -79,8 +81,11 @@ pub(super) fn base64_sha256(bytes: &[u8]) -> String {
     let text: String = hash
         .chunks(3)
         .flat_map(|part| {
-            let word = part.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - part.len()));
-            (0..4).map(move |at| if at > part.len() { '=' } else { char::from(DIGITS[(word >> (18 - 6 * at)) as usize & 63]) })
+            let word =
+                part.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - part.len()));
+            (0..4).map(move |at| {
+                if at > part.len() { '=' } else { char::from(DIGITS[(word >> (18 - 6 * at)) as usize & 63]) }
+            })
         })
         .collect();
     text
@@ -93,6 +98,8 @@ fn unix_s(text: &str) -> u64 {
     // Days from the civil calendar (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
     let (year, shifted) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (era, of_era) = (year / 400, year % 400);
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * shifted + 2) / 5 + day - 1 - 719_468;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * shifted + 2) / 5 + day
+        - 1
+        - 719_468;
     (days * 86_400 + number(9, 11) * 3_600 + number(11, 13) * 60 + number(13, 15)) as u64
 }

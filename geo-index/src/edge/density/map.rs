@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::row::{self, PARTS, Part};
+use super::row::{self, MIXED, PARTS, Part};
 use crate::edge::ladder::PRECISIONS;
 use crate::grid::{GridCell, geohash::GeohashCell};
 use crate::point::Position;
@@ -14,8 +14,6 @@ const FINE: u8 = 4;
 
 /// What is written where nothing is known.
 const UNKNOWN: u8 = b'0';
-/// What is written where finer rows know.
-pub(super) const MIXED: u8 = b'x';
 
 /// Which geohash precision to ask for first, place by place: a tree, since cities are dense in their middle and not around.
 ///

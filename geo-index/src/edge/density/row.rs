@@ -4,9 +4,11 @@
 //! of two precisions. For each `x`, in order, seven characters of the geohash alphabet follow, of five bits each, the
 //! lowest first: bit *n* of these 35 is set where grandchild *n* needs precision 7 rather than 6; the last three are 0.
 
-use super::map::MIXED;
 use crate::edge::ladder::PRECISIONS;
 use crate::grid::geohash::{ALPHABET, GeohashCell};
+
+/// What is written where finer rows, or bits, know more.
+pub(super) const MIXED: u8 = b'x';
 
 /// Children of a geohash cell.
 pub(super) const PARTS: usize = 32;

@@ -16,7 +16,7 @@ from cellar_infra.deploy.config import MOST_REGIONS
 from cellar_infra.deploy.stacks import Stack, stacks
 from cellar_infra.deploy.state import StateError
 
-KEPT = "the buckets of artifacts, exports, canaries and logs, and the vault with backups"
+KEPT = "the buckets of artifacts, imports, exports, canaries and logs, and the vault with backups"
 POLL_S = 10
 # DynamoDB takes minutes to remove a replica.
 MOST_POLLS = 180

@@ -300,9 +300,9 @@ def a_file_is_imported_and_its_upload_happens_once(cloud: Cloud) -> None:
 
 
 def an_import_takes_several_invocations(cloud: Cloud) -> None:
-    job = cloud.send(csv("b", 30_000))
-    done, invocations = cloud.ended(job, seconds=4)
-    check(cloud, done, "b", 30_000)
+    job = cloud.send(csv("b", 16_000))
+    done, invocations = cloud.ended(job, seconds=3)
+    check(cloud, done, "b", 16_000)
     expect(invocations > 1, "all was done in one invocation")
 
 

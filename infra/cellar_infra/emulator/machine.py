@@ -107,11 +107,13 @@ class Machine:
         return self.aws("acm", "request-certificate", "--region", region, "--domain-name", name)["CertificateArn"]
 
     def smallest(self) -> None:
-        """The settings that `infra/deploy init` writes."""
+        """The settings that `infra/deploy init` writes, and imports."""
         self.config.unlink()
         done = self.deploy("init", "--email", "ops@example.com")
         if done.returncode != 0:
             raise SystemExit(f"infra/deploy init: {done.stderr}")
+        importer = f'imports = true\nimporter = "{self.folder / "bootstrap.zip"}"\n'
+        self.config.write_text(importer + self.config.read_text())
 
     def regions(self, *regions: str) -> None:
         """The settings, with these regions."""

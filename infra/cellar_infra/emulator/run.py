@@ -200,6 +200,11 @@ def the_smallest_comes_and_goes(machine: Machine) -> None:
     outputs = machine.aws("cloudformation", "describe-stacks", "--stack-name", "cellar-edge", "--region", SECOND)
     names = {one["OutputKey"]: one["OutputValue"] for one in outputs["Stacks"][0]["Outputs"]}
     expect(names["DistributionDomain"].endswith(".cloudfront.net"), f"the distribution has no name: {names}")
+    expect("cellar-imports" in stacks(machine, HOME), "there are no imports")
+    variables = machine.aws("lambda", "get-function-configuration", "--function-name", "cellar", "--region", HOME)
+    bucket = variables["Environment"]["Variables"]["CELLAR_IMPORT_BUCKET"]
+    told = machine.aws("s3api", "get-bucket-notification-configuration", "--bucket", bucket, "--region", HOME)
+    expect(told["QueueConfigurations"][0]["QueueArn"].endswith(":cellar-imports"), f"{bucket} tells {told}")
     before = updated(machine)
     # All was asked a moment ago.
     succeeds(machine, "deploy", *code, *(word for check in CHECKS for word in ("--skip", check)))

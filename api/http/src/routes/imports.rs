@@ -299,7 +299,7 @@ fn imports(state: &AppState) -> Result<Arc<dyn Imports>, Problem> {
     state.imports.clone().ok_or_else(|| {
         Problem::new(
             Kind::ImportsDisabled,
-            "this server takes no imports: its operator has given it no directory for them (CELLAR_IMPORT_DIR), or another process takes those of its data",
+            "this server takes no imports: its operator has given it no directory for them (CELLAR_IMPORT_DIR; on AWS no bucket, CELLAR_IMPORT_BUCKET), or another process takes those of its data",
         )
     })
 }

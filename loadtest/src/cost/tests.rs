@@ -149,7 +149,11 @@ fn the_page_has_what_the_command_says() {
     let report = CostReport::new(&Deployment::default(), &Profile::all(), 300.0, &Prices::built_in()).text();
     let whole = |usd: &str| {
         let dollars = usd.trim_start_matches('$').parse::<f64>().unwrap().round();
-        if dollars < 1e3 { format!("${dollars}") } else { format!("${},{:03}", (dollars / 1e3).floor(), dollars % 1e3) }
+        if dollars < 1e3 {
+            format!("${dollars}")
+        } else {
+            format!("${},{:03}", (dollars / 1e3).floor(), dollars % 1e3)
+        }
     };
     let services = [
         ("lambda", "Lambda"),
@@ -170,7 +174,9 @@ fn the_page_has_what_the_command_says() {
                 format!("| {name} | {units} | {ms} | {million} | {} | {} |", whole(month), whole(free))
             }
             [name, idle, one, hundred] => {
-                let Some((_, shown)) = services.iter().find(|(service, _)| *service == name) else { continue };
+                let Some((_, shown)) = services.iter().find(|(service, _)| *service == name) else {
+                    continue;
+                };
                 format!("| {shown} | {idle} | {one} | {hundred} |")
             }
             _ => continue,

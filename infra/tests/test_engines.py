@@ -214,6 +214,21 @@ def test_the_page_has_every_engine_and_every_deviation():
             assert f"`{test}`" in page, test
 
 
+def test_engines_are_those_that_are_installed():
+    infra = PAGE.parents[1] / "infra"
+    text = "".join(
+        (infra / name).read_text()
+        for name in ("requirements-emulator.txt", "requirements-engines.txt", "engines/pom.xml", "engines/package.json")
+    )
+    for pinned in (
+        f"ministack=={KINDS['ministack'].version}\n",
+        f"moto=={KINDS['moto'].version}\n",
+        f"<version>{KINDS['dynamodb-local'].version}</version>",
+        f'"dynalite": "{KINDS["dynalite"].version}"',
+    ):
+        assert pinned in text
+
+
 def test_the_page_is_compared_with_what_was_asked():
     told = documented()
     assert told["GetItem"] == {"ConsistentRead", "Key", "TableName"}

@@ -137,6 +137,56 @@ fn writes_are_billed_in_every_region_and_invalidations_within_their_budget() {
     assert_eq!((alone.of(Meter::TableReplicatedWrites), alone.of(Meter::EdgeInvalidations)), (0.0, 0.0));
 }
 
+/// A line of a report as a row of a table: its cells, of figures those that a page has.
+fn cells(line: &str) -> Vec<&str> {
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+#[test]
+fn the_page_has_what_the_command_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/COSTS.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let report = CostReport::new(&Deployment::default(), &Profile::all(), 300.0, &Prices::built_in()).text();
+    let whole = |usd: &str| {
+        let dollars = usd.trim_start_matches('$').parse::<f64>().unwrap().round();
+        if dollars < 1e3 {
+            format!("${dollars}")
+        } else {
+            format!("${},{:03}", (dollars / 1e3).floor(), dollars % 1e3)
+        }
+    };
+    let services = [
+        ("lambda", "Lambda"),
+        ("dynamodb", "DynamoDB"),
+        ("elasticache", "ElastiCache"),
+        ("cloudfront", "CloudFront"),
+        ("route53", "Route 53"),
+        ("apigateway", "HTTP API"),
+        ("cloudwatch", "CloudWatch"),
+        ("secretsmanager", "Secrets Manager"),
+        ("sum", "sum"),
+    ];
+    let mut rows = 0;
+    for line in report.lines() {
+        let cells = cells(line);
+        let row = match cells[..] {
+            [name, _, units, ms, million, month, free] if month.starts_with('$') => {
+                format!("| {name} | {units} | {ms} | {million} | {} | {} |", whole(month), whole(free))
+            }
+            [name, idle, one, hundred] => {
+                let Some((_, shown)) = services.iter().find(|(service, _)| *service == name) else {
+                    continue;
+                };
+                format!("| {shown} | {idle} | {one} | {hundred} |")
+            }
+            _ => continue,
+        };
+        assert!(page.contains(&row), "{row}");
+        rows += 1;
+    }
+    assert_eq!(rows, 4 + services.len(), "{report}");
+}
+
 #[test]
 fn imports_cost_their_writes_and_a_queue_that_is_always_asked() {
     let profile = Profile::uncached("");

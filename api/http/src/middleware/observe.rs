@@ -192,14 +192,16 @@ fn members(timing: Option<&SearchTiming>, used: Option<Use>) -> Option<String> {
     Some(text)
 }
 
-/// The share of the lines like this one that are written, in percent, if it is not all; nothing if this one is not. Lines of what
-/// was refused, failed, was slow or the first of a process are always written.
-fn sampled(percent: u8, status: u16, elapsed: Duration, cold: bool, torn: bool) -> Option<Option<u8>> {
+/// The share, in percent, of the lines like an answer's that are written, if it is not all. Those of what was refused, failed, was slow,
+/// torn or the first of a process all are.
+fn share(percent: u8, status: u16, elapsed: Duration, cold: bool, torn: bool) -> Option<u8> {
     let is_ordinary = status < 400 && elapsed < SLOW && !cold && !torn;
-    if percent >= 100 || !is_ordinary {
-        return Some(None);
-    }
-    (fastrand::u8(..100) < percent).then_some(Some(percent))
+    (percent < 100 && is_ordinary).then_some(percent)
+}
+
+/// Whether a line is one of the share that is written.
+fn is_drawn(share: Option<u8>) -> bool {
+    share.is_none_or(|percent| fastrand::u8(..100) < percent)
 }
 
 /// The one line of a request. Of a search it says what each tier had; `cold` is there only on a process's first. Of failures
@@ -208,8 +210,10 @@ fn log(state: &AppState, response: &Response, elapsed: Duration, cold: bool) {
     let status = response.status().as_u16();
     let work = response.extensions().get::<SearchTiming>().map(|timing| &timing.work);
     let torn = work.is_some_and(|work| work.torn);
-    let percent = state.config.access_log_percent;
-    let Some(percent) = sampled(percent, status, elapsed, cold, torn) else { return };
+    let percent = share(state.config.access_log_percent, status, elapsed, cold, torn);
+    if !is_drawn(percent) {
+        return;
+    }
     let duration_ms = elapsed.as_secs_f64() * 1_000.0;
     let cold = cold.then_some(true);
     let problem = response.extensions().get::<Problem>();
@@ -257,17 +261,17 @@ mod tests {
     const QUICK: Duration = Duration::from_millis(5);
 
     fn lines(percent: u8, count: u32) -> usize {
-        (0..count).filter_map(|_| sampled(percent, 200, QUICK, false, false)).count()
+        let share = share(percent, 200, QUICK, false, false);
+        (0..count).filter(|_| is_drawn(share)).count()
     }
 
     #[test]
     fn a_share_of_ordinary_answers_has_a_line_that_says_which() {
-        assert_eq!(sampled(100, 200, QUICK, false, false), Some(None));
+        assert_eq!(share(100, 200, QUICK, false, false), None);
+        assert_eq!(share(50, 304, QUICK, false, false), Some(50));
         assert_eq!((lines(100, 50), lines(0, 1_000)), (50, 0));
         // 2,000 of 20,000; seven standard deviations are 297.
         assert!((1_703..=2_297).contains(&lines(10, 20_000)));
-        let written = (0..1_000).find_map(|_| sampled(50, 304, QUICK, false, false));
-        assert_eq!(written, Some(Some(50)));
     }
 
     #[test]
@@ -279,7 +283,8 @@ mod tests {
             (200, QUICK, true, false),
             (200, QUICK, false, true),
         ] {
-            assert_eq!(sampled(0, status, elapsed, cold, torn), Some(None), "{status} {elapsed:?}");
+            let share = share(0, status, elapsed, cold, torn);
+            assert!(share.is_none() && is_drawn(share), "{status} {elapsed:?}");
         }
     }
 }

@@ -55,7 +55,8 @@ async fn lines(more: &[(&str, &str)]) -> Vec<(String, Value)> {
     let sources = ["../api/lambda/src", "../api/http/src"];
     let bootstrap = built::program("bootstrap", &sources, &["-p", "cellar-lambda", "--bin", "bootstrap"]);
     let log = table.folder.path().join("log");
-    let settings = [("CELLAR_TABLE", "cellar"), ("CELLAR_WRITES_OPEN", "true"), ("CELLAR_INIT_LIMIT_MS", "9000")];
+    let settings =
+        [("CELLAR_TABLE", "cellar"), ("CELLAR_WRITES_OPEN", "true"), ("CELLAR_INIT_LIMIT_MS", "9000")];
     let mut function = Function::new("cellar", bootstrap).with("CELLAR_ENDPOINT_URL", table.endpoint());
     for (name, value) in settings.iter().chain(more) {
         function = function.with(*name, *value);
@@ -70,11 +71,13 @@ async fn lines(more: &[(&str, &str)]) -> Vec<(String, Value)> {
         assert!(status.is_success(), "{path}: {status}");
     };
     ask(Method::PUT, "/v1/collections/places", "").await;
-    let place = r#"{"type":"Feature","geometry":{"type":"Point","coordinates":[2.35,48.85]},"properties":{}}"#;
+    let place =
+        r#"{"type":"Feature","geometry":{"type":"Point","coordinates":[2.35,48.85]},"properties":{}}"#;
     ask(Method::PUT, "/v1/collections/places/items/a", place).await;
     for round in 0..ROUNDS {
         ask(Method::GET, "/health", "").await;
-        ask(Method::GET, &format!("/v1/collections/places/nearby?lat=48.{round}&lon=2.35&limit=20"), "").await;
+        ask(Method::GET, &format!("/v1/collections/places/nearby?lat=48.{round}&lon=2.35&limit=20"), "")
+            .await;
     }
     drop(emulator);
     let text = std::fs::read_to_string(log).unwrap();
@@ -143,12 +146,15 @@ async fn lines_and_metrics_are_as_many_and_as_long_as_the_model_says() {
     let none = lines(&[("CELLAR_EMF", "true"), ("CELLAR_ACCESS_LOG_PERCENT", "0")]).await;
     assert!(metrics(&none).len() > 20, "{:?}", metrics(&none));
     let answered: Vec<_> = none.iter().filter(|(_, line)| line["message"] == "answered").collect();
-    assert!(answered.iter().all(|(_, line)| line["cold"] == true || line["duration_ms"].as_f64() >= Some(1e3)));
+    assert!(
+        answered.iter().all(|(_, line)| line["cold"] == true || line["duration_ms"].as_f64() >= Some(1e3))
+    );
 }
 
 #[test]
 fn the_templates_set_what_the_model_assumes() {
-    let (function, door, deployment) = (template("function.yaml"), template("door.yaml"), Deployment::default());
+    let (function, door, deployment) =
+        (template("function.yaml"), template("door.yaml"), Deployment::default());
     let percent: f64 = default_of(&function, "AccessLogPercent").parse().unwrap();
     about(percent / 100.0, deployment.log_share);
     assert_eq!(default_of(&function, "Emf"), "false");

@@ -78,8 +78,8 @@ pub async fn get(
 /// The same for shapes that are too large for a URL
 ///
 /// Members of the body have the names of the parameters of the GET and mean the same, except that `within` is a GeoJSON
-/// `Polygon` or `MultiPolygon` with holes, and `along` a `LineString` or `MultiLineString`. It reads only, and is taken wherever
-/// reading is. The link `next` has a `body`, which is to be merged into the one that was sent.
+/// `Polygon` or `MultiPolygon` with holes, and `along` a `LineString` or `MultiLineString`. It reads only, and is taken
+/// wherever reading is. The link `next` has a `body`, which is to be merged into the one that was sent.
 #[utoipa::path(
     post,
     path = "/v1/collections/{collection}/search",

@@ -48,10 +48,15 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self.state = State(self.config, self.aws)
-        self.folder = Path(tempfile.mkdtemp(prefix="cellar-deploy."))
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where templates are written; made when the first one is."""
+        return Path(tempfile.mkdtemp(prefix="cellar-deploy."))
 
     def close(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if "folder" in vars(self):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @cached_property
     def code_hash(self) -> str:

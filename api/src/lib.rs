@@ -2,6 +2,7 @@
 
 pub mod cache_args;
 pub mod categories;
+pub mod changes;
 pub mod collections;
 pub mod contract;
 pub mod delete;
@@ -14,6 +15,7 @@ mod explain;
 pub mod export;
 pub mod get;
 pub mod health;
+pub mod hook;
 pub mod import;
 mod interrupt;
 pub mod key;

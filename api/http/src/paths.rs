@@ -28,6 +28,10 @@ pub const IMPORT: &str = "/v1/collections/{collection}/imports/{import}";
 pub const IMPORT_CANCEL: &str = "/v1/collections/{collection}/imports/{import}/cancel";
 /// What an import did not store.
 pub const IMPORT_REJECTS: &str = "/v1/collections/{collection}/imports/{import}/rejects";
+/// What has changed in a collection since.
+pub const CHANGES: &str = "/v1/collections/{collection}/changes";
+/// Changes as they happen.
+pub const WATCH: &str = "/v1/collections/{collection}/live";
 /// Links to what there is.
 pub const LANDING: &str = "/";
 /// The same, where the API begins.
@@ -60,7 +64,7 @@ pub const PROBLEMS: &str = "/problems";
 pub const PROBLEM: &str = "/problems/{problem}";
 
 /// Every path, in the order of the router.
-pub const ALL: [&str; 28] = [
+pub const ALL: [&str; 30] = [
     COLLECTIONS,
     COLLECTION,
     CATEGORIES,
@@ -74,6 +78,8 @@ pub const ALL: [&str; 28] = [
     IMPORT,
     IMPORT_CANCEL,
     IMPORT_REJECTS,
+    CHANGES,
+    WATCH,
     LANDING,
     API,
     API_SLASH,

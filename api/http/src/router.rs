@@ -17,8 +17,8 @@ use crate::params::cell_url;
 use crate::paths;
 use crate::problem::Problem;
 use crate::routes::{
-    self, batch, categories, cells, collections, edge_map, explorer, health, imports, item, items, landing,
-    nearby, openapi, pages, ping, problems,
+    self, batch, categories, cells, changes, collections, edge_map, explorer, health, imports, item, items,
+    landing, live, nearby, openapi, pages, ping, problems,
 };
 use crate::state::AppState;
 
@@ -105,7 +105,7 @@ impl Route {
 }
 
 /// Data: requests have a deadline, are shed under load, and writes take a token.
-fn data_routes() -> [Route; 13] {
+fn data_routes() -> [Route; 15] {
     [
         Route::data(paths::COLLECTIONS).get(collections::list),
         Route::data(paths::COLLECTION)
@@ -123,6 +123,8 @@ fn data_routes() -> [Route; 13] {
         Route::data(paths::IMPORT).get(imports::get).delete(imports::delete),
         Route::data(paths::IMPORT_CANCEL).post(imports::cancel),
         Route::data(paths::IMPORT_REJECTS).get(imports::rejects),
+        Route::data(paths::CHANGES).get(changes::changes),
+        Route::data(paths::WATCH).get(live::live),
     ]
 }
 

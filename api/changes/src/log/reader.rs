@@ -146,15 +146,14 @@ impl ChangeLog {
         let is_settled =
             |record: &Record| record.created_ms.is_some_and(|created_ms| created_ms + SETTLED_MS < now_ms);
         let judge = |record: &Record| if is_settled(record) { Verdict::Take } else { Verdict::LeaveShard };
-        match self.advance(&mut token, listing, RECORDS.1, judge).await {
-            Ok(_) => {}
-            Err(LogError::Gone(_)) => {
-                // Records went while they were read: the next one begins with what is left.
-                *self.recent.lock() = None;
-                return Err(StreamError::Failed("records were trimmed".to_owned()).into());
-            }
-            Err(error) => return Err(error),
+        // Who begins does not mind what was removed before.
+        let any = u64::MAX;
+        let mut moved = self.advance(&mut token, any, Arc::clone(&listing), RECORDS.1, judge).await;
+        if matches!(moved, Err(LogError::Gone(_))) {
+            token.positions = beginning(&listed);
+            moved = self.advance(&mut token, any, Arc::clone(&listing), RECORDS.1, judge).await;
         }
+        moved?;
         *self.recent.lock() = Some(token.clone());
         Ok(token)
     }
@@ -188,15 +187,17 @@ impl ChangeLog {
             entries.push(entry.clone());
             Verdict::Take
         };
-        let more = self.advance(&mut next, listing, limit, judge).await?;
+        let more = self.advance(&mut next, floor_ms, listing, limit, judge).await?;
         next.made_ms = now_ms;
         Ok(Part { entries, next, more })
     }
 
-    /// Moves a token over records; returns whether more are known to be waiting.
+    /// Moves a token over records; returns whether more are known to be waiting. Records that were created before `floor_ms`
+    /// may be missing.
     async fn advance(
         &self,
         token: &mut Token,
+        floor_ms: u64,
         mut listing: Arc<Listing>,
         wanted: usize,
         mut judge: impl FnMut(&Record) -> Verdict,
@@ -210,7 +211,7 @@ impl ChangeLog {
                 return Ok(left == 0 && !self.in_turn(&token.positions, &listing, &quiet, 1).is_empty());
             }
             left -= keys.len();
-            let pages = self.pages(&keys, &token.positions, token.floor_ms, &listing, limit).await?;
+            let pages = self.pages(&keys, &token.positions, floor_ms, &listing, limit).await?;
             let mut ended = false;
             for page in pages {
                 let mut whole = true;
@@ -222,6 +223,7 @@ impl ChangeLog {
                         Verdict::Stop => return Ok(true),
                         Verdict::LeaveShard => {
                             whole = false;
+                            self.stand_before(token, page.key, record, &listing).await?;
                             break;
                         }
                     }
@@ -237,6 +239,27 @@ impl ChangeLog {
                 listing = self.settled(token).await?;
             }
         }
+    }
+
+    /// Replaces the beginning of a shard, if that is gone, by the place before its first record.
+    async fn stand_before(
+        &self,
+        token: &mut Token,
+        key: ShardKey,
+        first: &Record,
+        listing: &Listing,
+    ) -> Result<(), LogError> {
+        if token.positions.get(&key) != Some(&Position::Beginning) {
+            return Ok(());
+        }
+        let shard = by_key(&listing.shards).get(&key).map(|shard| shard.id.clone());
+        let Some(shard) = shard else { return Ok(()) };
+        if !self.stream.keeps_beginning(&shard).await?
+            && let Some(before) = first.sequence.before()
+        {
+            token.positions.insert(key, Position::After(before));
+        }
+        Ok(())
     }
 
     /// Some of the shards that can be read, beginning with another one each time: none may keep the others waiting.

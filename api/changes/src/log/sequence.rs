@@ -21,6 +21,19 @@ impl Sequence {
         &self.0
     }
 
+    /// The number before it, with as many digits; `None` for 0.
+    pub(super) fn before(&self) -> Option<Self> {
+        let mut digits = self.0.clone().into_string().into_bytes();
+        for digit in digits.iter_mut().rev() {
+            if *digit > b'0' {
+                *digit -= 1;
+                return String::from_utf8(digits).ok().map(|digits| Self(digits.into()));
+            }
+            *digit = b'9';
+        }
+        None
+    }
+
     fn value(&self) -> (usize, &str) {
         let digits = self.0.trim_start_matches('0');
         (digits.len(), digits)
@@ -74,6 +87,14 @@ mod tests {
             assert!(bad.parse::<Sequence>().is_err(), "{bad}");
         }
         assert!("0".repeat(40).parse::<Sequence>().is_ok());
+    }
+
+    #[test]
+    fn there_is_one_before_each_but_the_first() {
+        let before = |digits: &str| digits.parse::<Sequence>().unwrap().before().map(|before| before.to_string());
+        assert_eq!(before("0100"), Some("0099".to_owned()));
+        assert_eq!(before("7"), Some("6".to_owned()));
+        assert_eq!(before("00"), None);
     }
 
     proptest! {

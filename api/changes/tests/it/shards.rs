@@ -37,6 +37,8 @@ struct State {
     table: Table,
     number: u64,
     name: String,
+    /// Shards that were made.
+    made: u64,
 }
 
 pub(super) struct FakeImages {
@@ -93,14 +95,15 @@ impl FakeImages {
     /// Closes the open shard of a hash; one or two others go on.
     pub(super) fn close(&self, hash: u8, splits: bool) {
         let mut state = self.state.lock();
-        let count = state.shards.len();
+        state.made += 1;
+        let made = state.made;
         let shard = state.shards.iter_mut().find(|shard| shard.takes(hash)).unwrap();
         shard.info.closed = true;
         let ((low, high), parent) = (shard.range, Some(shard.info.id.clone()));
         let middle = low + (high - low) / 2;
         let ranges = if splits && low < high { vec![(low, middle), (middle + 1, high)] } else { vec![(low, high)] };
         for (child, range) in ranges.into_iter().enumerate() {
-            state.shards.push(Shard::new(format!("s{count}-{child}"), parent.clone(), range));
+            state.shards.push(Shard::new(format!("s{made}-{child}"), parent.clone(), range));
         }
     }
 

@@ -10,7 +10,7 @@ pub use self::parameters::{
     ImportParameter, ImportParameters, PageParameters,
 };
 pub use self::problems::{
-    CellProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems, ProbeProblems,
+    CellProblems, ChangesProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems, ProbeProblems,
     SearchProblems, WriteProblems,
 };
 pub use self::schemas::{

@@ -19,14 +19,17 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// valid: others would be a new bucket each.
 pub fn take(state: &AppState, request: &Request, presented: &Presented) -> Option<Quota> {
     let limiter = state.limiter.as_ref()?;
-    let client = match (presented, request.extensions().get::<Peer>()) {
+    let peer = request.extensions().get::<Peer>().copied();
+    Some(limiter.take(client(state, peer, request.headers(), presented)))
+}
+
+/// Whom a request counts for.
+pub fn client(state: &AppState, peer: Option<Peer>, headers: &HeaderMap, presented: &Presented) -> Client {
+    match (presented, peer) {
         (Presented::Key(caller), _) => Client::Key(caller.id.clone()),
-        (_, Some(Peer(peer))) => {
-            Client::Address(counted(state.config.clients.proxies.client(*peer, request.headers())))
-        }
+        (_, Some(Peer(peer))) => Client::Address(counted(state.config.clients.proxies.client(peer, headers))),
         (_, None) => Client::Unknown,
-    };
-    Some(limiter.take(client))
+    }
 }
 
 /// The problem of a request that found no token.

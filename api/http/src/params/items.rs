@@ -77,7 +77,7 @@ fn check_datetime(text: &str) -> Result<(), Problem> {
     ))
 }
 
-fn bbox(text: &str) -> Result<BBox, Problem> {
+pub(super) fn bbox(text: &str) -> Result<BBox, Problem> {
     let parts: Vec<&str> = text.split(',').collect();
     let edge = |edge: &str| values::number("bbox", edge, BBOX_ALLOWED);
     let (west, south, east, north) = match parts[..] {

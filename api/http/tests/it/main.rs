@@ -3,6 +3,7 @@
 mod bad_input;
 mod categories;
 mod cells;
+mod changes;
 mod codings;
 mod conditions;
 mod connections;

@@ -77,7 +77,7 @@ async fn print(args: &ChangesArgs, open: &OpenStore) -> Result<(), CliError> {
     let mut next = match &args.since {
         Some(since) => since.clone(),
         None => {
-            let now = log.now().await.map_err(explained)?;
+            let now = log.now().await.map_err(|error| explained(&error))?;
             say_next(&now)?;
             if !args.follow {
                 return Ok(());
@@ -92,7 +92,7 @@ async fn print(args: &ChangesArgs, open: &OpenStore) -> Result<(), CliError> {
                 tokio::time::sleep(poll * 5).await;
                 continue;
             }
-            read => read.map_err(explained)?,
+            read => read.map_err(|error| explained(&error))?,
         };
         for entry in &part.entries {
             say(&line(entry)?)?;
@@ -123,7 +123,7 @@ pub(crate) fn passes(error: &LogError) -> bool {
 }
 
 /// What went wrong, and what to do about it.
-pub(crate) fn explained(error: LogError) -> CliError {
+pub(crate) fn explained(error: &LogError) -> CliError {
     let failure = CliError::failure(error.to_string());
     match error {
         LogError::Gone(_) => {

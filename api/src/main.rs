@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use cellar::settings::Settings;
 use cellar::{
-    categories, changes, collections, contract, delete, demo, edge, edge_map, edge_plan, export, get, health, hook,
-    import, key, nearby, reindex, serve, settings, stats, table, verify, warm,
+    categories, changes, collections, contract, delete, demo, edge, edge_map, edge_plan, export, get, health,
+    hook, import, key, nearby, reindex, serve, settings, stats, table, verify, warm,
 };
 use cellar_cli_kit::shell::{CompletionsArgs, ManArgs};
 use cellar_cli_kit::terminal::{self, Terminal, color_of};

@@ -8,9 +8,7 @@ use aws_sdk_dynamodb::Client as TableClient;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::types::{
-    AttributeValue, ShardIteratorType, StreamRecord, StreamViewType,
-};
+use aws_sdk_dynamodbstreams::types::{AttributeValue, ShardIteratorType, StreamRecord, StreamViewType};
 use cellar_store::failure::{Failure, classify};
 use cellar_store::{DynamoStore, StoreError, table};
 use parking_lot::Mutex;

@@ -40,8 +40,8 @@ pub(super) struct Delivery {
 pub(super) fn url(text: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|_| "expected a URL, such as https://example.com/hook".to_owned())?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let is_here = host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let is_here =
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_here => Ok(url),
@@ -91,7 +91,13 @@ impl Delivery {
             };
             if attempt < self.attempts {
                 let pause = wait.unwrap_or_default().max(self.pause(attempt)).min(LONGEST_PAUSE);
-                tracing::info!(id, attempt, reason, pause_ms = pause.as_millis(), "a message is not taken yet");
+                tracing::info!(
+                    id,
+                    attempt,
+                    reason,
+                    pause_ms = pause.as_millis(),
+                    "a message is not taken yet"
+                );
                 tokio::time::sleep(pause).await;
             }
         }
@@ -111,7 +117,8 @@ impl Delivery {
         let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp);
         let request = request.header("webhook-signature", self.secret.sign(id, timestamp, body));
         let answer = request.body(body.to_owned()).send().await?;
-        let wait = answer.headers().get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
+        let wait =
+            answer.headers().get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
         Ok((answer.status(), wait.map(Duration::from_secs)))
     }
 }
@@ -122,10 +129,14 @@ mod tests {
 
     #[test]
     fn addresses_are_safe_or_here() {
-        for good in ["https://example.com/a?b", "http://localhost:9000", "http://127.0.0.1/", "http://[::1]:80/"] {
+        for good in
+            ["https://example.com/a?b", "http://localhost:9000", "http://127.0.0.1/", "http://[::1]:80/"]
+        {
             assert!(url(good).is_ok(), "{good}");
         }
-        for bad in ["", "example.com", "http://example.com", "ftp://localhost", "http://localhost.example.com"] {
+        for bad in
+            ["", "example.com", "http://example.com", "ftp://localhost", "http://localhost.example.com"]
+        {
             assert!(url(bad).is_err(), "{bad}");
         }
     }

@@ -133,7 +133,7 @@ async fn follow(args: &HookArgs, secret: Secret, open: &OpenStore) -> Result<(),
     let mut next = match state.token() {
         Some(token) => token.clone(),
         None => {
-            let now = log.now().await.map_err(explained)?;
+            let now = log.now().await.map_err(|error| explained(&error))?;
             state.save(&now)?;
             now
         }
@@ -141,12 +141,9 @@ async fn follow(args: &HookArgs, secret: Secret, open: &OpenStore) -> Result<(),
     let pause = Duration::from_millis(args.pause_ms);
     let delivery = Delivery::new(args.url.clone(), secret, args.attempts, pause)?;
     loop {
-        let (token, more) = match step(args, &log, &delivery, &state, &next).await? {
-            Some(step) => step,
-            None => {
-                tokio::time::sleep(poll * 5).await;
-                continue;
-            }
+        let Some((token, more)) = step(args, &log, &delivery, &state, &next).await? else {
+            tokio::time::sleep(poll * 5).await;
+            continue;
         };
         state.save(&token)?;
         next = token;
@@ -171,7 +168,7 @@ async fn step(
             tracing::warn!(%error, "the stream cannot be read; trying again");
             return Ok(None);
         }
-        read => read.map_err(explained)?,
+        read => read.map_err(|error| explained(&error))?,
     };
     let shape = shape(args);
     let events = part.entries.iter().filter_map(|entry| Some(Event::of(entry, seen(&shape, entry)?)));

@@ -18,7 +18,8 @@ impl Secret {
         let text = std::env::var(name).unwrap_or_default();
         Self::read(text.trim()).ok_or_else(|| {
             let message = format!("{name} holds no secret");
-            CliError::usage(message).hint("set it to `whsec_` and the base64 of 24 to 64 random bytes, or a text of that length")
+            CliError::usage(message)
+                .hint("set it to `whsec_` and the base64 of 24 to 64 random bytes, or a text of that length")
         })
     }
 
@@ -53,7 +54,9 @@ mod tests {
 
     #[test]
     fn short_secrets_are_refused() {
-        for bad in ["", "short", "whsec_", "whsec_AAAA", "whsec_not base64 at all, not at all", &"x".repeat(65)] {
+        for bad in
+            ["", "short", "whsec_", "whsec_AAAA", "whsec_not base64 at all, not at all", &"x".repeat(65)]
+        {
             assert!(Secret::read(bad).is_none(), "{bad}");
         }
         assert!(Secret::read("a text of at least 24 bytes").is_some());

@@ -77,6 +77,8 @@ impl Follower {
                 (token, None)
             }
             None => {
+                // A table without a stream is told at once.
+                hub.log().listing(false).await?;
                 let subscription = hub.subscribe().await?;
                 (subscription.told.clone(), Some(subscription))
             }
@@ -185,7 +187,12 @@ impl Follower {
                 self.arrived.insert(page.key);
             }
             let after = self.token.positions.get(&page.key).cloned();
-            self.own.push_back(Arc::new(Batch { key: page.key, after, records: page.records, ended: page.ended }));
+            self.own.push_back(Arc::new(Batch {
+                key: page.key,
+                after,
+                records: page.records,
+                ended: page.ended,
+            }));
         }
         Ok(!keys.is_empty())
     }

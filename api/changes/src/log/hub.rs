@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cellar_cache::Backoff;
+use futures::StreamExt as _;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -22,6 +23,9 @@ use crate::stream::{Start, StreamError};
 
 /// Records that one read asks for; DynamoDB's own limit.
 const RECORDS: i32 = 1_000;
+
+/// Shards that are read at a time.
+const SHARDS_AT_A_TIME: usize = 8;
 
 /// Longest pause between two failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -143,7 +147,9 @@ impl Hub {
         });
         match joined.await {
             Ok((queue, told)) => Ok(Subscription { queue, told, _watcher: watcher }),
-            Err(_) => Err(StreamError::Failed("the reader of the stream has not begun in time".to_owned()).into()),
+            Err(_) => {
+                Err(StreamError::Failed("the reader of the stream has not begun in time".to_owned()).into())
+            }
         }
     }
 
@@ -262,14 +268,30 @@ impl Hub {
     async fn round(&self, tail: &mut Tail) -> Result<(), LogError> {
         let (listing, positions) = self.shards(tail).await?;
         let listed = by_key(&listing.shards);
-        for key in readable(&positions, &listed) {
-            let (Some(shard), Some(position)) = (listed.get(&key), positions.get(&key)) else { continue };
-            let reading = tail.shards.entry(key).or_insert(Reading { iterator: None, is_known: true });
-            let images = self.page(reading, &shard.id, position).await?;
+        tail.shards.retain(|key, _| positions.contains_key(key));
+        let reads = readable(&positions, &listed).into_iter().filter_map(|key| {
+            let (shard, position) = (listed.get(&key)?, positions.get(&key)?);
+            let reading =
+                tail.shards.get(&key).cloned().unwrap_or(Reading { iterator: None, is_known: true });
+            Some(async move {
+                let images = self.page(&reading, &shard.id, position).await;
+                (key, reading, position, images)
+            })
+        });
+        let reads: Vec<_> = reads.collect();
+        let mut pages = futures::stream::iter(reads).buffered(SHARDS_AT_A_TIME);
+        while let Some((key, reading, position, images)) = pages.next().await {
+            let images = match images {
+                Err(error) => {
+                    self.log.forget_list_if_wrong(&error).await;
+                    return Err(error);
+                }
+                Ok(images) => images,
+            };
             let after = reading.is_known.then(|| position.clone());
-            reading.is_known |= !images.records.is_empty();
-            reading.iterator.clone_from(&images.next);
+            let is_known = reading.is_known || !images.records.is_empty();
             tail.has_ended |= images.next.is_none();
+            tail.shards.insert(key, Reading { iterator: images.next.clone(), is_known });
             self.tell(Batch { key, after, ended: images.next.is_none(), records: images.records });
         }
         Ok(())
@@ -336,6 +358,7 @@ struct Tail {
     has_ended: bool,
 }
 
+#[derive(Clone)]
 struct Reading {
     iterator: Option<String>,
     /// Whether the position that it follows is known: not before the first record of a reading from now on.

@@ -32,6 +32,7 @@ pub use self::reader::{CALLS, ChangeLog, LogError, Part};
 pub use self::sequence::{NotASequence, Sequence};
 pub use self::source::{Entry, ImageStream, Images, Listing, Record};
 pub use self::token::{
-    MAX_BYTES as MAX_TOKEN_BYTES, MAX_SHARDS, MalformedToken, Position, Positions, ShardKey, Token, TooManyShards,
+    MAX_BYTES as MAX_TOKEN_BYTES, MAX_SHARDS, MalformedToken, Position, Positions, ShardKey, Token,
+    TooManyShards,
 };
 pub use self::watch::{Seen, Shape, seen};

@@ -164,12 +164,7 @@ impl ChangeLog {
     }
 
     /// At most `limit` changes of a collection after a token, found in a bounded number of reads.
-    pub async fn read(
-        &self,
-        collection: &Collection,
-        token: &Token,
-        limit: usize,
-    ) -> Result<Part, LogError> {
+    pub async fn read(&self, collection: &Collection, token: &Token, limit: usize) -> Result<Part, LogError> {
         let mut next = token.clone();
         let now_ms = self.clock.unix_ms();
         let listing = self.settled(&mut next).await?;
@@ -177,7 +172,8 @@ impl ChangeLog {
         let mut entries = Vec::new();
         let judge = |record: &Record| {
             let is_old = record.created_ms.is_some_and(|created_ms| created_ms < floor_ms);
-            let Some(entry) = record.entry.as_ref().filter(|entry| !is_old && entry.collection == *collection)
+            let Some(entry) =
+                record.entry.as_ref().filter(|entry| !is_old && entry.collection == *collection)
             else {
                 return Verdict::Take;
             };
@@ -333,7 +329,18 @@ impl ChangeLog {
         });
         let reads: Vec<_> = reads.collect();
         let pages: Vec<_> = futures::stream::iter(reads).buffered(SHARDS_AT_A_TIME).collect().await;
-        pages.into_iter().collect()
+        let pages: Result<Vec<Page>, LogError> = pages.into_iter().collect();
+        if let Err(error) = &pages {
+            self.forget_list_if_wrong(error).await;
+        }
+        pages
+    }
+
+    /// Lists shards anew next time, if one of the list is not there.
+    pub(super) async fn forget_list_if_wrong(&self, error: &LogError) {
+        if matches!(error, LogError::Stream(StreamError::Gone)) {
+            *self.listed.lock().await = None;
+        }
     }
 
     async fn page(

@@ -44,7 +44,8 @@ impl FromStr for Sequence {
     type Err = NotASequence;
 
     fn from_str(digits: &str) -> Result<Self, NotASequence> {
-        let is_good = (1..=MAX_DIGITS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_good =
+            (1..=MAX_DIGITS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         if is_good { Ok(Self(digits.into())) } else { Err(NotASequence) }
     }
 }
@@ -91,7 +92,8 @@ mod tests {
 
     #[test]
     fn there_is_one_before_each_but_the_first() {
-        let before = |digits: &str| digits.parse::<Sequence>().unwrap().before().map(|before| before.to_string());
+        let before =
+            |digits: &str| digits.parse::<Sequence>().unwrap().before().map(|before| before.to_string());
         assert_eq!(before("0100"), Some("0099".to_owned()));
         assert_eq!(before("7"), Some("6".to_owned()));
         assert_eq!(before("00"), None);

@@ -37,9 +37,8 @@ pub(super) fn beginning(listed: &Listed<'_>) -> Positions {
 /// New is what continues a shard that has a position, and what is open and has none: of the shards that were open when the
 /// positions were made, each has one.
 pub(super) fn settle(positions: &mut Positions, listed: &Listed<'_>) -> Result<(), Lost> {
-    let gone = |(key, position): (&ShardKey, &Position)| {
-        !listed.contains_key(key) && *position != Position::Ended
-    };
+    let gone =
+        |(key, position): (&ShardKey, &Position)| !listed.contains_key(key) && *position != Position::Ended;
     if positions.iter().any(gone) {
         return Err(Lost);
     }
@@ -149,8 +148,7 @@ mod tests {
         let now = settled(&[("c", after("9")), ("d", after("9")), ("x", after("9"))]).unwrap();
         assert_eq!(now.len(), 3);
         let new = settled(&[("x", after("9"))]).unwrap();
-        let expected =
-            [("c", Position::Beginning), ("d", Position::Beginning), ("x", after("9"))];
+        let expected = [("c", Position::Beginning), ("d", Position::Beginning), ("x", after("9"))];
         assert_eq!(new, positions(&expected), "each shard that was open has a position");
     }
 

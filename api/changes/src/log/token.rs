@@ -80,7 +80,8 @@ impl Token {
     ///
     /// [`TooManyShards`] if it would be too long.
     pub fn encode(&self) -> Result<String, TooManyShards> {
-        let count = u16::try_from(self.positions.len()).ok().filter(|&count| usize::from(count) <= MAX_SHARDS);
+        let count =
+            u16::try_from(self.positions.len()).ok().filter(|&count| usize::from(count) <= MAX_SHARDS);
         let count = count.ok_or(TooManyShards(self.positions.len()))?;
         let mut bytes = vec![VERSION];
         for number in [self.stream, self.made_ms, self.floor_ms] {
@@ -188,10 +189,12 @@ mod tests {
 
     fn token() -> impl Strategy<Value = Token> {
         let positions = proptest::collection::btree_map("[a-z]{1,20}", position(), 0..20);
-        (any::<u64>(), any::<u64>(), any::<u64>(), positions).prop_map(|(stream, made_ms, floor_ms, positions)| {
-            let keyed = positions.into_iter().map(|(id, position)| (ShardKey::of(&id), position));
-            Token { stream, made_ms, floor_ms, positions: keyed.collect() }
-        })
+        (any::<u64>(), any::<u64>(), any::<u64>(), positions).prop_map(
+            |(stream, made_ms, floor_ms, positions)| {
+                let keyed = positions.into_iter().map(|(id, position)| (ShardKey::of(&id), position));
+                Token { stream, made_ms, floor_ms, positions: keyed.collect() }
+            },
+        )
     }
 
     #[test]

@@ -87,7 +87,13 @@ fn take(stream: &FakeImages, step: &Step) {
 }
 
 /// Reads on; a copy that is told that changes are lost loads the collection anew, after it has a token.
-async fn read(stream: &FakeImages, log: &ChangeLog, copy: &mut Copy, token: &mut Token, limit: usize) -> bool {
+async fn read(
+    stream: &FakeImages,
+    log: &ChangeLog,
+    copy: &mut Copy,
+    token: &mut Token,
+    limit: usize,
+) -> bool {
     let before = log.reads();
     match log.read(&collection("c"), &sent(token), limit).await {
         Ok(part) => {
@@ -193,7 +199,13 @@ async fn watch(hub: &Arc<Hub>, since: Option<&Token>) -> Result<Follower, LogErr
 }
 
 /// Takes what comes within a moment. Who is told to begin anew goes on from its token, or loads the collection.
-async fn follow(stream: &FakeImages, hub: &Arc<Hub>, watcher: &mut Follower, copy: &mut Copy, token: &mut Token) {
+async fn follow(
+    stream: &FakeImages,
+    hub: &Arc<Hub>,
+    watcher: &mut Follower,
+    copy: &mut Copy,
+    token: &mut Token,
+) {
     match tokio::time::timeout(Duration::from_micros(500), watcher.next()).await {
         Err(_) => {}
         Ok(Ok(entry)) => {
@@ -206,7 +218,13 @@ async fn follow(stream: &FakeImages, hub: &Arc<Hub>, watcher: &mut Follower, cop
     }
 }
 
-async fn again(stream: &FakeImages, hub: &Arc<Hub>, watcher: &mut Follower, copy: &mut Copy, token: &mut Token) {
+async fn again(
+    stream: &FakeImages,
+    hub: &Arc<Hub>,
+    watcher: &mut Follower,
+    copy: &mut Copy,
+    token: &mut Token,
+) {
     match watch(hub, Some(token)).await {
         Ok(next) => *watcher = next,
         Err(LogError::Gone(_)) => load(stream, hub, watcher, copy, token).await,
@@ -214,7 +232,13 @@ async fn again(stream: &FakeImages, hub: &Arc<Hub>, watcher: &mut Follower, copy
     }
 }
 
-async fn load(stream: &FakeImages, hub: &Arc<Hub>, watcher: &mut Follower, copy: &mut Copy, token: &mut Token) {
+async fn load(
+    stream: &FakeImages,
+    hub: &Arc<Hub>,
+    watcher: &mut Follower,
+    copy: &mut Copy,
+    token: &mut Token,
+) {
     *token = hub.log().now().await.unwrap();
     *copy = Copy::of(&stream.table(&collection("c")));
     *watcher = watch(hub, Some(token)).await.unwrap();
@@ -322,13 +346,11 @@ async fn a_copy_of_a_real_table_is_the_table() {
     let store = Arc::new(fresh_store().await);
     let c = collection("c");
     store.put(&c, &place("before", 1.0, 2.0, "{}")).await.unwrap();
-    let log = ChangeLog::new(
-        Arc::new(TableStream::of(&store)),
-        Arc::new(SystemClock),
-        Duration::from_mins(5),
-    );
+    let log =
+        ChangeLog::new(Arc::new(TableStream::of(&store)), Arc::new(SystemClock), Duration::from_mins(5));
     let mut token = log.now().await.unwrap();
-    let writers: Vec<_> = (0..4).map(|writer| tokio::spawn(writes(Arc::clone(&store), c.clone(), writer))).collect();
+    let writers: Vec<_> =
+        (0..4).map(|writer| tokio::spawn(writes(Arc::clone(&store), c.clone(), writer))).collect();
     let mut copy = Copy::default();
     let mut is_done = false;
     loop {
@@ -352,7 +374,8 @@ async fn a_copy_of_a_real_table_is_the_table() {
 }
 
 async fn writes(store: Arc<cellar_test_kit::TestStore>, c: Collection, writer: u32) {
-    let at = |step: u32, id: u32| place(&format!("p{id}"), f64::from(step % 80), f64::from(writer), r#"{"n":1}"#);
+    let at =
+        |step: u32, id: u32| place(&format!("p{id}"), f64::from(step % 80), f64::from(writer), r#"{"n":1}"#);
     for step in 0..20 {
         match (step + writer) % 3 {
             0 => drop(store.put(&c, &at(step, step % 12)).await.unwrap()),

@@ -101,7 +101,8 @@ impl FakeImages {
         shard.info.closed = true;
         let ((low, high), parent) = (shard.range, Some(shard.info.id.clone()));
         let middle = low + (high - low) / 2;
-        let ranges = if splits && low < high { vec![(low, middle), (middle + 1, high)] } else { vec![(low, high)] };
+        let ranges =
+            if splits && low < high { vec![(low, middle), (middle + 1, high)] } else { vec![(low, high)] };
         for (child, range) in ranges.into_iter().enumerate() {
             state.shards.push(Shard::new(format!("s{made}-{child}"), parent.clone(), range));
         }
@@ -191,7 +192,9 @@ impl ImageStream for FakeImages {
         let (after, tries): (u64, u64) = (after.parse().unwrap(), tries.parse().unwrap());
         let state = self.state.lock();
         let of = state.shard(shard)?;
-        if after + 1 < of.kept_from && of.first.is_some_and(|first| first < of.kept_from && after < of.kept_from - 1) {
+        if after + 1 < of.kept_from
+            && of.first.is_some_and(|first| first < of.kept_from && after < of.kept_from - 1)
+        {
             return Err(StreamError::Trimmed);
         }
         if self.stutters.load(Ordering::Relaxed) && tries == 0 {

@@ -10,8 +10,8 @@ pub use self::parameters::{
     ImportParameter, ImportParameters, PageParameters,
 };
 pub use self::problems::{
-    CellProblems, ChangesProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems, ProbeProblems,
-    SearchProblems, WriteProblems,
+    CellProblems, ChangesProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems,
+    ProbeProblems, SearchProblems, WriteProblems,
 };
 pub use self::schemas::{
     CellCollection, CollectionDocument, CollectionList, Depth, DistanceIn, Feature, FeatureBatch,

@@ -18,7 +18,8 @@ const DEFAULT_CHANGES: usize = 100;
 
 const TOKEN_ALLOWED: &str = "the `next` of an answer or the `id` of an event";
 const SHAPE_ALLOWED: &str = "a GeoJSON Polygon or MultiPolygon of at most 4,096 bytes and 500 corners";
-const ONE_SHAPE: &str = "one of `lat`, `lon` and `radius`, or `bbox`, or `shape`; none of them is the whole collection";
+const ONE_SHAPE: &str =
+    "one of `lat`, `lon` and `radius`, or `bbox`, or `shape`; none of them is the whole collection";
 
 /// Bytes of a shape, and its corners.
 const MAX_SHAPE_BYTES: usize = 4_096;
@@ -74,9 +75,9 @@ fn token(name: &'static str, text: &str) -> Result<Token, Problem> {
 }
 
 fn shape(text: &QueryText<'_>, config: &ApiConfig) -> Result<Shape, Problem> {
-    let circle = ["lat", "lon", "radius"].into_iter().find_map(|name| {
-        Some(name).filter(|name| !matches!(text.optional(name, ONE_SHAPE), Ok(None)))
-    });
+    let circle = ["lat", "lon", "radius"]
+        .into_iter()
+        .find_map(|name| Some(name).filter(|name| !matches!(text.optional(name, ONE_SHAPE), Ok(None))));
     let (bbox, polygon) = (text.optional("bbox", ONE_SHAPE)?, text.optional("shape", SHAPE_ALLOWED)?);
     match (circle, bbox, polygon) {
         (None, None, None) => Ok(Shape::World),

@@ -100,7 +100,9 @@ impl From<LogError> for Problem {
 impl From<NoSeat> for Problem {
     fn from(refused: NoSeat) -> Self {
         match refused {
-            NoSeat::Full => Self::new(Kind::WatchersFull, "as many clients watch as this server takes").retry_after_s(30),
+            NoSeat::Full => {
+                Self::new(Kind::WatchersFull, "as many clients watch as this server takes").retry_after_s(30)
+            }
             NoSeat::OfClient => Self::new(
                 Kind::TooManyWatches,
                 "this client watches as often at a time as it may; end another one first",

@@ -89,7 +89,8 @@ pub async fn live(
     let (events, sent) = mpsc::channel(QUEUE);
     let mut key = HeaderMap::new();
     key.extend(headers.get(header::AUTHORIZATION).cloned().map(|value| (header::AUTHORIZATION, value)));
-    let watcher = Watcher { state, live, follower, shape: params.shape, collection, key, events, _seat: seat };
+    let watcher =
+        Watcher { state, live, follower, shape: params.shape, collection, key, events, _seat: seat };
     tokio::spawn(watcher.run());
     let body = Body::from_stream(unfold(sent, async |mut sent: mpsc::Receiver<Bytes>| {
         sent.recv().await.map(|event| (Ok::<_, std::convert::Infallible>(event), sent))
@@ -137,7 +138,9 @@ impl Watcher {
                 next = timeout_at(due, self.follower.next()) => next,
             };
             text = match next {
-                Ok(Ok(entry)) => self.event(&entry).or_else(|| (Instant::now() >= due).then(|| self.heartbeat())),
+                Ok(Ok(entry)) => {
+                    self.event(&entry).or_else(|| (Instant::now() >= due).then(|| self.heartbeat()))
+                }
                 Ok(Err(end)) => {
                     self.send(ended(&end)).await;
                     return;
@@ -200,7 +203,9 @@ fn write_data(text: &mut String, entry: &Entry, seen: Seen) {
         let _ = write!(text, ",\"time\":\"{}\"", rfc3339(created_ms));
     }
     let old = entry.old.as_ref().map(|place| place.position);
-    if let Some(old) = old.filter(|old| seen != Seen::Change && entry.new.as_ref().is_none_or(|new| new.position != *old)) {
+    if let Some(old) =
+        old.filter(|old| seen != Seen::Change && entry.new.as_ref().is_none_or(|new| new.position != *old))
+    {
         let _ = write!(text, ",\"from\":[{},{}]", json_number(old.lon()), json_number(old.lat()));
     }
     if let Some(new) = &entry.new {

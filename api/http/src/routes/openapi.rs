@@ -17,8 +17,8 @@ use utoipa::{Modify, OpenApi};
 use super::coded::Kept;
 use super::openapi_3_0::{MEDIA_TYPE, downgraded};
 use super::{
-    batch, categories, cells, changes, collections, edge_map, explorer, health, imports, item, items, landing,
-    live, nearby, pages, ping, problems as kinds,
+    batch, categories, cells, changes, collections, edge_map, explorer, health, imports, item, items,
+    landing, live, nearby, pages, ping, problems as kinds,
 };
 use crate::base::Base;
 use crate::config::ApiConfig;

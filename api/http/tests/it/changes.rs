@@ -85,7 +85,8 @@ impl Bed {
             "geometry": { "type": "Point", "coordinates": [5.0, lat] },
             "properties": { "name": name },
         });
-        let put = self.client.put(self.url(&format!("/items/{id}"))).header("content-type", "application/geo+json");
+        let put =
+            self.client.put(self.url(&format!("/items/{id}"))).header("content-type", "application/geo+json");
         put.body(feature.to_string()).send().await.unwrap().error_for_status().unwrap();
     }
 
@@ -193,7 +194,10 @@ async fn a_copy_follows_token_by_token() {
             break;
         }
     }
-    let kinds: Vec<_> = told.iter().map(|change| (change["id"].as_str().unwrap(), change["kind"].as_str().unwrap())).collect();
+    let kinds: Vec<_> = told
+        .iter()
+        .map(|change| (change["id"].as_str().unwrap(), change["kind"].as_str().unwrap()))
+        .collect();
     assert_eq!(kinds, [("a", "put"), ("b", "put"), ("c", "put"), ("a", "put"), ("b", "delete")]);
     assert_eq!(told[3]["feature"]["geometry"]["coordinates"], json!([5.0, 4.0]));
     assert!(told[4].get("feature").is_none() && told[4]["time"].is_string());
@@ -203,7 +207,10 @@ async fn a_copy_follows_token_by_token() {
 #[tokio::test]
 async fn tokens_that_lead_nowhere_are_problems() {
     let (bed, other) = (Bed::with_collection(QUICK).await, Bed::with_collection(QUICK).await);
-    assert_eq!(bed.problem("/changes?since=abc").await, (StatusCode::BAD_REQUEST, "token-invalid".to_owned()));
+    assert_eq!(
+        bed.problem("/changes?since=abc").await,
+        (StatusCode::BAD_REQUEST, "token-invalid".to_owned())
+    );
     assert_eq!(bed.problem("/live?since=abc").await, (StatusCode::BAD_REQUEST, "token-invalid".to_owned()));
     let foreign = other.changes("").await["next"].as_str().unwrap().to_owned();
     for route in ["changes", "live"] {
@@ -238,7 +245,10 @@ async fn places_enter_move_change_and_leave() {
         assert_eq!(events.is("change", "a").await["feature"]["properties"]["name"], "y");
         assert_eq!(events.is("enter", "outside").await["from"], json!([5.0, 3.0]));
         let left = events.is("exit", "a").await;
-        assert_eq!((&left["from"], &left["feature"]["geometry"]["coordinates"][1]), (&json!([5.0, 0.25]), &json!(7.0)));
+        assert_eq!(
+            (&left["from"], &left["feature"]["geometry"]["coordinates"][1]),
+            (&json!([5.0, 0.25]), &json!(7.0))
+        );
         assert!(events.is("exit", "outside").await.get("feature").is_none(), "it is gone");
     }
 }
@@ -276,7 +286,10 @@ async fn seats_are_limited_and_come_back() {
     assert_eq!(refused.headers()["retry-after"], "30");
     assert_eq!(slug(refused).await, (StatusCode::TOO_MANY_REQUESTS, "too-many-watches".to_owned()));
     let head = bed.client.head(bed.url("/live")).send().await.unwrap();
-    assert_eq!((head.status(), &head.headers()["content-type"]), (StatusCode::OK, &"text/event-stream".parse().unwrap()));
+    assert_eq!(
+        (head.status(), &head.headers()["content-type"]),
+        (StatusCode::OK, &"text/event-stream".parse().unwrap())
+    );
     drop(events);
     while bed.live.watchers().get() > 0 || bed.live.hub().is_running() {
         tokio::task::yield_now().await;
@@ -324,9 +337,20 @@ async fn reading_with_keys_takes_one() {
     let access = AccessConfig { keyed_reads: true, ..AccessConfig::default() };
     let bed = Bed::with(QUICK, writes, access, Limits::default()).await;
     let key = "Bearer 0123456789abcdef";
-    bed.client.put(bed.url("")).header("authorization", key).send().await.unwrap().error_for_status().unwrap();
+    bed.client
+        .put(bed.url(""))
+        .header("authorization", key)
+        .send()
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
     for route in ["/changes", "/live"] {
-        assert_eq!(bed.problem(route).await, (StatusCode::UNAUTHORIZED, "read-unauthorized".to_owned()), "{route}");
+        assert_eq!(
+            bed.problem(route).await,
+            (StatusCode::UNAUTHORIZED, "read-unauthorized".to_owned()),
+            "{route}"
+        );
         let answer = bed.client.get(bed.url(route)).header("authorization", key).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{route}");
     }

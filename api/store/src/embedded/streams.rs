@@ -3,14 +3,14 @@
 //! The engine reads its records whoever asks for whatever. Invariant: a reader whose next record was trimmed hears
 //! `TrimmedDataAccessException`, as from DynamoDB, and never just the next that is left.
 
+use super::database::{LoggedDatabase, Refusal};
+use super::log::StreamLog;
 use dynoxide::DynoxideError;
 use dynoxide::actions::describe_stream::{DescribeStreamRequest, DescribeStreamResponse};
 use dynoxide::actions::get_records::{GetRecordsRequest, GetRecordsResponse};
 use dynoxide::actions::get_shard_iterator::{
     GetShardIteratorRequest, GetShardIteratorResponse, decode_shard_iterator, encode_shard_iterator,
 };
-use super::database::{LoggedDatabase, Refusal};
-use super::log::StreamLog;
 
 /// Records of one answer at most, as in DynamoDB.
 const MAX_RECORDS: u16 = 1_000;
@@ -28,7 +28,8 @@ pub(super) fn describe(
         let range = &mut shard.sequence_number_range;
         range.ending_sequence_number = None;
         let oldest = range.starting_sequence_number.take();
-        range.starting_sequence_number = oldest.map(|oldest| first(engine, &arn, &shard.shard_id, oldest)).transpose()?;
+        range.starting_sequence_number =
+            oldest.map(|oldest| first(engine, &arn, &shard.shard_id, oldest)).transpose()?;
     }
     Ok(answer)
 }

@@ -88,7 +88,8 @@ impl Posted {
     }
 
     fn assert_signed(&self) {
-        let signed = format!("{}.{}.{}", self.header("webhook-id"), self.header("webhook-timestamp"), self.body);
+        let signed =
+            format!("{}.{}.{}", self.header("webhook-id"), self.header("webhook-timestamp"), self.body);
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
         mac.update(signed.as_bytes());
         let expected = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
@@ -148,7 +149,8 @@ fn a_hook_sends_until_it_is_heard_and_goes_on_where_it_stood() {
         assert_eq!(attempt.body, attempts[0].body);
     }
     let message: Value = serde_json::from_str(&attempts[0].body).unwrap();
-    let events: Vec<_> = message["events"].as_array().unwrap().iter().map(|event| (&event["event"], &event["id"])).collect();
+    let events: Vec<_> =
+        message["events"].as_array().unwrap().iter().map(|event| (&event["event"], &event["id"])).collect();
     assert_eq!(events, [(&Value::from("enter"), &Value::from("in"))]);
     assert_eq!(hook(&desk, &url, &["--bbox", "0,50,10,60"]).code, Some(0));
     assert!(posted.try_recv().is_err(), "nothing is sent again");

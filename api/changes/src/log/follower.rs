@@ -5,16 +5,16 @@
 //! the batch follows, or if it began with the queue; otherwise it reads by itself until that is so. Records that it has had
 //! are told by their numbers.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use cellar_model::Collection;
 use tokio::time::sleep;
 
 use super::hub::{Batch, Hub, Subscription};
-use super::reader::{CALLS, LogError};
+use super::reader::{CALLS, EMPTY_PAGES, LogError};
 use super::shards::{by_key, readable};
-use super::source::Entry;
+use super::source::{Entry, Listing};
 use super::token::{Position, ShardKey, Token};
 
 /// Records that one read asks for; DynamoDB's own limit.
@@ -55,8 +55,8 @@ pub struct Follower {
     subscription: Option<Subscription>,
     /// Whether it began with the queue, which then has all there is.
     is_fresh: bool,
-    /// Shards whose end was found by reading.
-    arrived: BTreeSet<ShardKey>,
+    /// Reads of each shard in a row that found nothing.
+    empty_pages: BTreeMap<ShardKey, u8>,
     is_current: bool,
     current: Option<(Arc<Batch>, usize)>,
     own: VecDeque<Arc<Batch>>,
@@ -91,7 +91,7 @@ impl Follower {
             token,
             subscription,
             is_fresh,
-            arrived: BTreeSet::new(),
+            empty_pages: BTreeMap::new(),
             is_current: is_fresh,
             current: None,
             own: VecDeque::new(),
@@ -168,24 +168,26 @@ impl Follower {
             return Ok(());
         }
         self.subscription = Some(self.hub.subscribe().await?);
-        self.arrived.clear();
+        self.empty_pages.clear();
         Ok(())
     }
 
     /// Reads a page of each shard whose end it has not found; false if there is none.
     async fn read(&mut self) -> Result<bool, End> {
         // The semaphore is never closed.
-        let _permit = self.hub.catch_ups.acquire().await.map_err(|_| End::Stopping)?;
+        let hub = Arc::clone(&self.hub);
+        let _permit = hub.catch_ups.acquire().await.map_err(|_| End::Stopping)?;
+        let listing = self.settled().await?;
         let log = self.hub.log();
-        let listing = log.settled(&mut self.token).await?;
         let mut keys = readable(&self.token.positions, &by_key(&listing.shards));
-        keys.retain(|key| !self.arrived.contains(key));
+        let has_arrived =
+            |key: &ShardKey| self.empty_pages.get(key).is_some_and(|&pages| pages >= EMPTY_PAGES);
+        keys.retain(|key| !has_arrived(key));
         keys.truncate(CALLS);
         let pages = log.pages(&keys, &self.token.positions, self.floor_ms, &listing, RECORDS).await?;
         for page in pages {
-            if page.arrived {
-                self.arrived.insert(page.key);
-            }
+            let empty_pages = self.empty_pages.entry(page.key).or_default();
+            *empty_pages = if page.records.is_empty() { *empty_pages + 1 } else { 0 };
             let after = self.token.positions.get(&page.key).cloned();
             self.own.push_back(Arc::new(Batch {
                 key: page.key,
@@ -207,9 +209,9 @@ impl Follower {
             }
         };
         self.pending = Some(Arc::clone(&batch));
-        if !self.is_fresh && !self.token.positions.contains_key(&batch.key) {
+        if !self.token.positions.contains_key(&batch.key) {
             // It continues a shard that has been read, or has been read itself.
-            self.hub.log().settled(&mut self.token).await?;
+            self.settled().await?;
         }
         match self.place_of(&batch) {
             Place::Next => {
@@ -221,6 +223,12 @@ impl Follower {
             Place::Ahead => self.read_up_to(&batch).await?,
         }
         Ok(())
+    }
+
+    /// Brings its positions, which are as of now, up to the shards that there are.
+    async fn settled(&mut self) -> Result<Arc<Listing>, LogError> {
+        self.token.made_ms = self.hub.log().unix_ms();
+        self.hub.log().settled(&mut self.token).await
     }
 
     fn place_of(&self, batch: &Batch) -> Place {
@@ -250,7 +258,7 @@ impl Follower {
         if self.vain > 1 {
             sleep(self.hub.settings.poll).await;
         }
-        self.arrived.clear();
+        self.empty_pages.clear();
         self.read().await?;
         if self.own.iter().any(|own| own.key == batch.key && !own.records.is_empty()) {
             self.vain = 0;

@@ -24,6 +24,9 @@ use crate::stream::{Start, StreamError};
 /// Records that one read asks for; DynamoDB's own limit.
 const RECORDS: i32 = 1_000;
 
+/// From so many records in one read on, the next one follows sooner: an answer is cut off at 1 MB.
+const BUSY: usize = 200;
+
 /// Shards that are read at a time.
 const SHARDS_AT_A_TIME: usize = 8;
 
@@ -38,7 +41,8 @@ const BEGIN_LIMIT: Duration = Duration::from_secs(5);
 pub struct HubSettings {
     /// Pause between polls. DynamoDB allows five reads a second of each shard, for all readers together.
     pub poll: Duration,
-    /// Batches that wait for a watcher at most; each is what one read has returned, of at most 1 MB.
+    /// Batches that wait for a watcher at most, beside two for each shard; each is what one read has returned, of at most
+    /// 1 MB.
     pub buffer: usize,
     /// Watchers that read by themselves at a time.
     pub catch_ups: usize,
@@ -166,7 +170,8 @@ impl Hub {
     fn join(&self) -> Option<(mpsc::Receiver<Arc<Batch>>, Token)> {
         let mut state = self.state.lock();
         let told = state.told.clone()?;
-        let (sender, queue) = mpsc::channel(self.settings.buffer.max(1));
+        // A round tells of each shard.
+        let (sender, queue) = mpsc::channel(self.settings.buffer.max(1) + 2 * told.positions.len());
         state.queues.push(sender);
         Some((queue, told))
     }
@@ -223,9 +228,9 @@ impl Hub {
                 return Ok(());
             }
             let pause = match self.round(&mut tail).await {
-                Ok(()) => {
+                Ok(busiest) => {
                     failures = 0;
-                    self.settings.poll
+                    if busiest >= BUSY { self.settings.poll / 4 } else { self.settings.poll }
                 }
                 Err(LogError::Stream(error)) if !matches!(error, StreamError::Expired) => {
                     failures += 1;
@@ -264,8 +269,8 @@ impl Hub {
         Ok(tail)
     }
 
-    /// Reads a page of each shard and tells of it.
-    async fn round(&self, tail: &mut Tail) -> Result<(), LogError> {
+    /// Reads a page of each shard and tells of it. Returns how many records the longest had.
+    async fn round(&self, tail: &mut Tail) -> Result<usize, LogError> {
         let (listing, positions) = self.shards(tail).await?;
         let listed = by_key(&listing.shards);
         tail.shards.retain(|key, _| positions.contains_key(key));
@@ -280,6 +285,7 @@ impl Hub {
         });
         let reads: Vec<_> = reads.collect();
         let mut pages = futures::stream::iter(reads).buffered(SHARDS_AT_A_TIME);
+        let mut longest = 0;
         while let Some((key, reading, position, images)) = pages.next().await {
             let images = match images {
                 Err(error) => {
@@ -292,9 +298,10 @@ impl Hub {
             let is_known = reading.is_known || !images.records.is_empty();
             tail.has_ended |= images.next.is_none();
             tail.shards.insert(key, Reading { iterator: images.next.clone(), is_known });
+            longest = longest.max(images.records.len());
             self.tell(Batch { key, after, ended: images.next.is_none(), records: images.records });
         }
-        Ok(())
+        Ok(longest)
     }
 
     /// The shards that there are, and how far each has been told.

@@ -28,7 +28,7 @@ const RECORDS: (usize, usize) = (100, 1_000);
 const SHARDS_AT_A_TIME: usize = 8;
 
 /// Reads without records that show that there are none for now: DynamoDB may return one though there are records further on.
-const EMPTY_PAGES: u8 = 3;
+pub(super) const EMPTY_PAGES: u8 = 3;
 
 /// Iterators that are kept for the next reader at the same position, and for how long: DynamoDB's own last 15 minutes.
 const KEPT_ITERATORS: usize = 1_024;
@@ -351,13 +351,20 @@ impl ChangeLog {
         floor_ms: u64,
         limit: usize,
     ) -> Result<Page, LogError> {
-        let held = self.held(key, from);
+        let mut held = self.held(key, from);
         let read = match &held {
             Some(held) => self.images(&held.iterator, limit).await,
             None => Err(StreamError::Expired),
         };
+        let begins_anew = |error: &StreamError| match error {
+            StreamError::Expired => true,
+            // An iterator of an earlier reader. What counts is asked below.
+            StreamError::Trimmed => held.is_some() && *from == Position::Beginning,
+            _ => false,
+        };
         let read = match read {
-            Err(StreamError::Expired) => {
+            Err(error) if begins_anew(&error) => {
+                held = None;
                 let iterator = self.stream.begin(shard, &start(from)).await.map_err(gone)?;
                 self.images(&iterator, limit).await
             }

@@ -42,7 +42,7 @@ pub(super) fn settle(positions: &mut Positions, listed: &Listed<'_>) -> Result<(
     if positions.iter().any(gone) {
         return Err(Lost);
     }
-    positions.retain(|key, _| listed.contains_key(key));
+    // What is read and gone from the list may still have a successor there.
     let continues = |positions: &Positions, shard: &ShardInfo| {
         let mut ancestor = parent(shard);
         // A list has no circles, but it comes from elsewhere.
@@ -61,6 +61,7 @@ pub(super) fn settle(positions: &mut Positions, listed: &Listed<'_>) -> Result<(
     let new: Vec<ShardKey> =
         listed.iter().filter(|(key, shard)| is_new(positions, key, shard)).map(|(key, _)| *key).collect();
     positions.extend(new.into_iter().map(|key| (key, Position::Beginning)));
+    positions.retain(|key, _| listed.contains_key(key));
     let continued: Vec<ShardKey> = listed.values().filter_map(|shard| parent(shard)).collect();
     positions.retain(|key, position| *position != Position::Ended || !continued.contains(key));
     Ok(())
@@ -171,6 +172,14 @@ mod tests {
         settle(&mut read, &by_key(&later)).unwrap();
         assert_eq!(read, positions(&[("y", Position::Beginning), ("z", Position::Beginning)]));
         assert_eq!(readable(&read, &by_key(&later)), [ShardKey::of("y")]);
+    }
+
+    #[test]
+    fn the_successor_of_a_read_shard_that_is_gone_is_new() {
+        let mut read = positions(&[("x", Position::Ended)]);
+        let later = vec![info("y", Some("x"), true), info("z", Some("y"), false)];
+        settle(&mut read, &by_key(&later)).unwrap();
+        assert_eq!(read, positions(&[("y", Position::Beginning), ("z", Position::Beginning)]));
     }
 
     #[test]

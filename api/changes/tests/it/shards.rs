@@ -108,15 +108,25 @@ impl FakeImages {
         }
     }
 
-    /// Removes the records up to a share of all numbers; a shard that is closed and empty goes.
+    /// Removes the records up to a share of all numbers, but not the newest of a shard that is open: that one is younger than
+    /// what is kept, or the engine's last. A shard that is closed and empty goes, after those that it continues.
     pub(super) fn trim(&self, percent: u64) {
         let mut state = self.state.lock();
         let through = state.number * percent / 100;
         for shard in &mut state.shards {
+            let newest = shard.records.last().map_or(0, |(number, _)| *number);
+            let through = if shard.info.closed { through } else { through.min(newest.saturating_sub(1)) };
             shard.records.retain(|(number, _)| *number > through);
             shard.kept_from = shard.kept_from.max(through + 1);
         }
-        state.shards.retain(|shard| !shard.info.closed || !shard.records.is_empty());
+        let goes = |shards: &[Shard], shard: &Shard| {
+            let is_listed = |id: &String| shards.iter().any(|listed| listed.info.id == *id);
+            let is_first = !shard.info.parent.as_ref().is_some_and(is_listed);
+            shard.info.closed && shard.records.is_empty() && is_first
+        };
+        while let Some(at) = state.shards.iter().position(|shard| goes(&state.shards, shard)) {
+            state.shards.remove(at);
+        }
     }
 
     /// The table is another one of the same name.

@@ -122,9 +122,9 @@ struct Watcher {
 
 impl Watcher {
     async fn run(mut self) {
-        let opening = format!("retry: {RETRY_MS}\n{}\n", self.id());
-        let mut said = Instant::now();
-        let mut text = Some(opening);
+        let heartbeat = self.live.config.heartbeat;
+        let mut text = Some(format!("retry: {RETRY_MS}\n{}\n", self.id()));
+        let (mut said, mut checked) = (Instant::now(), Instant::now());
         loop {
             if let Some(text) = text.take() {
                 if !self.send(text).await {
@@ -132,7 +132,14 @@ impl Watcher {
                 }
                 said = Instant::now();
             }
-            let due = said + self.live.config.heartbeat;
+            if checked.elapsed() >= heartbeat {
+                if !self.may_go_on() {
+                    self.send(closing("end", "unauthorized")).await;
+                    return;
+                }
+                checked = Instant::now();
+            }
+            let due = said + heartbeat;
             let next = tokio::select! {
                 () = self.events.closed() => return,
                 next = timeout_at(due, self.follower.next()) => next,
@@ -143,10 +150,6 @@ impl Watcher {
                 }
                 Ok(Err(end)) => {
                     self.send(ended(&end)).await;
-                    return;
-                }
-                Err(_) if !self.may_go_on() => {
-                    self.send(closing("end", "unauthorized")).await;
                     return;
                 }
                 Err(_) => Some(self.heartbeat()),

@@ -2,6 +2,7 @@
 
 pub mod cache_args;
 pub mod categories;
+pub mod changes;
 pub mod collections;
 pub mod contract;
 pub mod delete;
@@ -15,6 +16,7 @@ pub mod export;
 mod found;
 pub mod get;
 pub mod health;
+pub mod hook;
 pub mod import;
 mod interrupt;
 pub mod key;

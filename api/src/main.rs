@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use cellar::settings::Settings;
 use cellar::{
-    categories, collections, contract, delete, demo, edge, edge_map, edge_plan, export, get, health, import,
-    key, nearby, reindex, search, serve, settings, stats, table, verify, warm,
+    categories, changes, collections, contract, delete, demo, edge, edge_map, edge_plan, export, get, health,
+    hook, import, key, nearby, reindex, search, serve, settings, stats, table, verify, warm,
 };
 use cellar_cli_kit::shell::{CompletionsArgs, ManArgs};
 use cellar_cli_kit::terminal::{self, Terminal, color_of};
@@ -43,12 +43,14 @@ enum Command {
     Nearby(nearby::NearbyArgs),
     Search(search::SearchArgs),
     Categories(categories::CategoriesArgs),
+    Changes(changes::ChangesArgs),
     Reindex(reindex::ReindexArgs),
     Verify(verify::VerifyArgs),
     Warm(Box<warm::WarmArgs>),
     EdgeMap(edge_map::EdgeMapArgs),
     EdgePlan(Box<edge_plan::EdgePlanArgs>),
     Health(health::HealthArgs),
+    Hook(Box<hook::HookArgs>),
     Key(key::KeyArgs),
     Contract(contract::ContractArgs),
     #[command(after_help = COMPLETIONS)]
@@ -109,12 +111,14 @@ async fn run(command: Command, settings: &Settings) -> Result<u8, CliError> {
         Command::Nearby(args) => nearby::run(args).await,
         Command::Search(args) => search::run(args).await,
         Command::Categories(args) => categories::run(args).await,
+        Command::Changes(args) => changes::run(args).await,
         Command::Reindex(args) => reindex::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Warm(args) => warm::run(*args).await,
         Command::EdgeMap(args) => edge_map::run(args).await,
         Command::EdgePlan(args) => edge_plan::run(*args).await,
         Command::Health(args) => health::run(args).await,
+        Command::Hook(args) => hook::run(*args).await,
         Command::Key(args) => key::run(args),
         Command::Contract(args) => contract::run(&args, &Cellar::command()),
         Command::Completions(args) => args.run(Cellar::command()),

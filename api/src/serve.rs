@@ -8,11 +8,13 @@ use std::time::Duration;
 use cellar_cache::Policy;
 use cellar_cache::clock::SystemClock;
 use cellar_cache::remote::redis::RedisRemote;
+use cellar_changes::log::ChangeLog;
 use cellar_changes::{Settings as FeedSettings, TableStream};
 use cellar_cli_kit::{CliError, DEFAULT_LOG, LOG, LOG_FORMAT, LOG_FORMATS, code, say};
 use cellar_config::{ConfigError, Env, Variable, record, text_or};
-use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
+use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, LiveConfig, WriteConfig};
 use cellar_http::imports::Imports;
+use cellar_http::live::Live;
 use cellar_http::serve::{self as sockets, ConnectionLimits, Hosts};
 use cellar_http::state::AppState;
 use cellar_imports::{Service, StartError, Workers};
@@ -159,6 +161,7 @@ pub(super) struct Config {
     edge: EdgeConfig,
     health: HealthConfig,
     feed: FeedSettings,
+    live: LiveConfig,
     hosts: Hosts,
     imports: Option<cellar_imports::Settings>,
     maps: refresh::Settings,
@@ -177,13 +180,14 @@ impl Config {
         write.open |= reach.loopback;
         let access = AccessConfig::from_env(env)?;
         let feed = if embedded { FeedSettings::embedded() } else { FeedSettings::default() };
+        let live = LiveConfig::from_env(env, embedded)?;
         let edge = EdgeConfig::from_env(env)?;
         let health = HealthConfig::from_env(env)?;
         let hosts = hosts(env, reach);
         let cache = cache_args::policy(env, embedded)?;
         let imports = cellar_imports::Settings::from_env(env, spool)?;
         let maps = refresh::Settings::from_env(env)?;
-        Ok(Self { api, write, access, cache, edge, health, feed, hosts, imports, maps })
+        Ok(Self { api, write, access, cache, edge, health, feed, live, hosts, imports, maps })
     }
 }
 
@@ -242,6 +246,7 @@ pub(super) async fn until_stopped(
     }
     let table = open.store.table().to_owned();
     let beside = Beside::start()?;
+    let live = Live::new(change_log(open, &config.feed), config.live);
     let feed = Feed { stream: TableStream::of(&open.store), table, settings: config.feed };
     let background = beside.within(|| tiers.start(feed));
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
@@ -258,10 +263,15 @@ pub(super) async fn until_stopped(
         .health(config.health)
         .tiers(&tiers, Some(background.status.clone()))
         .imports(imports)
+        .live(Some(Arc::clone(&live)))
         .build();
     let deletions = deletions.start(Arc::clone(&state.deletions));
     let listing = tokio::spawn(roots::make_missing(open.store.clone(), open.is_embedded()));
     let router = cellar_http::router::router(state);
+    let stop = async move {
+        stop.await;
+        live.stop();
+    };
     sockets::run(listener, router, stop, DRAIN, limits).await;
     drop(workers);
     listing.abort();
@@ -269,6 +279,12 @@ pub(super) async fn until_stopped(
     deletions.stop().await;
     background.stop().await;
     Ok(())
+}
+
+/// The table's stream as what became of places.
+pub(super) fn change_log(open: &OpenStore, feed: &FeedSettings) -> Arc<ChangeLog> {
+    let stream = Arc::new(TableStream::of(&open.store));
+    Arc::new(ChangeLog::new(stream, Arc::new(SystemClock), feed.list))
 }
 
 /// Who takes imports, if there is a directory for them, and the threads that carry them out.

@@ -12,6 +12,7 @@
 //! | `shard_graph` | which shards there are, and which may be read |
 //! | [`checkpoints`] | how far the reading has come |
 //! | [`consumer`] | the loop |
+//! | [`log`] | the stream as what became of places, for those who keep copies or watch |
 //! | `parts` | what it connects, and what can go wrong with that |
 //! | [`status`] | what it says about itself |
 //!
@@ -20,6 +21,7 @@
 pub mod affected;
 pub mod checkpoints;
 pub mod consumer;
+pub mod log;
 mod parts;
 pub mod record;
 mod role;

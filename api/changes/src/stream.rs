@@ -8,9 +8,7 @@ use aws_sdk_dynamodb::Client as TableClient;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::types::{
-    AttributeValue, Record, ShardIteratorType, StreamRecord, StreamViewType,
-};
+use aws_sdk_dynamodbstreams::types::{AttributeValue, ShardIteratorType, StreamRecord, StreamViewType};
 use cellar_store::failure::{Failure, classify};
 use cellar_store::{DynamoStore, StoreError, table};
 use parking_lot::Mutex;
@@ -49,6 +47,8 @@ pub enum Start {
     Horizon,
     /// Behind a record, by its sequence number.
     After(String),
+    /// At a record, by its sequence number.
+    At(String),
 }
 
 /// Some records of a shard.
@@ -128,6 +128,36 @@ impl TableStream {
         }
     }
 
+    /// The stream's name, and the shards that it lists.
+    pub(super) async fn described(
+        &self,
+    ) -> Result<(String, Vec<aws_sdk_dynamodbstreams::types::Shard>), StreamError> {
+        let arn = self.find().await?;
+        let (mut shards, mut from) = (Vec::new(), None);
+        loop {
+            let request = self.streams.describe_stream().stream_arn(&arn).set_exclusive_start_shard_id(from);
+            let description = self.send(request.send()).await?.stream_description;
+            let description = description.ok_or_else(|| StreamError::Failed("no description".to_owned()))?;
+            shards.extend(description.shards.unwrap_or_default());
+            from = description.last_evaluated_shard_id;
+            if from.is_none() {
+                return Ok((arn, shards));
+            }
+        }
+    }
+
+    /// The records at an iterator, as they are, and the iterator behind them.
+    pub(super) async fn page(
+        &self,
+        iterator: &str,
+        limit: i32,
+    ) -> Result<(Vec<StreamRecord>, Option<String>), StreamError> {
+        let request = self.streams.get_records().shard_iterator(iterator).limit(limit);
+        let answer = self.send(request.send()).await?;
+        let records = answer.records.unwrap_or_default();
+        Ok((records.into_iter().filter_map(|record| record.dynamodb).collect(), answer.next_shard_iterator))
+    }
+
     async fn find(&self) -> Result<String, StreamError> {
         let no_stream =
             |reason: &str| StreamError::NoStream { table: self.table.to_string(), reason: reason.to_owned() };
@@ -167,18 +197,8 @@ impl TableStream {
 #[async_trait]
 impl Stream for TableStream {
     async fn shards(&self) -> Result<Vec<ShardInfo>, StreamError> {
-        let arn = self.find().await?;
-        let (mut shards, mut from) = (Vec::new(), None);
-        loop {
-            let request = self.streams.describe_stream().stream_arn(&arn).set_exclusive_start_shard_id(from);
-            let description = self.send(request.send()).await?.stream_description;
-            let description = description.ok_or_else(|| StreamError::Failed("no description".to_owned()))?;
-            shards.extend(description.shards().iter().filter_map(shard_info));
-            from = description.last_evaluated_shard_id;
-            if from.is_none() {
-                return Ok(shards);
-            }
-        }
+        let (_, shards) = self.described().await?;
+        Ok(shards.iter().filter_map(shard_info).collect())
     }
 
     async fn iterator(&self, shard: &str, start: &Start) -> Result<String, StreamError> {
@@ -187,6 +207,7 @@ impl Stream for TableStream {
             Start::Latest => (ShardIteratorType::Latest, None),
             Start::Horizon => (ShardIteratorType::TrimHorizon, None),
             Start::After(number) => (ShardIteratorType::AfterSequenceNumber, Some(number.clone())),
+            Start::At(number) => (ShardIteratorType::AtSequenceNumber, Some(number.clone())),
         };
         let request = self.streams.get_shard_iterator().stream_arn(arn).shard_id(shard);
         let request = request.shard_iterator_type(kind).set_sequence_number(number);
@@ -195,9 +216,7 @@ impl Stream for TableStream {
     }
 
     async fn records(&self, iterator: &str) -> Result<Page, StreamError> {
-        let request = self.streams.get_records().shard_iterator(iterator).limit(PAGE_RECORDS);
-        let answer = self.send(request.send()).await?;
-        let records: Vec<&StreamRecord> = answer.records().iter().filter_map(Record::dynamodb).collect();
+        let (records, next) = self.page(iterator, PAGE_RECORDS).await?;
         let bytes: i64 = records.iter().filter_map(|record| record.size_bytes()).sum();
         let last = records.last();
         Ok(Page {
@@ -207,12 +226,12 @@ impl Stream for TableStream {
                 record.approximate_creation_date_time()?.to_millis().ok()?.try_into().ok()
             }),
             full: records.len() >= PAGE_RECORDS as usize || bytes >= FULL_BYTES,
-            next: answer.next_shard_iterator,
+            next,
         })
     }
 }
 
-fn shard_info(shard: &aws_sdk_dynamodbstreams::types::Shard) -> Option<ShardInfo> {
+pub(super) fn shard_info(shard: &aws_sdk_dynamodbstreams::types::Shard) -> Option<ShardInfo> {
     let range = shard.sequence_number_range();
     Some(ShardInfo {
         id: shard.shard_id()?.to_owned(),

@@ -16,6 +16,7 @@ pub mod in_flight;
 pub mod instance;
 pub mod keys;
 pub mod known;
+pub mod live;
 pub mod middleware;
 pub mod params;
 pub mod paths;

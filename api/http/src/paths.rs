@@ -32,6 +32,10 @@ pub const IMPORT: &str = "/v1/collections/{collection}/imports/{import}";
 pub const IMPORT_CANCEL: &str = "/v1/collections/{collection}/imports/{import}/cancel";
 /// What an import did not store.
 pub const IMPORT_REJECTS: &str = "/v1/collections/{collection}/imports/{import}/rejects";
+/// What has changed in a collection since.
+pub const CHANGES: &str = "/v1/collections/{collection}/changes";
+/// Changes as they happen.
+pub const WATCH: &str = "/v1/collections/{collection}/live";
 /// Links to what there is.
 pub const LANDING: &str = "/";
 /// The same, where the API begins.
@@ -83,6 +87,8 @@ pub const ALL: [&str; 30] = [
     IMPORT,
     IMPORT_CANCEL,
     IMPORT_REJECTS,
+    CHANGES,
+    WATCH,
     LANDING,
     API,
     API_SLASH,

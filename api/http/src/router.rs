@@ -17,8 +17,8 @@ use crate::params::cell_url;
 use crate::paths;
 use crate::problem::Problem;
 use crate::routes::{
-    self, batch, categories, cells, collections, edge_map, explorer, health, imports, item, items, landing,
-    nearby, nearby_batch, openapi, pages, ping, problems, search,
+    self, batch, categories, cells, changes, collections, edge_map, explorer, health, imports, item, items,
+    landing, live, nearby, nearby_batch, openapi, pages, ping, problems, search,
 };
 use crate::state::AppState;
 
@@ -125,6 +125,8 @@ fn data_routes() -> [Route; 15] {
         Route::data(paths::IMPORT).get(imports::get).delete(imports::delete),
         Route::data(paths::IMPORT_CANCEL).post(imports::cancel),
         Route::data(paths::IMPORT_REJECTS).get(imports::rejects),
+        Route::data(paths::CHANGES).get(changes::changes),
+        Route::data(paths::WATCH).get(live::live),
     ]
 }
 

@@ -17,7 +17,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::uri::Authority;
 use axum::http::{Request, Version, header};
-use axum::response::IntoResponse as _;
+use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
 use futures::future::Either;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -27,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
 
 use crate::client::Peer;
+use crate::live::Endless;
 use crate::middleware::request_id;
 use crate::problem::{self, Kind, Problem};
 
@@ -256,8 +258,7 @@ impl Connection {
             };
             async move {
                 let answer = answer.await;
-                drop(asking);
-                answer
+                answer.map(|response| if is_endless(&response) { kept(response, asking) } else { response })
             }
         });
         let mut builder = Builder::new(TokioExecutor::new());
@@ -289,6 +290,19 @@ impl Connection {
             }
         }
     }
+}
+
+fn is_endless(response: &Response) -> bool {
+    response.extensions().get::<Endless>().is_some()
+}
+
+/// An answer that counts as being given until its body is dropped.
+fn kept(response: Response, asking: Asking) -> Response {
+    response.map(|body| {
+        Body::from_stream(body.into_data_stream().inspect(move |_| {
+            let _held = &asking;
+        }))
+    })
 }
 
 impl Activity {

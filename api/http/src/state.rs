@@ -28,6 +28,7 @@ use crate::imports::Imports;
 use crate::in_flight::{InFlight, LimitPolicy};
 use crate::instance::Instance;
 use crate::known::KnownCollections;
+use crate::live::Live;
 use crate::paths;
 use crate::rate::RateLimiter;
 use crate::repeats::Repeats;
@@ -55,6 +56,8 @@ pub struct Shared {
     pub deletions: Arc<Notify>,
     /// Who carries imports out, if anybody does.
     pub imports: Option<Arc<dyn Imports>>,
+    /// Who tells of changes, if anybody does.
+    pub live: Option<Arc<Live>>,
     /// Density maps in memory.
     pub edge_maps: Arc<EdgeMaps>,
     /// Whether the store answers.
@@ -111,6 +114,7 @@ pub struct AppStateBuilder {
     feed: Option<Status>,
     request_stats: Option<Arc<RequestStats>>,
     imports: Option<Arc<dyn Imports>>,
+    live: Option<Arc<Live>>,
 }
 
 impl AppStateBuilder {
@@ -159,10 +163,15 @@ impl AppStateBuilder {
         Self { imports, ..self }
     }
 
+    /// Who tells of changes; by default nobody does.
+    pub fn live(self, live: Option<Arc<Live>>) -> Self {
+        Self { live, ..self }
+    }
+
     /// The state.
     pub fn build(self) -> AppState {
         let Self { store, search, config, writes, access, edge, health, clock, tiers, feed, .. } = self;
-        let Self { request_stats, imports, .. } = self;
+        let Self { request_stats, imports, live, .. } = self;
         let cells = Arc::new(Cells::new(search.clone(), edge));
         let cache = tiers.as_ref().map(|tiers| tiers.pages.cache().clone());
         let purges = tiers.as_ref().and_then(|tiers| tiers.edge.clone());
@@ -184,11 +193,12 @@ impl AppStateBuilder {
         let repeats = Repeats::new(Arc::clone(&clock));
         let access = Access::new(writes, access, Arc::clone(&clock));
         let limiter = config.clients.rate.map(|rate| RateLimiter::new(rate, Arc::clone(&clock)));
-        let telemetry = telemetry.with_rate_limit(limiter.as_ref());
+        let telemetry = telemetry.with_rate_limit(limiter.as_ref()).with_live(live.as_deref());
         AppState(Arc::new(Shared {
             collections: Arc::new(KnownCollections::new(Arc::clone(&clock))),
             deletions: Arc::default(),
             imports,
+            live,
             edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
             readiness: Arc::new(Readiness::new(Arc::clone(&clock))),
             health: Arc::new(Health::new(health, clock)),
@@ -231,6 +241,7 @@ impl AppState {
             feed: None,
             request_stats: None,
             imports: None,
+            live: None,
         }
     }
 

@@ -29,6 +29,7 @@ use prometheus_client::registry::Registry;
 use rustc_hash::FxHashMap;
 
 use crate::in_flight::InFlight;
+use crate::live::Live;
 use crate::rate::RateLimiter;
 
 use self::process::Process;
@@ -161,6 +162,18 @@ impl Telemetry {
         if let Some(limiter) = limiter {
             let help = "Requests turned away since their client had asked too often";
             self.registry.register("http_rate_limited", help, limiter.limited().clone());
+        }
+        self
+    }
+
+    /// Counts who watches changes.
+    #[must_use]
+    pub fn with_live(mut self, live: Option<&Live>) -> Self {
+        if let Some(live) = live {
+            let registry = &mut self.registry;
+            registry.register("live_watchers", "Clients that watch changes", live.watchers().clone());
+            registry.register("live_events", "Events that were sent to them", live.events().clone());
+            registry.register("live_refused", "Clients that could not watch", live.refused().clone());
         }
         self
     }

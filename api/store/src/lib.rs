@@ -12,6 +12,7 @@
 //! | [`table`] | the table's schema, its creation and its check |
 //! | `categories` | which categories there are, and how many indexes hold them |
 //! | `conditional` | writes that are done only if the place is what the writer expects |
+//! | [`image`] | places as the table's stream has them |
 //! | `item` | places, collections and notes as items |
 //! | `dynamo_json` | items as lines of DynamoDB's export to S3 |
 //! | `roots` | the registry of the roots that exist |
@@ -28,6 +29,7 @@ pub mod dynamo_json;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod failure;
+pub mod image;
 mod item;
 mod journal;
 pub mod maintenance;

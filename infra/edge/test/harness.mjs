@@ -54,6 +54,7 @@ export async function startEdge(origin, flags = []) {
         log: () => log,
         signal: (name) => child.kill(name),
         get: (path, options) => send(port, path, options),
+        first: (path) => firstChunk(port, path),
         stop: async () => {
             child.kill('SIGTERM');
             return exited;
@@ -74,6 +75,18 @@ function send(port, path, { method = 'GET', headers = {}, body, agent = false } 
         });
         request.once('error', reject);
         request.end(body);
+    });
+}
+
+/** The status and the first piece of an answer, which need not have ended. */
+function firstChunk(port, path) {
+    return new Promise((resolve, reject) => {
+        const request = http.request({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+            response.once('data', (chunk) => resolve({ status: response.statusCode, chunk: chunk.toString() }));
+            response.on('error', () => {});
+        });
+        request.once('error', reject);
+        request.end();
     });
 }
 

@@ -117,6 +117,20 @@ describe('what is not shared', { concurrency: true }, () => {
         });
     }
 
+    test('events come as they are sent, not when the answer ends', async () => {
+        let end;
+        origin.on('events', (request, response) => {
+            response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+            response.write('event: enter\n\n');
+            end = () => response.end();
+        });
+        const url = '/v1/collections/events/live?bbox=1,2,3,4&since=a%2Fb';
+        const first = await edge.first(url);
+        assert.deepEqual([first.status, first.chunk], [200, 'event: enter\n\n']);
+        end();
+        assert.equal(origin.seen('events')[0].url, url);
+    });
+
     test('exact searches, as they were sent', async () => {
         answers('exact', { 'Cache-Control': 'private, no-store' });
         const url = `${path('exact')}&mode=exact&x=%zz&a=1&a=2&category=%c3%a9+%2B`;

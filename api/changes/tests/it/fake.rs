@@ -231,6 +231,7 @@ impl Stream for FakeStream {
             Start::Latest => records.len(),
             Start::Horizon => 0,
             Start::After(number) => number.parse::<usize>().unwrap() + 1,
+            Start::At(number) => number.parse().unwrap(),
         };
         Ok(format!("{shard}:{position}"))
     }

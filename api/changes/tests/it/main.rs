@@ -4,5 +4,7 @@ mod directories;
 mod fake;
 mod faults;
 mod feed;
+mod log;
 mod restart;
 mod role;
+mod shards;

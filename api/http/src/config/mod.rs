@@ -6,6 +6,7 @@ mod clients;
 mod cors;
 mod health;
 mod lambda;
+mod live;
 mod uploads;
 mod write;
 
@@ -15,5 +16,6 @@ pub use self::clients::ClientConfig;
 pub use self::cors::{CorsConfig, Origins};
 pub use self::health::HealthConfig;
 pub use self::lambda::LambdaConfig;
+pub use self::live::LiveConfig;
 pub use self::uploads::UploadConfig;
 pub use self::write::{WriteConfig, WriteToken};

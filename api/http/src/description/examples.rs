@@ -5,7 +5,7 @@ use serde_json::Value;
 const LINK: &str = r#"{"href":"/v1/collections/wineries","rel":"self","type":"application/json"}"#;
 
 /// The texts; `LINKS` stands for links.
-const ANSWERS: [(&str, &str); 20] = [
+const ANSWERS: [(&str, &str); 22] = [
     ("landing", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
     ("apiLanding", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
     ("conformance", CONFORMANCE),
@@ -47,6 +47,10 @@ const ANSWERS: [(&str, &str); 20] = [
     (
         "postItems",
         r#"{"written":2,"etags":["\"8d3a5f0e6b1c49d2a7f0c3e58b91d264\"","\"1f0b6c7d2e9348a5b6c7d8e9f0a1b2c3\""]}"#,
+    ),
+    (
+        "changes",
+        r#"{"changes":[{"id":"w-1","kind":"put","time":"2026-01-31T12:00:00Z","feature":PLACE},{"id":"w-2","kind":"delete","time":"2026-01-31T12:00:01Z"}],"next":"AQAAAZ","more":false,"links":LINKS}"#,
     ),
     ("getItem", LINKED),
     ("putItem", LINKED),

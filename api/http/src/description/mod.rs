@@ -10,8 +10,8 @@ pub use self::parameters::{
     FormatParameter, IdParameter, ImportParameter, ImportParameters, PageParameters, SortParameter,
 };
 pub use self::problems::{
-    CellProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems, ProbeProblems,
-    SearchBodyProblems, SearchProblems, WriteProblems,
+    CellProblems, ChangesProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems,
+    ProbeProblems, SearchBodyProblems, SearchProblems, WriteProblems,
 };
 pub use self::schemas::{
     BatchAnswer, BatchBody, CellCollection, CollectionDocument, CollectionList, Depth, DistanceIn, Edges,

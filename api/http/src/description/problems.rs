@@ -36,6 +36,16 @@ pub struct FormatProblems;
 #[derive(Debug)]
 pub struct LookupProblems;
 
+/// Problems of reading changes.
+#[derive(Debug)]
+pub struct ChangesProblems;
+
+impl IntoResponses for ChangesProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[400, 401, 403, 404, 410, 429, 500, 501, 503])
+    }
+}
+
 impl IntoResponses for SearchProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[400, 401, 403, 404, 410, 422, 429, 500, 503])

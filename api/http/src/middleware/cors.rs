@@ -22,7 +22,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 
 /// Headers that a page may send, beside those that it always may.
 const ACCEPTED: HeaderValue = HeaderValue::from_static(
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, traceparent, x-request-id",
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, traceparent, x-request-id",
 );
 
 const ANY: HeaderValue = HeaderValue::from_static("*");

@@ -25,17 +25,21 @@ pub struct Counted(pub Client);
 /// valid: others would be a new bucket each.
 pub fn take(state: &AppState, request: &mut Request, presented: &Presented) -> Option<Quota> {
     let limiter = state.limiter.as_ref()?;
-    let client = match (presented, request.extensions().get::<Peer>()) {
-        (Presented::Key(caller), _) => Client::Key(caller.id.clone()),
-        (_, Some(Peer(peer))) => {
-            Client::Address(counted(state.config.clients.proxies.client(*peer, request.headers())))
-        }
-        (_, None) => Client::Unknown,
-    };
+    let peer = request.extensions().get::<Peer>().copied();
+    let client = client(state, peer, request.headers(), presented);
     if route_of(request.extensions()) == Some(paths::NEARBY_BATCH) {
         request.extensions_mut().insert(Counted(client.clone()));
     }
     Some(limiter.take(client))
+}
+
+/// Whom a request counts for.
+pub fn client(state: &AppState, peer: Option<Peer>, headers: &HeaderMap, presented: &Presented) -> Client {
+    match (presented, peer) {
+        (Presented::Key(caller), _) => Client::Key(caller.id.clone()),
+        (_, Some(Peer(peer))) => Client::Address(counted(state.config.clients.proxies.client(peer, headers))),
+        (_, None) => Client::Unknown,
+    }
 }
 
 /// The problem of a request that found no token.

@@ -1,5 +1,7 @@
 //! The one place where what went wrong inside becomes what the client is told.
 
+use cellar_changes::log::LogError;
+use cellar_changes::stream::StreamError;
 use cellar_model::canonical::{Reject, RejectKind};
 use cellar_model::geojson::{BatchError, FeatureError};
 use cellar_model::{CursorError, KeyError};
@@ -9,6 +11,7 @@ use geo_index::SearchError;
 
 use super::{FeatureFault, Kind, Problem};
 use crate::imports::Refused;
+use crate::live::NoSeat;
 
 /// Most features that a problem lists.
 const MAX_LISTED_FAULTS: usize = 20;
@@ -75,6 +78,40 @@ impl From<Refused> for Problem {
                 .allowed("the length of the file in bytes, at least 1"),
             Refused::Store(error) => error.into(),
             Refused::Failed(why) => Self::new(Kind::Internal, detail).internal(why),
+        }
+    }
+}
+
+impl From<LogError> for Problem {
+    fn from(error: LogError) -> Self {
+        let internal = error.to_string();
+        match error {
+            LogError::Gone(_) => Self::new(
+                Kind::ChangesGone,
+                format!("{internal}; take a new token, then load the collection anew"),
+            )
+            .parameter("since"),
+            LogError::Stream(StreamError::NoStream { .. }) => {
+                Self::new(Kind::ChangesUnavailable, "the table has no stream of new and old images")
+            }
+            LogError::Stream(StreamError::Throttled) => StoreError::Throttled.into(),
+            LogError::Stream(error) => StoreError::Failed(error.to_string()).into(),
+        }
+        .internal(internal)
+    }
+}
+
+impl From<NoSeat> for Problem {
+    fn from(refused: NoSeat) -> Self {
+        match refused {
+            NoSeat::Full => {
+                Self::new(Kind::WatchersFull, "as many clients watch as this server takes").retry_after_s(30)
+            }
+            NoSeat::OfClient => Self::new(
+                Kind::TooManyWatches,
+                "this client watches as often at a time as it may; end another one first",
+            )
+            .retry_after_s(30),
         }
     }
 }

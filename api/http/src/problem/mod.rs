@@ -143,6 +143,11 @@ impl Problem {
         &self.0.detail
     }
 
+    /// The name of the parameter at fault.
+    pub fn parameter_name(&self) -> Option<&str> {
+        self.0.parameter.as_deref()
+    }
+
     /// The text for the log.
     pub fn internal_text(&self) -> Option<&str> {
         self.0.internal.as_deref()

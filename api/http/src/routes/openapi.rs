@@ -17,8 +17,8 @@ use utoipa::{Modify, OpenApi};
 use super::coded::Kept;
 use super::openapi_3_0::{MEDIA_TYPE, downgraded};
 use super::{
-    batch, categories, cells, collections, edge_map, explorer, health, imports, item, items, landing, nearby,
-    nearby_batch, pages, ping, problems as kinds, search,
+    batch, categories, cells, changes, collections, edge_map, explorer, health, imports, item, items,
+    landing, live, nearby, nearby_batch, pages, ping, problems as kinds, search,
 };
 use crate::base::Base;
 use crate::config::ApiConfig;
@@ -62,6 +62,8 @@ const API_KEY: &str = "api_key";
         search::get,
         search::post,
         cells::nearby,
+        changes::changes,
+        live::live,
         edge_map::get,
         pages::pages,
         items::items,
@@ -82,6 +84,7 @@ const API_KEY: &str = "api_key";
         (name = "search", description = "Finding places"),
         (name = "places", description = "Reading and writing places by id"),
         (name = "collections", description = "Sets of places"),
+        (name = "changes", description = "What becomes of places"),
         (name = "imports", description = "Storing files that are too large for a request"),
         (name = "service", description = "About the server"),
     ),

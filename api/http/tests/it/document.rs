@@ -125,6 +125,11 @@ async fn the_examples_work() {
         let body = example_body(&document, operation);
         let verb: Method = method.to_uppercase().parse().unwrap();
         let answer = server.send(request(verb, &uri, body.clone())).await;
+        if operation["tags"][0] == "changes" {
+            // This server follows no stream; `changes` has tests of one that does.
+            answer.problem(501, "changes-unavailable");
+            continue;
+        }
         let is_right = answer.status.is_success() || answer.status.is_redirection();
         assert!(is_right, "{method} {uri} {body}: {}", answer.text);
         let responses: &Map<String, Value> = operation["responses"].as_object().unwrap();

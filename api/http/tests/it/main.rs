@@ -4,6 +4,7 @@ mod attributes;
 mod bad_input;
 mod categories;
 mod cells;
+mod changes;
 mod codings;
 mod conditions;
 mod connections;

@@ -3,6 +3,8 @@
 //! The engine reads its records whoever asks for whatever. Invariant: a reader whose next record was trimmed hears
 //! `TrimmedDataAccessException`, as from DynamoDB, and never just the next that is left.
 
+use super::database::{LoggedDatabase, Refusal};
+use super::log::StreamLog;
 use dynoxide::DynoxideError;
 use dynoxide::actions::describe_stream::{DescribeStreamRequest, DescribeStreamResponse};
 use dynoxide::actions::get_records::{GetRecordsRequest, GetRecordsResponse};
@@ -10,23 +12,45 @@ use dynoxide::actions::get_shard_iterator::{
     GetShardIteratorRequest, GetShardIteratorResponse, decode_shard_iterator, encode_shard_iterator,
 };
 
-use super::database::{LoggedDatabase, Refusal};
-use super::log::StreamLog;
-
 /// Records of one answer at most, as in DynamoDB.
 const MAX_RECORDS: u16 = 1_000;
 
 /// `DescribeStream`. The engine has one shard, which stays open, and gives it the number of its last record as that of
-/// its end, which is what a closed shard has.
+/// its end, which is what a closed shard has. As that of its beginning the engine gives the oldest that is left; a shard of
+/// DynamoDB keeps the number that it began with, by which a reader can tell that records are gone.
 pub(super) fn describe(
     engine: &LoggedDatabase,
     request: DescribeStreamRequest,
 ) -> Result<DescribeStreamResponse, Refusal> {
+    let arn = request.stream_arn.clone();
     let mut answer = engine.database.describe_stream(request)?;
     for shard in &mut answer.stream_description.shards {
-        shard.sequence_number_range.ending_sequence_number = None;
+        let range = &mut shard.sequence_number_range;
+        range.ending_sequence_number = None;
+        let oldest = range.starting_sequence_number.take();
+        range.starting_sequence_number =
+            oldest.map(|oldest| first(engine, &arn, &shard.shard_id, oldest)).transpose()?;
     }
     Ok(answer)
+}
+
+/// The number of the last record that was trimmed, else of the oldest one. Numbers are the engine's own and an offset that
+/// it keeps to itself.
+fn first(engine: &LoggedDatabase, arn: &str, shard: &str, oldest: String) -> Result<String, Refusal> {
+    let request = GetShardIteratorRequest {
+        stream_arn: arn.to_owned(),
+        shard_id: shard.to_owned(),
+        shard_iterator_type: "AFTER_SEQUENCE_NUMBER".to_owned(),
+        sequence_number: Some(oldest.clone()),
+    };
+    let given = engine.database.get_shard_iterator(request)?.shard_iterator.unwrap_or_default();
+    let (table, _, own) = decode_shard_iterator(&given).ok_or_else(invalid)?;
+    let trimmed = engine.log().trimmed_through(&table)?;
+    let behind = u128::try_from(own.saturating_sub(trimmed)).ok();
+    Ok(match oldest.parse::<u128>().ok().zip(behind) {
+        Some((oldest, behind)) if trimmed > 0 => oldest.saturating_sub(behind).to_string(),
+        _ => oldest,
+    })
 }
 
 /// `GetShardIterator`.

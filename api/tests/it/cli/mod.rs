@@ -3,6 +3,7 @@
 mod backup;
 mod cached;
 mod categories;
+mod changes;
 mod contract;
 mod deleting;
 mod demo;

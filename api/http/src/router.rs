@@ -11,8 +11,8 @@ use axum::routing::MethodRouter;
 use geo_index::HALF_CIRCUMFERENCE;
 
 use crate::middleware::cors;
-use crate::middleware::guard::is_write;
 use crate::middleware::observe::{Observed, data, open};
+use crate::middleware::route::is_write;
 use crate::params::cell_url;
 use crate::paths;
 use crate::problem::Problem;

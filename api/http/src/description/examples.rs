@@ -5,7 +5,7 @@ use serde_json::Value;
 const LINK: &str = r#"{"href":"/v1/collections/wineries","rel":"self","type":"application/json"}"#;
 
 /// The texts; `LINKS` stands for links.
-const ANSWERS: [(&str, &str); 22] = [
+const ANSWERS: [(&str, &str); 21] = [
     ("landing", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
     ("apiLanding", r#"{"title":"Cellar","description":"Exact nearby search","links":LINKS}"#),
     ("conformance", CONFORMANCE),

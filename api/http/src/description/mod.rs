@@ -6,8 +6,9 @@ mod problems;
 pub mod schemas;
 
 pub use self::parameters::{
-    AnnouncementParameters, AttributeParameters, CategoryParameter, CellParameter, CollectionParameter, ConditionParameters,
-    FormatParameter, IdParameter, ImportParameter, ImportParameters, PageParameters, SortParameter,
+    AnnouncementParameters, AttributeParameters, CategoryParameter, CellParameter, CollectionParameter,
+    ConditionParameters, FormatParameter, IdParameter, ImportParameter, ImportParameters, PageParameters,
+    SortParameter,
 };
 pub use self::problems::{
     CellProblems, ChangesProblems, CollectionProblems, FormatProblems, LookupProblems, PlaceProblems,

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::audit::{self, Audited};
 use super::deadline::is_upload;
-use super::guard::{self, Asked, is_of_writers, is_write, route_of};
+use super::guard::{self, Asked};
+use super::route::{is_of_writers, is_write, route_of};
 use super::{deadline, rate_limit, shed};
 use crate::access::Presented;
 use crate::keys::Caller;

@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::guard::{is_write, route_of};
+use super::route::{is_write, route_of};
 use crate::config::{CorsConfig, Origins};
 use crate::problem::{Kind, Problem};
 

@@ -8,7 +8,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use super::guard::{is_write, route_of};
+use super::route::{is_write, route_of};
 use crate::config::ApiConfig;
 use crate::paths;
 use crate::problem::Problem;

@@ -9,14 +9,15 @@
 
 use std::net::IpAddr;
 
-use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams};
+use axum::extract::{FromRequestParts as _, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use cellar_search::cells::representation::CACHE_TAG;
 
 use super::audit::Write;
 use super::rate_limit::may_be_shared;
+use super::route::{is_of_writers, is_write, route_of};
 use crate::access::{Access, Presented};
 use crate::config::Origins;
 use crate::keys::{Caller, Refused, Right, Scope};
@@ -26,23 +27,6 @@ use crate::state::AppState;
 
 /// What answers are to those who may have them only by their key: kept by themselves, and asked for again.
 const OF_A_KEY: HeaderValue = HeaderValue::from_static("private, no-cache");
-
-/// Whether a method of a route may change something.
-pub fn is_write(method: &Method, route: Option<&str>) -> bool {
-    let only_reads =
-        *method == Method::POST && route.is_some_and(|route| paths::READS_BY_POST.contains(&route));
-    !only_reads && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-}
-
-/// The route of a request, once the router has found it.
-pub fn route_of(extensions: &Extensions) -> Option<&str> {
-    extensions.get::<MatchedPath>().map(MatchedPath::as_str)
-}
-
-/// Whether a route is for those who may write, whatever the method: imports tell of data that is not stored.
-pub fn is_of_writers(route: &str) -> bool {
-    route.starts_with(paths::IMPORTS)
-}
 
 /// What a request asks for.
 #[derive(Debug)]

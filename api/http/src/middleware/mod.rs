@@ -22,5 +22,6 @@ pub mod observe;
 pub mod panics;
 pub mod rate_limit;
 pub mod request_id;
+pub mod route;
 pub mod shed;
 pub mod trace_id;

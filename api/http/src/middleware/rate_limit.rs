@@ -6,7 +6,7 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::guard::route_of;
+use super::route::route_of;
 use crate::access::Presented;
 use crate::client::{Peer, counted};
 use crate::paths;

@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 
-use super::guard::is_write;
+use super::route::is_write;
 use crate::in_flight::Permit;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;

@@ -337,10 +337,15 @@ impl Hub {
             }
             read => read,
         };
-        images.map_err(|error| match error {
-            StreamError::Trimmed => LogError::Gone("records were removed before they were read"),
-            error => error.into(),
-        })
+        let images = match images {
+            Err(StreamError::Trimmed) => return Err(REMOVED),
+            images => images?,
+        };
+        let begins = reading.is_known && *position == Position::Beginning && !images.records.is_empty();
+        if begins && !stream.keeps_beginning(shard).await? {
+            return Err(REMOVED);
+        }
+        Ok(images)
     }
 
     /// Tells all who watch. Who does not keep up is told no more.
@@ -356,6 +361,8 @@ impl Hub {
         state.queues.retain(|queue| queue.try_send(Arc::clone(&batch)).is_ok());
     }
 }
+
+const REMOVED: LogError = LogError::Gone("records were removed before they were read");
 
 /// The reader's iterators.
 #[derive(Default)]

@@ -132,6 +132,15 @@ mod tests {
                 .map_err(|error| error.code().unwrap().to_owned())
         }
 
+        /// At the number that the shard began with.
+        async fn begin_at_first(&self) -> Result<String, String> {
+            let description = self.client.describe_stream().stream_arn(&self.arn).send().await.unwrap();
+            let shards = description.stream_description.unwrap().shards.unwrap();
+            let range = shards[0].sequence_number_range().unwrap();
+            let first = range.starting_sequence_number().unwrap().to_owned();
+            self.begin(ShardIteratorType::AtSequenceNumber, Some(first)).await
+        }
+
         async fn records(&self, iterator: &str) -> Result<GetRecordsOutput, String> {
             let sent = self.client.get_records().shard_iterator(iterator).send().await;
             sent.map_err(|error| error.code().unwrap().to_owned())
@@ -160,6 +169,7 @@ mod tests {
         let first = shard.records(&horizon().await).await.unwrap();
         put("b").await;
         put("c").await;
+        shard.begin_at_first().await.unwrap();
         let behind = first.next_shard_iterator().unwrap().to_owned();
         assert_eq!(shard.records(&behind).await.unwrap().records().len(), 2);
 
@@ -170,6 +180,11 @@ mod tests {
         for iterator in [empty, behind] {
             assert_eq!(shard.records(&iterator).await.unwrap_err(), TRIMMED);
         }
+        assert_eq!(
+            shard.begin_at_first().await.unwrap_err(),
+            TRIMMED,
+            "the shard does not begin with what is left"
+        );
         let last = first.records()[0].dynamodb().unwrap().sequence_number().unwrap().to_owned();
         let after = shard.begin(ShardIteratorType::AfterSequenceNumber, Some(last)).await;
         assert_eq!(after.unwrap_err(), TRIMMED);

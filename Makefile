@@ -48,7 +48,7 @@ infra: node python redis nginx
 
 # The store's tests against engines that others wrote, behind a proxy that misbehaves (docs/CONFORMANCE.md), and the function behind
 # AWS's Runtime Interface Emulator if there is Go to build it with. Built as for the unit tests, so that nothing is built twice.
-engines: node npm python java
+engines: node npm python
 	infra/check --dynamodb
 	api/lambda/test/run.sh $${CARGO_TARGET_DIR:-target}/debug/bootstrap $${CARGO_TARGET_DIR:-target}/debug/cellar
 

@@ -71,7 +71,7 @@ pub const PROBLEM: &str = "/problems/{problem}";
 pub const READS_BY_POST: [&str; 2] = [NEARBY_BATCH, SEARCH];
 
 /// Every path, in the order of the router.
-pub const ALL: [&str; 30] = [
+pub const ALL: [&str; 32] = [
     COLLECTIONS,
     COLLECTION,
     CATEGORIES,

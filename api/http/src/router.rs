@@ -105,7 +105,7 @@ impl Route {
 }
 
 /// Data: requests have a deadline, are shed under load, and writes take a token.
-fn data_routes() -> [Route; 15] {
+fn data_routes() -> [Route; 17] {
     [
         Route::data(paths::COLLECTIONS).get(collections::list),
         Route::data(paths::COLLECTION)

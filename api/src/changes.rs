@@ -74,16 +74,15 @@ async fn print(args: &ChangesArgs, open: &OpenStore) -> Result<(), CliError> {
     if open.store.collection(&args.collection).await.explained()?.is_none() {
         return Err(no_collection(&args.collection));
     }
-    let mut next = match &args.since {
-        Some(since) => since.clone(),
-        None => {
-            let now = log.now().await.map_err(|error| explained(&error))?;
-            say_next(&now)?;
-            if !args.follow {
-                return Ok(());
-            }
-            now
+    let mut next = if let Some(since) = &args.since {
+        since.clone()
+    } else {
+        let now = log.now().await.map_err(|error| explained(&error))?;
+        say_next(&now)?;
+        if !args.follow {
+            return Ok(());
         }
+        now
     };
     loop {
         let part = match log.read(&args.collection, &next, PART).await {

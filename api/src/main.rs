@@ -77,7 +77,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.";
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    match start(arguments).await {
+    match Box::pin(start(arguments)).await {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             terminal::tell(&format!("cellar: {error}"));

@@ -217,7 +217,7 @@ impl Stream for TableStream {
 
     async fn records(&self, iterator: &str) -> Result<Page, StreamError> {
         let (records, next) = self.page(iterator, PAGE_RECORDS).await?;
-        let bytes: i64 = records.iter().filter_map(|record| record.size_bytes()).sum();
+        let bytes: i64 = records.iter().filter_map(StreamRecord::size_bytes).sum();
         let last = records.last();
         Ok(Page {
             meanings: records.iter().map(|record| meaning(texts(record))).collect(),

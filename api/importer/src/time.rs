@@ -19,8 +19,13 @@ pub struct Time {
 impl Time {
     /// From now to the deadline.
     pub fn until(deadline: Instant) -> Self {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let left = deadline.saturating_duration_since(now);
         let margin = MARGIN.min(left / 5);
-        Self { deadline, soft: deadline - 2 * margin, hard: deadline - margin }
+        Self {
+            deadline,
+            soft: now + left.saturating_sub(margin * 2),
+            hard: now + left.saturating_sub(margin),
+        }
     }
 }

@@ -130,13 +130,12 @@ async fn follow(args: &HookArgs, secret: Secret, open: &OpenStore) -> Result<(),
     }
     let (log, poll) = log_of(open);
     let mut state = State::open(&args.state, &args.collection)?;
-    let mut next = match state.token() {
-        Some(token) => token.clone(),
-        None => {
-            let now = log.now().await.map_err(|error| explained(&error))?;
-            state.save(&now)?;
-            now
-        }
+    let mut next = if let Some(token) = state.token() {
+        token.clone()
+    } else {
+        let now = log.now().await.map_err(|error| explained(&error))?;
+        state.save(&now)?;
+        now
     };
     let pause = Duration::from_millis(args.pause_ms);
     let delivery = Delivery::new(args.url.clone(), secret, args.attempts, pause)?;
@@ -205,7 +204,8 @@ struct Message<'a> {
 
 #[derive(Serialize)]
 struct Event<'a> {
-    event: &'static str,
+    #[serde(rename = "event")]
+    kind: &'static str,
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
@@ -221,7 +221,7 @@ impl<'a> Event<'a> {
             seen != Seen::Change && entry.new.as_ref().is_none_or(|new| new.position != old.position)
         });
         Self {
-            event: seen.name(),
+            kind: seen.name(),
             id: entry.id.as_str(),
             time: entry.created_ms.map(rfc3339),
             from: moved.map(|old| [old.position.lon(), old.position.lat()]),

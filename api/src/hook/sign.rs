@@ -44,7 +44,7 @@ impl Secret {
 mod tests {
     use super::*;
 
-    /// From the reference implementations (standard-webhooks, libraries/python/tests/test_webhooks.py).
+    /// From the reference implementations (standard-webhooks, `libraries/python/tests/test_webhooks.py`).
     #[test]
     fn the_signature_is_that_of_the_specification() {
         let secret = Secret::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();

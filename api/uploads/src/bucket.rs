@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn noon() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600)
+        SystemTime::UNIX_EPOCH + Duration::from_hours(380_376)
     }
 
     #[tokio::test]

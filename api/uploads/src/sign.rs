@@ -43,7 +43,7 @@ impl Signer {
         now: SystemTime,
         valid: Duration,
     ) -> Result<String, SignError> {
-        let mut settings = self.settings();
+        let mut settings = Self::settings();
         settings.signature_location = SignatureLocation::QueryParams;
         settings.expires_in = Some(valid);
         let url = request.url;
@@ -66,13 +66,13 @@ impl Signer {
         body: &[u8],
         now: SystemTime,
     ) -> Result<Vec<(String, String)>, SignError> {
-        let (headers, _) = self.sign(request, SignableBody::Bytes(body), now, self.settings()).await?;
+        let (headers, _) = self.sign(request, SignableBody::Bytes(body), now, Self::settings()).await?;
         Ok(headers)
     }
 
     /// S3 takes paths as they are, and wants the hash of the payload among the headers; others take neither amiss where paths
     /// are `/`.
-    fn settings(&self) -> SigningSettings {
+    fn settings() -> SigningSettings {
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;

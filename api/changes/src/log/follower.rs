@@ -71,17 +71,14 @@ impl Follower {
         collection: Collection,
         since: Option<Token>,
     ) -> Result<Self, LogError> {
-        let (token, subscription) = match since {
-            Some(mut token) => {
-                hub.log().settled(&mut token).await?;
-                (token, None)
-            }
-            None => {
-                // A table without a stream is told at once.
-                hub.log().listing(false).await?;
-                let subscription = hub.subscribe().await?;
-                (subscription.told.clone(), Some(subscription))
-            }
+        let (token, subscription) = if let Some(mut token) = since {
+            hub.log().settled(&mut token).await?;
+            (token, None)
+        } else {
+            // A table without a stream is told at once.
+            hub.log().listing(false).await?;
+            let subscription = hub.subscribe().await?;
+            (subscription.told.clone(), Some(subscription))
         };
         let is_fresh = subscription.is_some();
         Ok(Self {
@@ -128,7 +125,7 @@ impl Follower {
             if let Some(batch) = self.own.pop_front() {
                 self.current = Some((batch, 0));
             } else if self.is_current {
-                self.from_queue().await?;
+                self.take_queued().await?;
             } else {
                 self.catch_up().await?;
             }
@@ -200,13 +197,12 @@ impl Follower {
     }
 
     /// Takes a batch from the queue if that is what comes next.
-    async fn from_queue(&mut self) -> Result<(), End> {
-        let batch = match self.pending.take() {
-            Some(batch) => batch,
-            None => {
-                let subscription = self.subscription.as_mut().ok_or(End::Behind)?;
-                subscription.queue.recv().await.ok_or(End::Behind)?
-            }
+    async fn take_queued(&mut self) -> Result<(), End> {
+        let batch = if let Some(batch) = self.pending.take() {
+            batch
+        } else {
+            let subscription = self.subscription.as_mut().ok_or(End::Behind)?;
+            subscription.queue.recv().await.ok_or(End::Behind)?
         };
         self.pending = Some(Arc::clone(&batch));
         if !self.token.positions.contains_key(&batch.key) {

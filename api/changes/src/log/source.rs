@@ -116,10 +116,7 @@ fn read(record: StreamRecord) -> Result<Record, StreamError> {
 
 /// What an item that this program has not written becomes is not told: no answer would have it either.
 fn entry(record: StreamRecord, created_ms: Option<u64>) -> Option<Entry> {
-    let key = match record.keys?.remove(table::KEY)? {
-        AttributeValue::S(key) => key,
-        _ => return None,
-    };
+    let AttributeValue::S(key) = record.keys?.remove(table::KEY)? else { return None };
     if key.starts_with('#') {
         return None;
     }

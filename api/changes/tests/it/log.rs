@@ -130,7 +130,9 @@ proptest! {
         block_on(async {
             let stream = FakeImages::new();
             stream.stutters.store(stutters, Ordering::Relaxed);
-            early.iter().for_each(|step| take(&stream, step));
+            for step in &early {
+                take(&stream, step);
+            }
             let log = stream.log();
             let mut token = log.now().await.unwrap();
             let mut copy = Copy::of(&stream.table(&collection("c")));
@@ -168,7 +170,9 @@ proptest! {
         block_on(async {
             let stream = FakeImages::new();
             stream.stutters.store(stutters, Ordering::Relaxed);
-            early.iter().for_each(|step| take(&stream, step));
+            for step in &early {
+                take(&stream, step);
+            }
             let poll = Duration::from_micros(200);
             let hub = Hub::new(stream.log(), HubSettings { poll, buffer, catch_ups: 2 });
             let mut token = hub.log().now().await.unwrap();

@@ -23,6 +23,7 @@ use crate::state::AppState;
 /// Changes of a collection.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(title = "Changes")]
+#[expect(clippy::struct_field_names, reason = "the name in the answer")]
 pub struct Changes {
     /// Those of one place are in their order.
     changes: Vec<Change>,

@@ -168,13 +168,11 @@ impl Watcher {
 
     /// False if nobody reads.
     async fn send(&self, text: String) -> bool {
-        match self.events.send_timeout(text.into(), self.live.config.stalled).await {
-            Ok(()) => true,
-            Err(_) => {
-                debug!("a watcher has left, or takes nothing");
-                false
-            }
+        let sent = self.events.send_timeout(text.into(), self.live.config.stalled).await.is_ok();
+        if !sent {
+            debug!("a watcher has left, or takes nothing");
         }
+        sent
     }
 
     /// A line that sets the token to come back with, if there is one.

@@ -77,7 +77,9 @@ impl Index {
             let note = |cell, page: &Arc<Page>| drop(seen.insert(cell, Arc::clone(page)));
             match search.advance_observed(|cell| self.pages.get(&cell).cloned(), note)? {
                 Progress::Done => {
-                    seen.iter().for_each(|(cell, page)| looked_at(*cell, page));
+                    for (cell, page) in &seen {
+                        looked_at(*cell, page);
+                    }
                     return Ok(search.finish());
                 }
                 Progress::Need(cells) => {

@@ -170,7 +170,7 @@ impl<'a> Client<'a> {
         let mut visit = Visit::default();
         let query = NearbyQuery { origin, radius, limit, category: None, after: None };
         let found = self.index.nearby_over(query, |cell, page| {
-            visit.note(Key::Page(cell), if let Page::Places(places) = page { places.len() } else { 0 })
+            visit.note(Key::Page(cell), if let Page::Places(places) = page { places.len() } else { 0 });
         });
         Visit { exact: found.is_err(), ..visit }
     }

@@ -59,7 +59,9 @@ pub async fn make(
     let (mut done, mut from) = (Progress { places: 0, parts: 0 }, None);
     loop {
         let ScanPart { places, next } = store.scan(collection, from).await?;
-        places.iter().for_each(|place| counts.add(place.position));
+        for place in &places {
+            counts.add(place.position);
+        }
         done = Progress { places: done.places + places.len() as u64, parts: done.parts + 1 };
         let then = progress(done);
         from = next;

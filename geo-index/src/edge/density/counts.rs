@@ -104,7 +104,7 @@ impl DensityCounts {
             match node {
                 Node::Whole(precision) => map.set(cell, precision),
                 Node::Divided(children) => {
-                    map.set_parts(cell, std::array::from_fn(|i| children[i].as_part()))
+                    map.set_parts(cell, std::array::from_fn(|i| children[i].as_part()));
                 }
             }
         }
@@ -280,7 +280,9 @@ mod tests {
         };
         let places = crate::edge::synthetic::places_around(&[centre], 8_000, &mut uniform);
         let mut counts = DensityCounts::default();
-        places.iter().for_each(|&place| counts.add(place));
+        for &place in &places {
+            counts.add(place);
+        }
         let users: Vec<Position> = (0..400)
             .map(|_| {
                 crate::destination(centre, 40_000.0 * uniform().sqrt(), uniform() * std::f64::consts::TAU)

@@ -75,6 +75,11 @@ pub(super) fn whole(precision: u8) -> Option<Box<str>> {
     is_precision(precision).then(|| precision.to_string().into())
 }
 
+#[expect(clippy::naive_bytecount, reason = "they are 32 at most")]
+fn mixed_among(marks: &[u8]) -> usize {
+    marks.iter().filter(|&&mark| mark == MIXED).count()
+}
+
 /// Whether a text is a row.
 pub(super) fn is_row(text: &str) -> bool {
     let known = |&mark: &u8| mark == MIXED || is_precision(mark.wrapping_sub(b'0'));
@@ -83,7 +88,7 @@ pub(super) fn is_row(text: &str) -> bool {
         marks if marks.len() < PARTS => false,
         bytes => {
             let (marks, bits) = bytes.split_at(PARTS);
-            let mixed = marks.iter().filter(|&&mark| mark == MIXED).count();
+            let mixed = mixed_among(marks);
             marks.iter().all(known)
                 && bits.len() == BITS * mixed
                 && bits.iter().all(|byte| ALPHABET.contains(byte))
@@ -98,7 +103,7 @@ pub(super) fn precision(row: &str, cell: GeohashCell) -> Option<u8> {
     match bytes[at] {
         MIXED => {
             let n = cell.digit(6)?;
-            let before = bytes[..at].iter().filter(|&&mark| mark == MIXED).count();
+            let before = mixed_among(&bytes[..at]);
             let five = bytes[PARTS + BITS * before + n / 5];
             let five = ALPHABET.iter().position(|&letter| letter == five)?;
             Some(6 + (five >> (n % 5) & 1) as u8)

@@ -162,7 +162,9 @@ fn answers_under_the_tree_are_those_of_brute_force() {
     let points: Vec<Point> =
         places.iter().enumerate().map(|(i, at)| Point::new(format!("{i}"), at.lat(), at.lon())).collect();
     let mut counts = DensityCounts::default();
-    places.iter().for_each(|&place| counts.add(place));
+    for &place in &places {
+        counts.add(place);
+    }
     for (certified, least) in [(0.95, 0.95), (0.7, 0.8)] {
         let map = counts.map_by(MapRules { certified, ..MapRules::default() });
         let precisions: std::collections::BTreeSet<u8> =

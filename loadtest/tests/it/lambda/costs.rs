@@ -100,7 +100,7 @@ fn mean_bytes(lines: &[(String, Value)], of: &str) -> f64 {
     of_it.iter().sum::<usize>() as f64 / ROUNDS as f64
 }
 
-/// Metrics as CloudWatch bills them: each name with each set of dimensions and their values.
+/// Metrics as `CloudWatch` bills them: each name with each set of dimensions and their values.
 fn metrics(lines: &[(String, Value)]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();

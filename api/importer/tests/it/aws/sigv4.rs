@@ -43,14 +43,13 @@ pub(super) fn check(
         let payload = text("x-amz-content-sha256").to_owned();
         (part("Signature"), part("Credential"), part("SignedHeaders"), text("x-amz-date").to_owned(), payload)
     };
-    let mut lines = format!("{method}\n{}\n", uri.path());
     let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    lines += &format!("{}\n", pairs.join("&"));
+    let mut lines = format!("{method}\n{}\n{}\n", uri.path(), pairs.join("&"));
     for name in signed.split(';') {
         let value = headers.get(name).ok_or("SignatureDoesNotMatch")?.to_str().unwrap().trim();
-        lines += &format!("{name}:{value}\n");
+        lines.extend([name, ":", value, "\n"]);
     }
-    lines += &format!("\n{signed}\n{payload}");
+    lines.extend(["\n", &signed, "\n", &payload]);
     let expected = [KEY.0, &at[..8], REGION, service, "aws4_request"].join("/");
     let scope_only = scope.split_once('/').map_or("", |(_, rest)| rest);
     let text = format!("AWS4-HMAC-SHA256\n{at}\n{scope_only}\n{}", hex(&Sha256::digest(lines.as_bytes())));
@@ -72,7 +71,11 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 pub(super) fn base64_sha256(bytes: &[u8]) -> String {

@@ -7,12 +7,15 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use chrono_tz::Tz;
 use geo_index::Position;
 use opening_hours::{OpeningHours, RuleKind};
+use opening_hours_syntax::rules::time::{Time, TimeSpan};
 
 use crate::at::OpenAt;
 use crate::locale::{Clocks, context, reading, time, zone};
 
 /// Longest text of hours, in bytes. OpenStreetMap has at most 255 characters.
 pub const MAX_HOURS_BYTES: usize = 512;
+/// Most minutes before or after an event of the sun. With much more, the library counts beyond the day after.
+const MOST_SUN_OFFSET: u16 = 6 * 60;
 /// How many days ahead it is looked when a place closes.
 pub const HORIZON_DAYS: i64 = 366;
 
@@ -82,12 +85,17 @@ pub struct Opening {
 }
 
 impl Hours {
-    /// Reads a text in the grammar of `opening_hours`; `None` if it is not in it, or longer than [`MAX_HOURS_BYTES`].
+    /// Reads a text in the grammar of `opening_hours`; `None` if it is not in it, longer than [`MAX_HOURS_BYTES`], or names
+    /// times that are more than six hours from an event of the sun.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_HOURS_BYTES {
             return None;
         }
-        let hours = guarded(|| text.parse().ok())?;
+        let hours: OpeningHours = guarded(|| text.parse().ok())?;
+        let expression = hours.get_expression();
+        if !expression.rules.iter().flat_map(|rule| &rule.time_selector.spans).all(is_near_the_sun) {
+            return None;
+        }
         // `PH` and `SH`, which the grammar has in capitals only.
         Some(Self { hours, has_holidays: text.contains('H') })
     }
@@ -119,6 +127,13 @@ impl Hours {
         let zone = zone(position);
         (self.hours.clone().with_context(context(position, zone, self.has_holidays)), zone)
     }
+}
+
+fn is_near_the_sun(span: &TimeSpan) -> bool {
+    [span.range.start, span.range.end].iter().all(|time| match time {
+        Time::Fixed(_) => true,
+        Time::Variable(event) => event.offset.unsigned_abs() <= MOST_SUN_OFFSET,
+    })
 }
 
 /// What a function of the library returns, if it does: some of what the grammar allows makes it panic.

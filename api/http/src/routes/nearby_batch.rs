@@ -152,7 +152,7 @@ async fn result<'a>(
         Err(problem) => return (id_of(position), Err(problem)),
     };
     let params = counted.map_or(Ok(()), |counted| take(state, counted));
-    let params = params.and_then(|()| parse_nearby_text(text, collection, &state.config));
+    let params = params.and_then(|()| parse_nearby_text(text, collection, &state.config, state.now()));
     match params {
         Ok(params) => (id, nearby::collection_of(state, collection, params, deadline).await),
         Err(problem) => (id, Err(problem)),

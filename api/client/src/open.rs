@@ -24,3 +24,41 @@ pub fn open_at(hits: &[Hit], at: OpenAt) -> Vec<(&Hit, Opening)> {
     let opening = |hit: &'_ Hit| hit.opening(at).filter(|opening| opening.state != State::Closed);
     hits.iter().filter_map(|hit| Some((hit, opening(hit)?))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use cellar_model::Place;
+    use cellar_model::place::Properties;
+    use geo_index::{Meters, Position};
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn hit(id: &str, properties: &str) -> Hit {
+        let properties: &RawValue = serde_json::from_str(properties).unwrap();
+        let place = Place {
+            id: id.parse().unwrap(),
+            position: Position::new(48.8566, 2.3522).unwrap(),
+            properties: Properties::from_raw(properties).unwrap(),
+        };
+        Hit { place, distance: Meters::ZERO }
+    }
+
+    #[test]
+    fn hits_that_are_open_say_until_when() {
+        let hits = [
+            hit("day", r#"{"opening_hours":"08:00-19:00"}"#),
+            hit("night", r#"{"opening_hours":"19:00-04:00"}"#),
+            hit("none", "{}"),
+            hit("unreadable", r#"{"opening_hours":"often"}"#),
+        ];
+        let open = |at: &str| -> Vec<(String, String)> {
+            let until = |opening: Opening| opening.until.map(|until| until.to_rfc3339()).unwrap_or_default();
+            let open = open_at(&hits, at.parse().unwrap()).into_iter();
+            open.map(|(hit, opening)| (hit.place.id.to_string(), until(opening))).collect()
+        };
+        let of = |id: &str, until: &str| vec![(id.to_owned(), until.to_owned())];
+        assert_eq!(open("2026-07-01T18:00"), of("day", "2026-07-01T19:00:00+02:00"));
+        assert_eq!(open("2026-12-31T22:00Z"), of("night", "2027-01-01T04:00:00+01:00"));
+    }
+}

@@ -7,7 +7,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use chrono_tz::Tz;
 use geo_index::Position;
 use opening_hours::{OpeningHours, RuleKind};
-use opening_hours_syntax::rules::time::{Time, TimeSpan};
+use opening_hours_syntax::rules::time::{Time, TimeEvent, TimeSpan, VariableTime};
 
 use crate::at::OpenAt;
 use crate::locale::{Clocks, context, reading, time, zone};
@@ -16,6 +16,8 @@ use crate::locale::{Clocks, context, reading, time, zone};
 pub const MAX_HOURS_BYTES: usize = 512;
 /// Most minutes before or after an event of the sun. With much more, the library counts beyond the day after.
 const MOST_SUN_OFFSET: u16 = 6 * 60;
+/// Minutes of a day.
+const DAY: u16 = 24 * 60;
 /// How many days ahead it is looked when a place closes.
 pub const HORIZON_DAYS: i64 = 366;
 
@@ -85,15 +87,15 @@ pub struct Opening {
 }
 
 impl Hours {
-    /// Reads a text in the grammar of `opening_hours`; `None` if it is not in it, longer than [`MAX_HOURS_BYTES`], or names
-    /// times that are more than six hours from an event of the sun.
+    /// Reads a text in the grammar of `opening_hours`; `None` if it is not in it, longer than [`MAX_HOURS_BYTES`], or has
+    /// times that the library cannot evaluate, such as those of more than six hours from an event of the sun.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_HOURS_BYTES {
             return None;
         }
         let hours: OpeningHours = guarded(|| text.parse().ok())?;
         let expression = hours.get_expression();
-        if !expression.rules.iter().flat_map(|rule| &rule.time_selector.spans).all(is_near_the_sun) {
+        if !expression.rules.iter().flat_map(|rule| &rule.time_selector.spans).all(can_be_evaluated) {
             return None;
         }
         // `PH` and `SH`, which the grammar has in capitals only.
@@ -112,15 +114,13 @@ impl Hours {
         let (hours, zone) = self.here(position);
         let (local, instant) = time(at, zone);
         let horizon = local + TimeDelta::days(HORIZON_DAYS);
-        guarded(|| {
-            let mut spans = hours.iter_range(local, horizon);
-            let first = spans.next()?;
-            let same = spans.take_while(|span| span.kind == first.kind);
-            let end = same.last().map_or(first.range.end, |last| last.range.end);
-            let until = (end < horizon).then(|| reading(zone, end, instant).fixed_offset());
-            let comment = Some(first.comment).filter(|comment| !comment.is_empty());
-            Some(Opening { state: first.kind.into(), until, comment })
-        })
+        let (kind, comment) = guarded(|| Some(hours.state(local)))?;
+        let end = guarded(|| {
+            let spans = hours.iter_range(local, horizon).take_while(|span| span.kind == kind);
+            spans.last().map(|last| last.range.end).filter(|end| *end < horizon)
+        });
+        let until = end.map(|end| reading(zone, end, instant).fixed_offset());
+        Some(Opening { state: kind.into(), until, comment: Some(comment).filter(|text| !text.is_empty()) })
     }
 
     fn here(&self, position: Position) -> (OpeningHours<Clocks>, Tz) {
@@ -129,11 +129,22 @@ impl Hours {
     }
 }
 
-fn is_near_the_sun(span: &TimeSpan) -> bool {
-    [span.range.start, span.range.end].iter().all(|time| match time {
-        Time::Fixed(_) => true,
-        Time::Variable(event) => event.offset.unsigned_abs() <= MOST_SUN_OFFSET,
-    })
+/// Whether a span surely ends by the end of the next day. The library takes one that ends before it begins for one that
+/// ends a day later, and panics if that is beyond the next day.
+fn can_be_evaluated(span: &TimeSpan) -> bool {
+    let near = |event: &VariableTime| event.offset.unsigned_abs() <= MOST_SUN_OFFSET;
+    match (&span.range.start, &span.range.end) {
+        (Time::Fixed(_), Time::Fixed(_)) => true,
+        (Time::Fixed(_), Time::Variable(end)) => near(end),
+        (Time::Variable(start), Time::Fixed(end)) => {
+            let end = end.mins_from_midnight();
+            near(start) && (end <= DAY || end > DAY.saturating_add_signed(start.offset.max(0)))
+        }
+        (Time::Variable(start), Time::Variable(end)) => {
+            let is_late = matches!(end.event, TimeEvent::Sunset | TimeEvent::Dusk);
+            near(start) && near(end) && !(is_late && start.offset > 0 && end.offset > 0)
+        }
+    }
 }
 
 /// What a function of the library returns, if it does: some of what the grammar allows makes it panic.

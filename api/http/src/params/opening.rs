@@ -126,3 +126,14 @@ fn restrict_to(
     let detail = "this server was built without time zones and holidays, and does not know which places are open";
     Err(Problem::new(Kind::OpenAtUnsupported, detail).parameter(OPEN_AT))
 }
+
+#[cfg(all(test, not(feature = "hours")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_hours_it_is_refused() {
+        let refused = open_at("now", false, SystemTime::now(), &mut Selection::default(), &mut Form::default());
+        assert_eq!(refused.unwrap_err().kind(), Kind::OpenAtUnsupported);
+    }
+}

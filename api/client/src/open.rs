@@ -27,8 +27,7 @@ pub fn open_at(hits: &[Hit], at: OpenAt) -> Vec<(&Hit, Opening)> {
 
 #[cfg(test)]
 mod tests {
-    use cellar_model::Place;
-    use cellar_model::place::Properties;
+    use cellar_model::place::{Place, Properties};
     use geo_index::{Meters, Position};
     use serde_json::value::RawValue;
 

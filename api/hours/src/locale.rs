@@ -85,9 +85,9 @@ pub(crate) fn context(position: Position, zone: Tz, with_holidays: bool) -> Cont
     let sun = coordinates.map(|coordinates| TzLocation::new(zone).with_coords(coordinates));
     let context = Context::default().with_locale(Clocks(sun));
     match coordinates.filter(|_| with_holidays).and_then(Country::try_from_coords) {
-        Some(country) => context
-            .with_holidays(country.holidays())
-            .with_holidays_unknown(country.holidays_regional()),
+        Some(country) => {
+            context.with_holidays(country.holidays()).with_holidays_unknown(country.holidays_regional())
+        }
         None => context,
     }
 }

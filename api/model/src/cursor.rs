@@ -356,7 +356,10 @@ mod tests {
         let cursor = key.to_cursor(one);
         assert_eq!(SortedKey::from_cursor(&cursor, one), Ok(key));
         assert_eq!(NearbyKey::from_cursor(&cursor, one), Err(CursorError::Foreign));
-        assert_eq!(SortedKey::from_cursor(&cursor, Fingerprint { hash: 2, began_s: None }), Err(CursorError::Foreign));
+        assert_eq!(
+            SortedKey::from_cursor(&cursor, Fingerprint { hash: 2, began_s: None }),
+            Err(CursorError::Foreign)
+        );
         let number = |bits: f64| [&[0, 1], &bits.to_bits().to_be_bytes()[..], &[0, 1, b'a', b'n']].concat();
         for bad in [
             vec![],

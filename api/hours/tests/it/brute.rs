@@ -10,10 +10,26 @@ use proptest::prelude::*;
 use crate::position;
 
 const DAYS: [&str; 10] = [
-    "", "Mo-Fr ", "Sa,Su ", "Su[-1] ", "PH ", "Mo-Fr,PH ", "Apr-Sep ", "Dec 24-Jan 2 ", "week 1-53/2 Mo-Su ", "easter ",
+    "",
+    "Mo-Fr ",
+    "Sa,Su ",
+    "Su[-1] ",
+    "PH ",
+    "Mo-Fr,PH ",
+    "Apr-Sep ",
+    "Dec 24-Jan 2 ",
+    "week 1-53/2 Mo-Su ",
+    "easter ",
 ];
-const TIMES: [&str; 7] =
-    ["08:00-12:00", "09:00-18:30", "14:00-19:00", "22:00-04:00", "00:00-24:00", "sunrise-sunset", "18:00-26:00"];
+const TIMES: [&str; 7] = [
+    "08:00-12:00",
+    "09:00-18:30",
+    "14:00-19:00",
+    "22:00-04:00",
+    "00:00-24:00",
+    "sunrise-sunset",
+    "18:00-26:00",
+];
 const KINDS: [&str; 5] = ["", " off", " unknown", " \"ask\"", " open \"maybe\""];
 const BETWEEN: [&str; 3] = ["; ", ", ", " || "];
 

@@ -30,7 +30,11 @@ fn spans_cross_midnight() {
         ("2026-12-04T16:00-05:00", Open, Some("2026-12-05T04:00:00+01:00")),
     ];
     check("Fr 22:00-04:00", PARIS, &cases);
-    check("Mo-Su 10:00-24:00, Tu 00:00-02:00", PARIS, &[("2026-12-07T23:30", Open, Some("2026-12-08T02:00:00+01:00"))]);
+    check(
+        "Mo-Su 10:00-24:00, Tu 00:00-02:00",
+        PARIS,
+        &[("2026-12-07T23:30", Open, Some("2026-12-08T02:00:00+01:00"))],
+    );
     let year = [("2026-12-31T23:00", Open, Some("2027-01-01T06:00:00+01:00"))];
     check("Dec 31 20:00-30:00", PARIS, &year);
 }
@@ -63,7 +67,11 @@ fn clocks_skip_an_hour_and_show_another_twice() {
         ("2026-10-25T00:59:30Z", Closed, Some("2026-10-26T01:00:00+01:00")),
     ];
     check("01:00-02:30", PARIS, &autumn);
-    check("2026 Mar 08 01:00-03:00", NEW_YORK, &[("2026-03-08T06:30Z", Open, Some("2026-03-08T03:00:00-04:00"))]);
+    check(
+        "2026 Mar 08 01:00-03:00",
+        NEW_YORK,
+        &[("2026-03-08T06:30Z", Open, Some("2026-03-08T03:00:00-04:00"))],
+    );
 }
 
 #[test]
@@ -107,7 +115,10 @@ fn the_sun_is_that_of_the_position() {
         opening("sunrise-sunset", place, &format!("{date}T12:00")).until.map(|until| until.to_rfc3339())
     };
     let (summer, winter) = (end(PARIS, "2026-06-21").unwrap(), end(PARIS, "2026-12-21").unwrap());
-    assert!(summer.starts_with("2026-06-21T21:5") && winter.starts_with("2026-12-21T16:5"), "{summer} {winter}");
+    assert!(
+        summer.starts_with("2026-06-21T21:5") && winter.starts_with("2026-12-21T16:5"),
+        "{summer} {winter}"
+    );
     // Beyond the polar circle it does not set in June, nor rise in December.
     let tromso = (69.65, 18.96);
     assert_eq!(opening("sunrise-sunset", tromso, "2026-06-21T23:30").state, State::Open);
@@ -116,7 +127,9 @@ fn the_sun_is_that_of_the_position() {
 
 #[test]
 fn what_never_closes_has_no_end() {
-    for hours in ["24/7", "Mo-Su 00:00-24:00", "Mo-Fr; Sa-Su", "00:00-12:00 open \"a\", 12:00-24:00 open \"b\""] {
+    for hours in
+        ["24/7", "Mo-Su 00:00-24:00", "Mo-Fr; Sa-Su", "00:00-12:00 open \"a\", 12:00-24:00 open \"b\""]
+    {
         check(hours, PARIS, &[("2026-12-24T18:00", State::Open, None)]);
     }
     check("2026-2030; 2028 off", PARIS, &[("2026-06-01T12:00", State::Open, None)]);

@@ -92,7 +92,7 @@ enum CollectionType {
     "type": "Feature",
     "id": "w-1",
     "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
-    "properties": { "name": "Le Cellier", "category": "winery" },
+    "properties": { "name": "Le Cellier", "category": "winery", "opening_hours": "Mo-Sa 10:00-19:00" },
 })))]
 pub struct Feature {
     r#type: FeatureType,
@@ -112,7 +112,7 @@ pub struct Feature {
 #[schema(examples(json!({
     "type": "Feature",
     "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
-    "properties": { "name": "Le Cellier", "category": "winery" },
+    "properties": { "name": "Le Cellier", "category": "winery", "opening_hours": "Mo-Sa 10:00-19:00" },
 })))]
 pub struct FeatureInput {
     r#type: FeatureType,
@@ -130,7 +130,7 @@ pub struct FeatureInput {
     "type": "FeatureCollection",
     "features": [
         { "type": "Feature", "id": "w-1", "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
-          "properties": { "name": "Le Cellier", "category": "winery" } },
+          "properties": { "name": "Le Cellier", "category": "winery", "opening_hours": "Mo-Sa 10:00-19:00" } },
         { "type": "Feature", "id": "w-2", "geometry": { "type": "Point", "coordinates": [2.2945, 48.8584] },
           "properties": { "name": "La Cave", "category": "wine bar" } },
     ],

@@ -135,12 +135,7 @@ mod tests {
     use super::*;
 
     fn parse(raw: &str) -> Result<NearbyParams<'_>, Problem> {
-        parse_nearby(
-            Some(raw),
-            &"wineries".parse().unwrap(),
-            &ApiConfig::default(),
-            SystemTime::UNIX_EPOCH,
-        )
+        parse_nearby(Some(raw), &"wineries".parse().unwrap(), &ApiConfig::default(), SystemTime::UNIX_EPOCH)
     }
 
     #[test]

@@ -123,7 +123,8 @@ fn restrict_to(
     _: &mut Selection,
     _: &mut Form,
 ) -> Result<Began, Problem> {
-    let detail = "this server was built without time zones and holidays, and does not know which places are open";
+    let detail =
+        "this server was built without time zones and holidays, and does not know which places are open";
     Err(Problem::new(Kind::OpenAtUnsupported, detail).parameter(OPEN_AT))
 }
 
@@ -133,7 +134,8 @@ mod tests {
 
     #[test]
     fn without_hours_it_is_refused() {
-        let refused = open_at("now", false, SystemTime::now(), &mut Selection::default(), &mut Form::default());
+        let refused =
+            open_at("now", false, SystemTime::now(), &mut Selection::default(), &mut Form::default());
         assert_eq!(refused.unwrap_err().kind(), Kind::OpenAtUnsupported);
     }
 }

@@ -75,7 +75,10 @@ async fn a_problem_says_what_is_allowed() {
     let plus = server.get(&format!("{NEARBY}?lat=+48.8&lon=2")).await.json();
     assert!(plus["detail"].as_str().unwrap().contains("%2B"), "{plus}");
     let unknown = server.get(&format!("{NEARBY}?lat=1&lng=2")).await.json();
-    assert_eq!(unknown["allowed"], "lat, lon, radius, limit, category, filter, fields, sort, cursor, mode, distance_in");
+    assert_eq!(
+        unknown["allowed"],
+        "lat, lon, radius, limit, category, filter, fields, sort, open_at, open_at_unknown, cursor, mode, distance_in"
+    );
 }
 
 #[tokio::test]

@@ -91,13 +91,18 @@ fn expected(count: usize, day: u32, minute: u32) -> Vec<String> {
 async fn open_places_are_those_that_a_look_at_each_finds() {
     let server = cafes(210, None).await;
     // 30 November 2026 is a Monday.
-    for (date, day) in [("2026-11-30", 0), ("2026-12-02", 2), ("2026-12-04", 4), ("2026-12-05", 5), ("2026-12-06", 6)] {
-        for (time, minute) in [("02:59", 179), ("03:00", 180), ("11:30", 690), ("17:59:59", 1_079), ("20:00", 1_200)] {
+    for (date, day) in
+        [("2026-11-30", 0), ("2026-12-02", 2), ("2026-12-04", 4), ("2026-12-05", 5), ("2026-12-06", 6)]
+    {
+        for (time, minute) in
+            [("02:59", 179), ("03:00", 180), ("11:30", 690), ("17:59:59", 1_079), ("20:00", 1_200)]
+        {
             let expected = expected(210, day, minute);
             let at = format!("{date}T{time}");
             let (near, _) = walk(&server, &format!("{NEARBY}&limit=40&open_at={at}")).await;
             assert_eq!(ids_of(&near), expected, "{at}");
-            let (mut boxed, _) = walk(&server, &format!("{ITEMS}?bbox=2,48,3,49&limit=40&open_at={at}%2B01:00")).await;
+            let (mut boxed, _) =
+                walk(&server, &format!("{ITEMS}?bbox=2,48,3,49&limit=40&open_at={at}%2B01:00")).await;
             boxed.sort_by_key(|feature| feature["id"].to_string());
             assert_eq!(ids_of(&boxed), expected, "{at}");
         }
@@ -109,9 +114,8 @@ async fn answers_say_until_when() {
     let server = cafes(7, None).await;
     let told = async |uri: String| {
         let answer = server.get(&uri).await.json();
-        let of = |feature: &Value| {
-            json!([feature["id"], feature.get("open_state"), feature.get("open_until")])
-        };
+        let of =
+            |feature: &Value| json!([feature["id"], feature.get("open_state"), feature.get("open_until")]);
         answer["features"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
     };
     let open = [
@@ -135,7 +139,10 @@ async fn answers_say_until_when() {
     assert_eq!(ids(&found.json()), ["c-0000", "c-0001", "c-0002"], "{}", found.text);
     let positions = json!({ "positions": [{ "lat": 48.85, "lon": 2.35 }, { "lat": 48.85, "lon": 2.35, "open_at": "now!" }],
                             "open_at": "2026-12-04T15:00" });
-    let batch = server.post_as("/v1/collections/cafes/nearby:batch", "application/json", positions.to_string()).await.json();
+    let batch = server
+        .post_as("/v1/collections/cafes/nearby:batch", "application/json", positions.to_string())
+        .await
+        .json();
     assert_eq!(ids(&batch["results"][0]["answer"]), ["c-0000", "c-0001", "c-0002"]);
     assert_eq!(batch["results"][1]["problem"]["parameter"], "open_at");
 }
@@ -225,7 +232,8 @@ async fn rare_open_places_are_found_by_following_links() {
 #[tokio::test]
 async fn bad_times_are_told_with_their_form() {
     let server = cafes(1, None).await;
-    for path in [NEARBY, "/v1/collections/cafes/items?limit=5", "/v1/collections/cafes/search?bbox=2,48,3,49"] {
+    for path in [NEARBY, "/v1/collections/cafes/items?limit=5", "/v1/collections/cafes/search?bbox=2,48,3,49"]
+    {
         for (query, slug, parameter) in [
             ("open_at=", "parameter-invalid", "open_at"),
             ("open_at=today", "parameter-invalid", "open_at"),
@@ -248,5 +256,8 @@ async fn bad_times_are_told_with_their_form() {
     }
     let cell = server.get(&format!("{NEARBY}&mode=cell&open_at=now")).await;
     cell.problem(400, "parameter-unknown");
-    server.get("/v1/collections/cafes/cells/gh:u09t/nearby?open_at=now").await.problem(400, "parameter-unknown");
+    server
+        .get("/v1/collections/cafes/cells/gh:u09t/nearby?open_at=now")
+        .await
+        .problem(400, "parameter-unknown");
 }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use chrono::{DateTime, FixedOffset, TimeDelta};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use geo_index::Position;
 use opening_hours::{OpeningHours, RuleKind};
@@ -14,6 +14,8 @@ use crate::locale::{Clocks, context, reading, time, zone};
 
 /// Longest text of hours, in bytes. OpenStreetMap has at most 255 characters.
 pub const MAX_HOURS_BYTES: usize = 512;
+/// Most rules of a text: each is evaluated for each day ahead.
+pub const MAX_RULES: usize = 32;
 /// Most minutes before or after an event of the sun. With much more, the library counts beyond the day after.
 const MOST_SUN_OFFSET: u16 = 6 * 60;
 /// Minutes of a day.
@@ -87,14 +89,17 @@ pub struct Opening {
 }
 
 impl Hours {
-    /// Reads a text in the grammar of `opening_hours`; `None` if it is not in it, longer than [`MAX_HOURS_BYTES`], or has
-    /// times that the library cannot evaluate, such as those of more than six hours from an event of the sun.
+    /// Reads a text in the grammar of `opening_hours`; `None` if it is not in it, longer than [`MAX_HOURS_BYTES`], has more
+    /// than [`MAX_RULES`] rules, or times that the library cannot evaluate, such as those of more than six hours from an event of the sun.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_HOURS_BYTES {
             return None;
         }
         let hours: OpeningHours = guarded(|| text.parse().ok())?;
         let expression = hours.get_expression();
+        if expression.rules.len() > MAX_RULES {
+            return None;
+        }
         if !expression.rules.iter().flat_map(|rule| &rule.time_selector.spans).all(can_be_evaluated) {
             return None;
         }
@@ -113,13 +118,9 @@ impl Hours {
     pub fn at(&self, position: Position, at: OpenAt) -> Option<Opening> {
         let (hours, zone) = self.here(position);
         let (local, instant) = time(at, zone);
-        let horizon = local + TimeDelta::days(HORIZON_DAYS);
         let (kind, comment) = guarded(|| Some(hours.state(local)))?;
-        let end = guarded(|| {
-            let spans = hours.iter_range(local, horizon).take_while(|span| span.kind == kind);
-            spans.last().map(|last| last.range.end).filter(|end| *end < horizon)
-        });
-        let until = end.map(|end| reading(zone, end, instant).fixed_offset());
+        let until =
+            guarded(|| end(&hours, kind, local)).map(|end| reading(zone, end, instant).fixed_offset());
         Some(Opening { state: kind.into(), until, comment: Some(comment).filter(|text| !text.is_empty()) })
     }
 
@@ -145,6 +146,25 @@ fn can_be_evaluated(span: &TimeSpan) -> bool {
             near(start) && near(end) && !(is_late && start.offset > 0 && end.offset > 0)
         }
     }
+}
+
+/// When clocks show that a state has ended which there is at a time. Day by day: what the library says of days ahead is
+/// wrong where a rule is for what no other rule says (`||`).
+fn end(hours: &OpeningHours<Clocks>, kind: RuleKind, from: NaiveDateTime) -> Option<NaiveDateTime> {
+    let expression = hours.get_expression();
+    if expression.rules.len() == 1 && expression.is_constant() {
+        return None;
+    }
+    let (mut from, horizon) = (from, from + TimeDelta::days(HORIZON_DAYS));
+    while from < horizon {
+        let midnight = from.date().succ_opt()?.and_time(NaiveTime::MIN);
+        let mut spans = hours.iter_range(from, midnight.min(horizon));
+        if let Some(other) = spans.find(|span| span.kind != kind) {
+            return Some(other.range.start);
+        }
+        from = midnight;
+    }
+    None
 }
 
 /// What a function of the library returns, if it does: some of what the grammar allows makes it panic.

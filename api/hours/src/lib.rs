@@ -13,4 +13,4 @@ mod locale;
 
 pub use self::at::{OpenAt, OpenAtError};
 pub use self::filter::{OPENING_HOURS, OpenPlaces, Unstated};
-pub use self::hours::{HORIZON_DAYS, Hours, MAX_HOURS_BYTES, Opening, State};
+pub use self::hours::{HORIZON_DAYS, Hours, MAX_HOURS_BYTES, MAX_RULES, Opening, State};

@@ -1,6 +1,6 @@
 //! Whatever a text says, it is read or refused, and evaluated in bounded work.
 
-use cellar_hours::{Hours, MAX_HOURS_BYTES};
+use cellar_hours::{Hours, MAX_HOURS_BYTES, MAX_RULES};
 use proptest::prelude::*;
 
 use crate::{at, position};
@@ -87,6 +87,8 @@ fn evaluate(text: &str) {
 #[test]
 fn long_texts_are_refused_and_the_longest_are_evaluated() {
     assert!(Hours::read(&"Mo,".repeat(MAX_HOURS_BYTES)).is_none());
+    let rules = |count| vec!["Mo"; count].join(";");
+    assert!(Hours::read(&rules(MAX_RULES)).is_some() && Hours::read(&rules(MAX_RULES + 1)).is_none());
     for part in [
         "Mo;",
         "Mo-Su,PH 00:01-23:59, ",

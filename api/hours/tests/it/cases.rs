@@ -133,9 +133,9 @@ fn what_never_closes_has_no_end() {
         check(hours, PARIS, &[("2026-12-24T18:00", State::Open, None)]);
     }
     check("2026-2030; 2028 off", PARIS, &[("2026-06-01T12:00", State::Open, None)]);
-    // What is said of all other times ends as well.
+    // What is said of all other days ends as well.
     let otherwise = "Mo-Fr 10:00-12:00 || unknown \"by appointment\"";
-    check(otherwise, PARIS, &[("2026-12-05T13:00", State::Unknown, Some("2026-12-07T10:00:00+01:00"))]);
+    check(otherwise, PARIS, &[("2026-12-05T13:00", State::Unknown, Some("2026-12-07T00:00:00+01:00"))]);
     let season = [("2026-06-01T12:00", State::Open, Some("2026-11-01T00:00:00+01:00"))];
     check("Apr-Oct", PARIS, &season);
     check("off", PARIS, &[("2026-06-01T12:00", State::Closed, None)]);

@@ -1,6 +1,7 @@
 //! `cellar search`.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use cellar_cli_kit::{CliError, code, say};
 use cellar_http::params::parse_search_body;
@@ -18,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   cellar search --collection cities --bbox=2.2,48.8,2.5,48.9
   cellar search --collection cities --within district.geojson --lat 48.8566 --lon 2.3522 --limit 5
+  cellar search --collection cafes --bbox=2.2,48.8,2.5,48.9 --lat 48.8566 --lon 2.3522 --open-at now
   cellar search --collection breweries --along route.geojson --width 5000 --filter \"name like 'The %'\" --json
 
 A file holds a GeoJSON geometry, a Feature, or a FeatureCollection, whose polygons or lines count together. Edges are arcs
@@ -77,6 +79,14 @@ pub struct SearchArgs {
     #[arg(long, value_name = "CQL2")]
     filter: Option<String>,
 
+    /// Only places that are open then: now, a time as their clocks show it (2026-12-24T18:00), or an instant with an offset
+    #[arg(long, value_name = "TIME")]
+    open_at: Option<String>,
+
+    /// Places without hours that can be read, too
+    #[arg(long, requires = "open_at")]
+    open_at_unknown: bool,
+
     /// Only these properties of each place, with commas between them
     #[arg(long, value_name = "NAMES")]
     fields: Option<String>,
@@ -97,7 +107,7 @@ pub struct SearchArgs {
 pub async fn run(args: SearchArgs) -> Result<u8, CliError> {
     let body = args.body()?.to_string();
     let refused = |problem: Problem| CliError::usage(problem.detail().to_owned());
-    let params = parse_search_body(&body, &args.collection).map_err(refused)?;
+    let params = parse_search_body(&body, &args.collection, SystemTime::now()).map_err(refused)?;
     let open = args.store.open_existing().await?;
     let found = find(open.store.clone(), &args.collection, params.wanted, params.selection).await;
     open.close().await;
@@ -130,6 +140,8 @@ impl SearchArgs {
         add("limit", Some(self.limit.into()));
         add("category", text(&self.category));
         add("filter", text(&self.filter));
+        add("open_at", text(&self.open_at));
+        add("open_at_unknown", self.open_at_unknown.then(|| "include".into()));
         add("fields", text(&self.fields));
         add("sort", text(&self.sort));
         Ok(body.into())

@@ -9,6 +9,7 @@
 //! | `read` | from bodies to answers that results may rest on |
 //! | `kept`, `fresh` | answers that are kept for as long as they say |
 //! | `hints` | density maps |
+//! | `open` | which hits are open (feature `hours`) |
 //!
 //! Invariant: results are those of [`refine`](geo_index::edge::refine()) on an answer that passed every check of `read`,
 //! or those of the exact endpoint; whatever goes wrong on the way there leads to the exact endpoint, and whatever goes
@@ -23,6 +24,8 @@ mod hints;
 pub mod http;
 mod kept;
 mod limits;
+#[cfg(feature = "hours")]
+pub mod open;
 mod read;
 pub mod transport;
 mod wanted;

@@ -86,7 +86,7 @@ pub fn filter(data: &[u8]) {
 pub fn search(data: &[u8]) {
     let Ok(text) = from_utf8(data) else { return };
     let collection: Collection = "places".parse().expect("a name");
-    if let Ok(params) = parse_search_body(text, &collection) {
+    if let Ok(params) = parse_search_body(text, &collection, std::time::SystemTime::UNIX_EPOCH) {
         let region = params.selection.region.expect("a search has a shape");
         for step in 0..40 {
             let lat = f64::from(step) * 4.5 - 90.0;

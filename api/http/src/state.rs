@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::StatusCode;
 use cellar_cache::clock::{Clock, SystemClock};
@@ -97,6 +97,8 @@ pub struct Shared {
     pub repeats: Repeats,
     /// When the state was made.
     pub started: Instant,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Puts a state together; [`build`](Self::build) makes it. What is not set has its default, and there is no cache.
@@ -201,7 +203,8 @@ impl AppStateBuilder {
             live,
             edge_maps: Arc::new(EdgeMaps::new(Arc::clone(&store), Arc::clone(&clock))),
             readiness: Arc::new(Readiness::new(Arc::clone(&clock))),
-            health: Arc::new(Health::new(health, clock)),
+            health: Arc::new(Health::new(health, Arc::clone(&clock))),
+            clock,
             instance: Arc::new(Instance::new(&config.region)),
             in_flight,
             writes_in_flight,
@@ -249,6 +252,11 @@ impl AppState {
     /// It never waits for the map, and names that are no collection's cost nothing.
     pub fn precision_hint(&self, collection: &Collection, cell: GeohashCell) -> Option<u8> {
         self.collections.knows(collection).then(|| self.edge_maps.hint(collection, cell))?
+    }
+
+    /// The time on the wall.
+    pub(crate) fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.clock.unix_ms())
     }
 
     /// Takes note of an answer.

@@ -28,7 +28,11 @@ pub enum CursorError {
 /// A number that two queries share if a cursor of one may be used with the other: everything but the limit and the cursor
 /// counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(u64);
+pub struct Fingerprint {
+    hash: u64,
+    /// When the walk began, if its cursors say so.
+    began_s: Option<u32>,
+}
 
 impl Fingerprint {
     /// The fingerprint of a nearby search in a collection.
@@ -46,11 +50,18 @@ impl Fingerprint {
     #[must_use]
     pub fn with(self, name: &str, text: &str) -> Self {
         let mut hash = Xxh3::new();
-        hash.update(&self.0.to_be_bytes());
+        hash.update(&self.hash.to_be_bytes());
         hash.update(name.as_bytes());
         hash.update(b"=");
         hash.update(text.as_bytes());
-        Self(hash.digest())
+        Self { hash: hash.digest(), ..self }
+    }
+
+    /// The fingerprint of the same query whose answers depend on when the first of them was given, in seconds since 1970:
+    /// cursors say it, so that those that follow are of the same time.
+    #[must_use]
+    pub fn began(self, unix_s: u32) -> Self {
+        Self { began_s: Some(unix_s), ..self.with("began", &unix_s.to_string()) }
     }
 
     fn of(kind: &[u8], collection: &Collection, numbers: &[f64], category: Option<&CategoryFilter>) -> Self {
@@ -67,9 +78,17 @@ impl Fingerprint {
             hash.update(b"=");
             hash.update(category.to_string().as_bytes());
         }
-        Self(hash.digest())
+        Self { hash: hash.digest(), began_s: None }
     }
 }
+
+/// When the walk of a cursor began, if it says so: see [`Fingerprint::began`].
+pub fn began_s(cursor: &str) -> Option<u32> {
+    cursor.rsplit_once(BEGAN)?.1.parse().ok()
+}
+
+/// What stands between a cursor and when its walk began.
+const BEGAN: char = '.';
 
 /// A key of a result that travels as a cursor.
 ///
@@ -215,12 +234,17 @@ fn encode(kind: u8, fingerprint: Fingerprint, position: u64, id: &str) -> String
     encode_bytes(kind, fingerprint, &[&position.to_be_bytes(), id.as_bytes()].concat())
 }
 
-fn encode_bytes(kind: u8, Fingerprint(fingerprint): Fingerprint, rest: &[u8]) -> String {
+fn encode_bytes(kind: u8, Fingerprint { hash, began_s }: Fingerprint, rest: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(1 + 8 + rest.len());
     bytes.push(kind);
-    bytes.extend(fingerprint.to_be_bytes());
+    bytes.extend(hash.to_be_bytes());
     bytes.extend(rest);
-    URL_SAFE_NO_PAD.encode(bytes)
+    let mut cursor = URL_SAFE_NO_PAD.encode(bytes);
+    if let Some(began_s) = began_s {
+        cursor.push(BEGAN);
+        cursor.push_str(&began_s.to_string());
+    }
+    cursor
 }
 
 fn decode(kind: u8, cursor: &str, fingerprint: Fingerprint) -> Result<(u64, String), CursorError> {
@@ -239,13 +263,17 @@ fn decode_bytes(
     most: usize,
 ) -> Result<Vec<u8>, CursorError> {
     const MALFORMED: CursorError = CursorError::Malformed;
+    let cursor = match fingerprint.began_s {
+        None => cursor,
+        Some(began_s) => cursor.strip_suffix(&format!("{BEGAN}{began_s}")).ok_or(CursorError::Foreign)?,
+    };
     if cursor.len() > (9 + most) * 4 / 3 + 4 {
         return Err(MALFORMED);
     }
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| MALFORMED)?;
     let (&[its_kind], rest) = bytes.split_first_chunk().ok_or(MALFORMED)?;
     let (its_fingerprint, rest) = rest.split_first_chunk().ok_or(MALFORMED)?;
-    if its_kind != kind || Fingerprint(u64::from_be_bytes(*its_fingerprint)) != fingerprint {
+    if its_kind != kind || u64::from_be_bytes(*its_fingerprint) != fingerprint.hash {
         return Err(CursorError::Foreign);
     }
     Ok(rest.to_vec())
@@ -285,8 +313,27 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_says_when_its_walk_began() {
+        let base = Fingerprint { hash: 1, began_s: None };
+        let (one, other) = (base.began(1_790_000_000), base.began(1_790_000_001));
+        let key = NearbyKey { distance: Meters::ZERO, id: "a".into() };
+        let cursor = key.to_cursor(one);
+        assert_eq!((began_s(&cursor), began_s(&key.to_cursor(base))), (Some(1_790_000_000), None));
+        assert_eq!(NearbyKey::from_cursor(&cursor, one), Ok(key.clone()));
+        assert!(NearbyKey::from_cursor(&cursor, base).is_err());
+        let moved = cursor.replace("1790000000", "1790000001");
+        assert_eq!(began_s(&moved), Some(1_790_000_001));
+        for (bad, fingerprint) in [(&moved, other), (&moved, one), (&key.to_cursor(base), one)] {
+            assert_eq!(NearbyKey::from_cursor(bad, fingerprint), Err(CursorError::Foreign), "{bad}");
+        }
+        for none in ["a.", "a.-1", "a.4294967296", ".x"] {
+            assert_eq!(began_s(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn malformed_cursors_are_refused() {
-        let one = Fingerprint(1);
+        let one = Fingerprint { hash: 1, began_s: None };
         let key = NearbyKey { distance: Meters::new(1.5).unwrap(), id: "ü".into() };
         let cursor = key.to_cursor(one);
         assert_eq!(NearbyKey::from_cursor(&cursor, one), Ok(key));
@@ -302,14 +349,17 @@ mod tests {
 
     #[test]
     fn a_sorted_cursor_is_whole_or_refused() {
-        let one = Fingerprint(1);
+        let one = Fingerprint { hash: 1, began_s: None };
         let near = |id: &str| NearbyKey { distance: Meters::new(1.5).unwrap(), id: id.into() };
         let after = Some(SortKey { value: SortValue::Text("é".into()), near: near("b") });
         let key = SortedKey { ring: Some(near("")), after };
         let cursor = key.to_cursor(one);
         assert_eq!(SortedKey::from_cursor(&cursor, one), Ok(key));
         assert_eq!(NearbyKey::from_cursor(&cursor, one), Err(CursorError::Foreign));
-        assert_eq!(SortedKey::from_cursor(&cursor, Fingerprint(2)), Err(CursorError::Foreign));
+        assert_eq!(
+            SortedKey::from_cursor(&cursor, Fingerprint { hash: 2, began_s: None }),
+            Err(CursorError::Foreign)
+        );
         let number = |bits: f64| [&[0, 1], &bits.to_bits().to_be_bytes()[..], &[0, 1, b'a', b'n']].concat();
         for bad in [
             vec![],
@@ -337,7 +387,7 @@ mod tests {
             ring in proptest::option::of((0.0..2e7_f64, "[^\\p{Cc}./]{0,40}")), metres in 0.0..2e7_f64, id in "[^\\p{Cc}./]{1,40}",
             number in -1e300..1e300_f64, text in "\\PC{0,20}", kind in 0..5_u8, fingerprint: u64,
         ) {
-            let fingerprint = Fingerprint(fingerprint);
+            let fingerprint = Fingerprint { hash: fingerprint, began_s: None };
             let near = |(metres, id)| NearbyKey { distance: Meters::new(metres).unwrap(), id };
             let value = match kind {
                 0 => SortValue::Number(number),
@@ -357,7 +407,7 @@ mod tests {
             fingerprint: u64,
         ) {
             prop_assume!(id != "." && id != "..");
-            let fingerprint = Fingerprint(fingerprint);
+            let fingerprint = Fingerprint { hash: fingerprint, began_s: None };
             let key = NearbyKey { distance: Meters::new(metres).unwrap(), id: id.clone() };
             prop_assert_eq!(NearbyKey::from_cursor(&key.to_cursor(fingerprint), fingerprint), Ok(key));
             // An empty id stands before all places of a leaf.

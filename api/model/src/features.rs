@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hint::black_box;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use geo_index::tree::Hit;
 use serde::Serialize;
@@ -108,13 +109,21 @@ pub enum DistanceIn {
     Properties,
 }
 
+/// Members that a search adds to the places that it finds.
+pub trait Members: fmt::Debug + Send + Sync {
+    /// Appends members of the feature of a hit: JSON, each followed by a comma.
+    fn append(&self, out: &mut Vec<u8>, hit: &Hit);
+}
+
 /// What is told of each place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Form {
     /// Where it tells its distance, if it has one.
     pub distance_in: DistanceIn,
     /// Only these of its properties.
     pub fields: Option<Fields>,
+    /// Members beside the distance.
+    pub members: Option<Arc<dyn Members>>,
 }
 
 impl Form {
@@ -128,9 +137,12 @@ impl Form {
             out.push(b',');
         }
         let in_properties = self.distance_in == DistanceIn::Properties && out.len() > start;
+        let distance = if in_properties { out[start..out.len() - 1].to_vec() } else { Vec::new() };
+        if let Some(members) = &self.members {
+            members.append(out, hit);
+        }
         let parts = properties_of(hit.payload()).filter(|_| self.fields.is_some() || in_properties);
         let Some((before, properties)) = parts else { return out.extend_from_slice(hit.payload()) };
-        let distance = if in_properties { out[start..out.len() - 1].to_vec() } else { Vec::new() };
         out.extend_from_slice(before);
         if let Some(fields) = &self.fields {
             fields.append(out, properties, &distance);

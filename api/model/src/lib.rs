@@ -32,6 +32,7 @@ pub mod geojson;
 pub mod key;
 mod numbers;
 pub mod place;
+pub mod property;
 pub mod sort;
 mod tail;
 mod url;

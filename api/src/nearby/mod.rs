@@ -6,10 +6,11 @@ pub(crate) mod rows;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use cellar_cli_kit::{CliError, code, say};
 use cellar_http::config::ApiConfig;
-use cellar_http::params::Wanted;
+use cellar_http::params::{Wanted, open_at};
 use cellar_model::Collection;
 use cellar_model::cursor::SortedKey;
 use cellar_model::features::{Form, write_page};
@@ -31,6 +32,7 @@ Examples:
   cellar nearby --collection cities --lat -33.87 --lon 151.21 --radius 5000 --limit 5
   cellar nearby --collection breweries --lat 51.5 --lon -0.12 --category micro --json | jq '.features[].id'
   cellar nearby --collection breweries --lat 51.5 --lon -0.12 --filter \"name like 'The %'\"
+  cellar nearby --collection cafes --lat 48.8566 --lon 2.3522 --open-at 2026-12-24T18:00 --json
   cellar nearby --collection cities --lat 48.8566 --lon 2.3522 --radius 50000 --sort=-population --fields name,population --json
   cellar nearby --collection cities --lat 48.8566 --lon 2.3522 --radius 5000 --url http://127.0.0.1:8090
 
@@ -67,6 +69,15 @@ pub struct NearbyArgs {
     /// Only places whose properties meet this: `category = 'cafe' AND rating >= 4` and the like, in the text form of CQL2
     #[arg(long, value_name = "CQL2", value_parser = <Filter as std::str::FromStr>::from_str)]
     filter: Option<Filter>,
+
+    /// Only places that are open then, by their property `opening_hours`: now, a time as their clocks show it
+    /// (2026-12-24T18:00), or an instant with an offset
+    #[arg(long, value_name = "TIME")]
+    open_at: Option<String>,
+
+    /// Places without hours that can be read, too
+    #[arg(long, requires = "open_at")]
+    open_at_unknown: bool,
 
     /// Only these properties of each place, with commas between them
     #[arg(long, value_name = "NAMES", value_parser = <Fields as std::str::FromStr>::from_str)]
@@ -132,13 +143,17 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
         Some(sort) => Wanted::Sorted(query, sort, SortedKey::default()),
         None => Wanted::Near(query),
     };
+    let mut selection = Selection { filter, region: None };
+    let mut form = Form { fields: args.fields, ..Form::default() };
+    if let Some(at) = &args.open_at {
+        open_at(at, args.open_at_unknown, SystemTime::now(), &mut selection, &mut form)
+            .map_err(|problem| CliError::usage(problem.detail().to_owned()))?;
+    }
     let open = args.store.open_existing().await?;
-    let selection = Selection { filter, region: None };
     let found = find(open.store.clone(), &args.collection, wanted, selection).await;
     open.close().await;
     let found = found?;
     if args.json {
-        let form = Form { fields: args.fields, ..Form::default() };
         say(&String::from_utf8_lossy(&write_page(&found.hits, "", &[], &form)))?;
     } else {
         say(&format!("{}\n{}", table(found.hits.iter().map(Row::from)), found.summary()))?;
@@ -149,6 +164,6 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
 impl NearbyArgs {
     /// Whether only the exact endpoint can answer: what cells share knows nothing of properties.
     fn asks_for_properties(&self) -> bool {
-        self.filter.is_some() || self.fields.is_some() || self.sort.is_some()
+        self.filter.is_some() || self.fields.is_some() || self.sort.is_some() || self.open_at.is_some()
     }
 }

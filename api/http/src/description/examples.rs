@@ -28,13 +28,13 @@ const ANSWERS: [(&str, &str); 21] = [
     ),
     (
         "nearby",
-        r#"{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"}}]}"#,
+        r#"{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery","opening_hours":"Mo-Sa 10:00-19:00"}}]}"#,
     ),
     ("search", FOUND),
     ("postSearch", FOUND),
     (
         "nearbyBatch",
-        r#"{"results":[{"id":"home","answer":{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"}}]}}]}"#,
+        r#"{"results":[{"id":"home","answer":{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery","opening_hours":"Mo-Sa 10:00-19:00"}}]}}]}"#,
     ),
     (
         "cellNearby",
@@ -56,10 +56,10 @@ const ANSWERS: [(&str, &str); 21] = [
     ("putItem", LINKED),
 ];
 
-const FOUND: &str = r#"{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"}}]}"#;
+const FOUND: &str = r#"{"type":"FeatureCollection","numberReturned":1,"links":LINKS,"features":[{"type":"Feature","distance_m":0.0,"id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery","opening_hours":"Mo-Sa 10:00-19:00"}}]}"#;
 const CONFORMANCE: &str = r#"{"conformsTo":["http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core"]}"#;
-const PLACE: &str = r#"{"type":"Feature","id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"}}"#;
-const LINKED: &str = r#"{"type":"Feature","id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery"},"links":LINKS}"#;
+const PLACE: &str = r#"{"type":"Feature","id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery","opening_hours":"Mo-Sa 10:00-19:00"}}"#;
+const LINKED: &str = r#"{"type":"Feature","id":"w-1","geometry":{"type":"Point","coordinates":[2.3522,48.8566]},"properties":{"name":"Le Cellier","category":"winery","opening_hours":"Mo-Sa 10:00-19:00"},"links":LINKS}"#;
 const COLLECTION: &str = r#"{"id":"wineries","title":"Wineries of France","status":"active","extent":{"spatial":{"bbox":[[-2.5,45.6,7.2,52.1]],"crs":"http://www.opengis.net/def/crs/OGC/1.3/CRS84"}},"itemType":"feature","crs":["http://www.opengis.net/def/crs/OGC/1.3/CRS84"],"links":LINKS}"#;
 
 /// Writes the examples into a document, at the answers with the statuses of success.

@@ -58,6 +58,18 @@ pub struct AttributeParameters {
     /// Only these properties of each place, with commas between them: 1 to 32 of at most 200 bytes each; a backslash makes a comma part of a name
     #[param(min_length = 1, max_length = 6600, example = "category,name")]
     fields: Option<String>,
+    /// Only places that are open then, by their property `opening_hours` in the grammar of OpenStreetMap: `now`, a time as the clocks of each place show it, or an instant with an offset or `Z`. Each place says `open_until`. Those without hours that can be read are not found
+    #[param(min_length = 1, max_length = 25, example = "2026-12-24T15:00")]
+    open_at: Option<String>,
+    /// With `open_at`: `include` finds places without hours that can be read, too
+    #[param(inline)]
+    open_at_unknown: Option<OpenAtUnknown>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum OpenAtUnknown {
+    Include,
 }
 
 /// In which order the places of a search come.

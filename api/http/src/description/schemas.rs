@@ -92,7 +92,7 @@ enum CollectionType {
     "type": "Feature",
     "id": "w-1",
     "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
-    "properties": { "name": "Le Cellier", "category": "winery" },
+    "properties": { "name": "Le Cellier", "category": "winery", "opening_hours": "Mo-Sa 10:00-19:00" },
 })))]
 pub struct Feature {
     r#type: FeatureType,
@@ -112,7 +112,7 @@ pub struct Feature {
 #[schema(examples(json!({
     "type": "Feature",
     "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
-    "properties": { "name": "Le Cellier", "category": "winery" },
+    "properties": { "name": "Le Cellier", "category": "winery", "opening_hours": "Mo-Sa 10:00-19:00" },
 })))]
 pub struct FeatureInput {
     r#type: FeatureType,
@@ -130,7 +130,7 @@ pub struct FeatureInput {
     "type": "FeatureCollection",
     "features": [
         { "type": "Feature", "id": "w-1", "geometry": { "type": "Point", "coordinates": [2.3522, 48.8566] },
-          "properties": { "name": "Le Cellier", "category": "winery" } },
+          "properties": { "name": "Le Cellier", "category": "winery", "opening_hours": "Mo-Sa 10:00-19:00" } },
         { "type": "Feature", "id": "w-2", "geometry": { "type": "Point", "coordinates": [2.2945, 48.8584] },
           "properties": { "name": "La Cave", "category": "wine bar" } },
     ],
@@ -167,6 +167,15 @@ pub struct NearbyFeature {
     /// Great-circle distance in metres.
     #[schema(minimum = 0)]
     distance_m: f64,
+    /// With `open_at`: `open`, `unknown` if its hours say that one cannot know, `unstated` if it has none that can be read.
+    #[schema(required = false, examples("open"))]
+    open_state: String,
+    /// With `open_at`: when that ends, with the offset of the place's time zone; `null` if not within 366 days.
+    #[schema(required = false, examples("2026-12-24T19:00:00+01:00"))]
+    open_until: Option<String>,
+    /// With `open_at`: what its hours remark on that time.
+    #[schema(required = false)]
+    open_comment: String,
     /// Id within the collection.
     #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     id: String,
@@ -197,6 +206,15 @@ pub struct FoundFeature {
     /// Great-circle distance in metres from the position, if there is one.
     #[schema(required = false, minimum = 0)]
     distance_m: f64,
+    /// With `open_at`: `open`, `unknown` if its hours say that one cannot know, `unstated` if it has none that can be read.
+    #[schema(required = false, examples("open"))]
+    open_state: String,
+    /// With `open_at`: when that ends, with the offset of the place's time zone; `null` if not within 366 days.
+    #[schema(required = false, examples("2026-12-24T19:00:00+01:00"))]
+    open_until: Option<String>,
+    /// With `open_at`: what its hours remark on that time.
+    #[schema(required = false)]
+    open_comment: String,
     /// Id within the collection.
     #[schema(min_length = 1, max_length = 512, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     id: String,
@@ -280,6 +298,12 @@ pub struct SearchBody {
     fields: Vec<String>,
     #[schema(required = false, min_length = 1, max_length = 201)]
     sort: String,
+    /// As the parameter of the GET.
+    #[schema(required = false, min_length = 1, max_length = 25)]
+    open_at: String,
+    /// `include`, as the parameter of the GET.
+    #[schema(required = false, pattern = "^include$")]
+    open_at_unknown: String,
     #[schema(required = false, inline)]
     distance_in: DistanceIn,
     #[schema(required = false, min_length = 1)]
@@ -325,6 +349,12 @@ pub struct BatchBody {
     fields: Vec<String>,
     #[schema(required = false, min_length = 1, max_length = 201)]
     sort: String,
+    /// As the parameter of the GET.
+    #[schema(required = false, min_length = 1, max_length = 25)]
+    open_at: String,
+    /// `include`, as the parameter of the GET.
+    #[schema(required = false, pattern = "^include$")]
+    open_at_unknown: String,
     #[schema(required = false, inline)]
     distance_in: DistanceIn,
 }

@@ -1,5 +1,7 @@
 //! Parameters of `/items`.
 
+use std::time::SystemTime;
+
 use cellar_model::Collection;
 use cellar_model::cursor::{Cursor, Fingerprint};
 use cellar_model::features::Form;
@@ -9,11 +11,21 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::query::QueryText;
-use super::{attributes, format, values};
+use super::{attributes, format, opening, values};
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 8] =
-    ["bbox", "limit", "category", attributes::FILTER, attributes::FIELDS, "datetime", "cursor", format::NAME];
+const KNOWN: [&str; 10] = [
+    "bbox",
+    "limit",
+    "category",
+    attributes::FILTER,
+    attributes::FIELDS,
+    opening::OPEN_AT,
+    opening::UNKNOWN,
+    "datetime",
+    "cursor",
+    format::NAME,
+];
 
 pub(super) const BBOX_ALLOWED: &str = "west,south,east,north in degrees, or with heights west,south,low,east,north,high, with commas or as one parameter each: longitudes -180 to 180 (west > east crosses the antimeridian), latitudes -90 to 90 with south <= north";
 
@@ -32,8 +44,12 @@ pub struct ItemsParams<'a> {
     pub text: QueryText<'a>,
 }
 
-/// Reads the query string of `/items`.
-pub fn parse_items<'a>(raw: Option<&'a str>, collection: &Collection) -> Result<ItemsParams<'a>, Problem> {
+/// Reads the query string of `/items`; `now` is what `open_at=now` means.
+pub fn parse_items<'a>(
+    raw: Option<&'a str>,
+    collection: &Collection,
+    now: SystemTime,
+) -> Result<ItemsParams<'a>, Problem> {
     let text = QueryText::parse_with_list(raw, &KNOWN, "bbox")?;
     let mut query = BoxQuery {
         // Without a box, all places.
@@ -48,8 +64,9 @@ pub fn parse_items<'a>(raw: Option<&'a str>, collection: &Collection) -> Result<
         check_datetime(instant)?;
     }
     let fingerprint = Fingerprint::of_box(collection, &query);
-    let (selection, fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
-    let form = Form { fields: attributes::fields(&text)?, ..Form::default() };
+    let (mut selection, fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
+    let mut form = Form { fields: attributes::fields(&text)?, ..Form::default() };
+    let fingerprint = opening::restrict(&text, now, &mut selection, fingerprint, &mut form)?;
     query.after =
         values::cursor(&text)?.map(|cursor| BoxKey::from_cursor(cursor, fingerprint)).transpose()?;
     Ok(ItemsParams { query, selection, form, fingerprint, text })
@@ -124,6 +141,8 @@ pub(super) fn bbox(text: &str) -> Result<BBox, Problem> {
 mod tests {
     use super::*;
 
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
     #[test]
     fn a_box_has_four_edges_and_may_cross_the_antimeridian() {
         let fiji = BBox::new(176.0, -21.0, -178.0, -12.0).unwrap();
@@ -143,17 +162,17 @@ mod tests {
     #[test]
     fn without_a_box_it_is_the_world() {
         let collection = "wineries".parse().unwrap();
-        let query = parse_items(Some("limit=7"), &collection).unwrap().query;
+        let query = parse_items(Some("limit=7"), &collection, NOW).unwrap().query;
         assert_eq!((query.bbox, query.limit.get()), (BBox::WORLD, 7));
-        assert_eq!(parse_items(None, &collection).unwrap().text.link("/items"), "/items");
-        assert!(parse_items(Some("bbox="), &collection).is_err());
+        assert_eq!(parse_items(None, &collection, NOW).unwrap().text.link("/items"), "/items");
+        assert!(parse_items(Some("bbox="), &collection, NOW).is_err());
     }
 
     /// As serializers write arrays that know nothing of commas.
     #[test]
     fn a_box_may_be_one_parameter_for_each_edge() {
         let collection = "wineries".parse().unwrap();
-        let parse = |raw| parse_items(Some(raw), &collection);
+        let parse = |raw| parse_items(Some(raw), &collection, NOW);
         let parts = parse("bbox=1&bbox=2&limit=7&bbox=3&%62box=4").unwrap();
         assert_eq!(parts.query.bbox, BBox::new(1.0, 2.0, 3.0, 4.0).unwrap());
         assert_eq!(parts.text.link("/items"), "/items?bbox=1%2C2%2C3%2C4&limit=7");
@@ -187,7 +206,7 @@ mod tests {
     #[test]
     fn a_larger_limit_is_the_largest() {
         let collection = "wineries".parse().unwrap();
-        let limit = |raw| parse_items(Some(raw), &collection).map(|params| params.query.limit.get());
+        let limit = |raw| parse_items(Some(raw), &collection, NOW).map(|params| params.query.limit.get());
         assert_eq!((limit("limit=100").unwrap(), limit("limit=10000").unwrap()), (100, 100));
         assert_eq!(limit("limit=99999999999999999999999").unwrap(), 100);
         for bad in ["limit=0", "limit=-1", "limit=x"] {

@@ -1,5 +1,7 @@
 //! Parameters of `/nearby`.
 
+use std::time::SystemTime;
+
 use cellar_model::Collection;
 use cellar_model::cursor::{Cursor, Fingerprint, SortedKey};
 use cellar_model::features::{DistanceIn, Form};
@@ -8,11 +10,11 @@ use geo_index::tree::{NearbyKey, NearbyQuery, Selection};
 use geo_index::{Meters, Position};
 
 use super::query::QueryText;
-use super::{attributes, values};
+use super::{attributes, opening, values};
 use crate::config::ApiConfig;
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 13] = [
     "lat",
     "lon",
     "radius",
@@ -21,6 +23,8 @@ const KNOWN: [&str; 11] = [
     attributes::FILTER,
     attributes::FIELDS,
     attributes::SORT,
+    opening::OPEN_AT,
+    opening::UNKNOWN,
     "cursor",
     "mode",
     "distance_in",
@@ -45,13 +49,14 @@ pub struct NearbyParams<'a> {
     pub text: QueryText<'a>,
 }
 
-/// Reads the query string of `/nearby`.
+/// Reads the query string of `/nearby`; `now` is what `open_at=now` means.
 pub fn parse_nearby<'a>(
     raw: Option<&'a str>,
     collection: &Collection,
     config: &ApiConfig,
+    now: SystemTime,
 ) -> Result<NearbyParams<'a>, Problem> {
-    parse_nearby_text(QueryText::parse(raw, &KNOWN)?, collection, config)
+    parse_nearby_text(QueryText::parse(raw, &KNOWN)?, collection, config, now)
 }
 
 /// The parameters of `/nearby`.
@@ -64,6 +69,7 @@ pub fn parse_nearby_text<'a>(
     text: QueryText<'a>,
     collection: &Collection,
     config: &ApiConfig,
+    now: SystemTime,
 ) -> Result<NearbyParams<'a>, Problem> {
     mode(&text)?;
     let (lat, lon) = (values::degrees(&text, "lat", 90.0)?, values::degrees(&text, "lon", 180.0)?);
@@ -77,8 +83,10 @@ pub fn parse_nearby_text<'a>(
         after: None,
     };
     let fingerprint = Fingerprint::of_nearby(collection, &query);
-    let (selection, mut fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
-    let form = Form { distance_in: distance_in(&text)?, fields: attributes::fields(&text)? };
+    let (mut selection, fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
+    let fields = attributes::fields(&text)?;
+    let mut form = Form { distance_in: distance_in(&text)?, fields, ..Form::default() };
+    let mut fingerprint = opening::restrict(&text, now, &mut selection, fingerprint, &mut form)?;
     let cursor = values::cursor(&text)?;
     let sort = if let Some(sort) = attributes::sort(&text)? {
         fingerprint = fingerprint.with(attributes::SORT, &sort.to_string());
@@ -127,7 +135,7 @@ mod tests {
     use super::*;
 
     fn parse(raw: &str) -> Result<NearbyParams<'_>, Problem> {
-        parse_nearby(Some(raw), &"wineries".parse().unwrap(), &ApiConfig::default())
+        parse_nearby(Some(raw), &"wineries".parse().unwrap(), &ApiConfig::default(), SystemTime::UNIX_EPOCH)
     }
 
     #[test]

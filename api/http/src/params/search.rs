@@ -1,6 +1,7 @@
 //! Parameters of `/search`: places within a shape.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use cellar_model::Collection;
 use cellar_model::cursor::{Cursor, Fingerprint, SortedKey};
@@ -12,10 +13,10 @@ use geo_index::{BBox, HALF_CIRCUMFERENCE, Position};
 use super::members::read_members;
 use super::query::QueryText;
 use super::region::{self, Shape};
-use super::{attributes, nearby, values};
+use super::{attributes, nearby, opening, values};
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 17] = [
     region::BBOX,
     region::WITHIN,
     region::ALONG,
@@ -29,6 +30,8 @@ const KNOWN: [&str; 15] = [
     attributes::FILTER,
     attributes::FIELDS,
     attributes::SORT,
+    opening::OPEN_AT,
+    opening::UNKNOWN,
     "cursor",
     "distance_in",
 ];
@@ -62,15 +65,23 @@ pub struct SearchParams<'a> {
     pub text: QueryText<'a>,
 }
 
-/// Reads the query string of `/search`.
-pub fn parse_search<'a>(raw: Option<&'a str>, collection: &Collection) -> Result<SearchParams<'a>, Problem> {
+/// Reads the query string of `/search`; `now` is what `open_at=now` means.
+pub fn parse_search<'a>(
+    raw: Option<&'a str>,
+    collection: &Collection,
+    now: SystemTime,
+) -> Result<SearchParams<'a>, Problem> {
     let text = QueryText::parse_with_list(raw, &KNOWN, region::BBOX)?;
     let shape = region::shape(&text, None)?;
-    parse(text, shape, collection)
+    parse(text, shape, collection, now)
 }
 
-/// Reads the body of a POST to `/search`.
-pub fn parse_search_body<'a>(json: &'a str, collection: &Collection) -> Result<SearchParams<'a>, Problem> {
+/// Reads the body of a POST to `/search`; `now` is what `open_at=now` means.
+pub fn parse_search_body<'a>(
+    json: &'a str,
+    collection: &Collection,
+    now: SystemTime,
+) -> Result<SearchParams<'a>, Problem> {
     if json.len() > MAX_BODY_BYTES {
         let detail = format!("the body of a search has {} bytes; it may have {MAX_BODY_BYTES}", json.len());
         return Err(
@@ -85,16 +96,18 @@ pub fn parse_search_body<'a>(json: &'a str, collection: &Collection) -> Result<S
         return Err(Problem::new(Kind::ParameterInvalid, detail).parameter(region::ALONG));
     }
     let shape = region::shape(&text, geometries.first().copied())?;
-    parse(text, shape, collection)
+    parse(text, shape, collection, now)
 }
 
 fn parse<'a>(
     text: QueryText<'a>,
     shape: Shape,
     collection: &Collection,
+    now: SystemTime,
 ) -> Result<SearchParams<'a>, Problem> {
     let filter = attributes::filter(&text)?;
-    let form = Form { distance_in: nearby::distance_in(&text)?, fields: attributes::fields(&text)? };
+    let fields = attributes::fields(&text)?;
+    let mut form = Form { distance_in: nearby::distance_in(&text)?, fields, ..Form::default() };
     let (limit, category, sort) = (values::limit(&text)?, values::category(&text)?, attributes::sort(&text)?);
     let origin = origin(&text)?;
     let mut wanted = match (origin, sort) {
@@ -115,7 +128,9 @@ fn parse<'a>(
         }
         Wanted::Listed(query) => Fingerprint::of_box(collection, query),
     };
-    let (selection, fingerprint) = attributes::select(filter, fingerprint.with(region::WITHIN, &shape.text));
+    let fingerprint = fingerprint.with(region::WITHIN, &shape.text);
+    let (mut selection, fingerprint) = attributes::select(filter, fingerprint);
+    let fingerprint = opening::restrict(&text, now, &mut selection, fingerprint, &mut form)?;
     if let Some(cursor) = values::cursor(&text)? {
         match &mut wanted {
             Wanted::Near(query) => query.after = Some(NearbyKey::from_cursor(cursor, fingerprint)?),

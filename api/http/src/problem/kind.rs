@@ -12,6 +12,7 @@ pub enum Kind {
     ParameterInvalid,
     ParameterOutOfRange,
     CursorInvalid,
+    OpenAtUnsupported,
     QueryMalformed,
     QueryTooLong,
     BodyInvalid,
@@ -69,13 +70,14 @@ const fn facts(slug: &'static str, status: StatusCode, title: &'static str, mean
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::ParameterUnknown,
         Self::ParameterMissing,
         Self::ParameterRepeated,
         Self::ParameterInvalid,
         Self::ParameterOutOfRange,
         Self::CursorInvalid,
+        Self::OpenAtUnsupported,
         Self::QueryMalformed,
         Self::QueryTooLong,
         Self::BodyInvalid,
@@ -156,6 +158,8 @@ impl Kind {
                 "A parameter lies outside of its range, which is in `allowed`."),
             Self::CursorInvalid => facts("cursor-invalid", S::BAD_REQUEST, "Invalid cursor",
                 "The cursor is damaged or belongs to another query; start again without it."),
+            Self::OpenAtUnsupported => facts("open-at-unsupported", S::BAD_REQUEST, "No opening hours",
+                "This server was built without the time zones and holidays that `open_at` takes; ask without it, and evaluate `opening_hours` of the places."),
             Self::QueryMalformed => facts("query-malformed", S::BAD_REQUEST, "Malformed query",
                 "The URL is not valid percent-encoded UTF-8."),
             Self::QueryTooLong => facts("query-too-long", S::BAD_REQUEST, "Query too long",

@@ -60,7 +60,7 @@ pub async fn items(
     headers: HeaderMap,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
-    let params = parse_items(raw.as_deref(), &collection)?;
+    let params = parse_items(raw.as_deref(), &collection, state.now())?;
     let format = Format::of(&params.text, &headers)?;
     require_collection(&state, &collection, deadline).await?;
     let started = Instant::now();

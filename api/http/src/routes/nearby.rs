@@ -34,8 +34,8 @@ use crate::state::AppState;
 /// With `filter` only places whose properties meet it, as `category` does for categories, which are indexed: a filter is
 /// asked of each place within reach. Where few of many meet it, an answer may hold fewer places than `limit`, or none, and
 /// a link `next` that goes on. With `sort` places within the radius come in the order of a property: all of them if there
-/// are at most 1,000 (`sorted_within_m` is then the radius), else the nearest 1,000, then the next. `filter`, `fields` and
-/// `sort` are not for `mode=cell`.
+/// are at most 1,000 (`sorted_within_m` is then the radius), else the nearest 1,000, then the next. `filter`, `fields`,
+/// `sort` and `open_at` are not for `mode=cell`.
 ///
 /// With `mode=cell` the answer is that of the geohash cell around the position, as its own URL has it
 /// (`Content-Location`); `radius` and `limit` are then checked and left to the client.
@@ -87,7 +87,7 @@ async fn exact(
     deadline: Deadline,
     raw: Option<&str>,
 ) -> Result<Response, Problem> {
-    let params = parse_nearby(raw, collection, &state.config)?;
+    let params = parse_nearby(raw, collection, &state.config, state.now())?;
     require_collection(state, collection, deadline).await?;
     if let Some(hot) = &state.hot {
         hot.offer(collection, params.query.origin);

@@ -1,6 +1,6 @@
 //! Searches from several positions in one request.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::Extension;
 use axum::extract::State;
@@ -59,11 +59,11 @@ pub async fn post(
 ) -> Result<Response, Problem> {
     let (shared, positions) = read(&body)?;
     require_collection(&state, &collection, deadline).await?;
-    let started = Instant::now();
+    let (started, now) = (Instant::now(), state.now());
     let counted = counted.as_ref().map(|Extension(counted)| counted);
     let search = |(index, position)| {
         // The request itself has taken a token: that of its first position.
-        result(&state, &collection, counted.filter(|_| index > 0), (position, &shared), deadline)
+        result(&state, &collection, counted.filter(|_| index > 0), (position, &shared, now), deadline)
     };
     let searches: Vec<_> = positions.iter().copied().enumerate().map(search).collect();
     let results: Vec<_> = stream::iter(searches).buffered(AT_A_TIME).collect().await;
@@ -144,7 +144,7 @@ async fn result<'a>(
     state: &AppState,
     collection: &Collection,
     counted: Option<&Counted>,
-    (position, shared): (&'a RawValue, &QueryText<'a>),
+    (position, shared, now): (&'a RawValue, &QueryText<'a>, SystemTime),
     deadline: Deadline,
 ) -> (Option<&'a str>, Result<(Vec<u8>, Work), Problem>) {
     let (id, text) = match one(position) {
@@ -152,7 +152,7 @@ async fn result<'a>(
         Err(problem) => return (id_of(position), Err(problem)),
     };
     let params = counted.map_or(Ok(()), |counted| take(state, counted));
-    let params = params.and_then(|()| parse_nearby_text(text, collection, &state.config));
+    let params = params.and_then(|()| parse_nearby_text(text, collection, &state.config, now));
     match params {
         Ok(params) => (id, nearby::collection_of(state, collection, params, deadline).await),
         Err(problem) => (id, Err(problem)),

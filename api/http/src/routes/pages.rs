@@ -88,7 +88,7 @@ pub async fn pages(
     deadline: Deadline,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
-    let params = parse_nearby(raw.as_deref(), &collection, &state.config)?;
+    let params = parse_nearby(raw.as_deref(), &collection, &state.config, state.now())?;
     require_collection(&state, &collection, deadline).await?;
     let NearbyParams { query, selection, .. } = params;
     let (_, mut used) = state.search.nearby_in_pages(&collection, query, selection, deadline.0).await?;

@@ -66,7 +66,7 @@ pub async fn get(
     deadline: Deadline,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
-    let params = parse_search(raw.as_deref(), &collection)?;
+    let params = parse_search(raw.as_deref(), &collection, state.now())?;
     let path = path(&collection);
     let text = params.text.clone();
     answer(&state, &collection, deadline, params, |cursor| {
@@ -100,7 +100,7 @@ pub async fn post(
     _: NoQuery,
     JsonText(body): JsonText,
 ) -> Result<Response, Problem> {
-    let params = parse_search_body(&body, &collection)?;
+    let params = parse_search_body(&body, &collection, state.now())?;
     let path = path(&collection);
     answer(&state, &collection, deadline, params, |cursor| Link::of_posted_page(&path, cursor)).await
 }

@@ -24,6 +24,7 @@ mod live;
 mod logs;
 mod nearby_batch;
 mod ogc;
+mod opening;
 mod pages;
 mod places;
 mod rate;

@@ -76,6 +76,10 @@ fn searches_by_properties_and_shapes_print_what_the_api_answers() {
         ),
         (vec!["--sort=-stars", "--radius", "60000"], "sort=-stars&radius=60000"),
         (vec!["--fields", "stars", "--limit", "7"], "fields=stars&limit=7"),
+        (
+            vec!["--open-at", "2026-12-24T18:00+01:00", "--open-at-unknown", "--limit", "7"],
+            "open_at=2026-12-24T17:00Z&open_at_unknown=include&limit=7",
+        ),
     ] {
         let answer = server.get(&format!("/v1/collections/places/nearby?lat=1&lon=0.5&{query}"));
         let place = ["nearby", "-c", "places", "--lat", "1", "--lon", "0.5", "--json"];
@@ -95,6 +99,7 @@ fn searches_by_properties_and_shapes_print_what_the_api_answers() {
     for (args, says) in [
         (vec!["--bbox=0,0,0.5,1", "--filter", "stars >"], "at character 8"),
         (vec!["--bbox=0,0,0.5"], "bbox"),
+        (vec!["--bbox=0,0,0.5,1", "--open-at", "today"], "2026-12-24T18:00"),
         (vec![], "--bbox"),
     ] {
         let ended = desk.run(&[&["search", "-c", "places"][..], &args].concat());

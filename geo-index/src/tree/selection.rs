@@ -33,7 +33,7 @@ pub trait PlaceFilter: fmt::Debug + Send + Sync {
     /// Whether a search may find this place. The same place always gets the same answer.
     fn allows(&self, place: &PlaceView<'_>) -> bool;
 
-    /// How many times it goes through a payload, about.
+    /// How many times it goes through a payload, about: what its steps are counted by ([`Pace`]).
     fn weight(&self) -> usize {
         1
     }

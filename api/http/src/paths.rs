@@ -12,6 +12,9 @@ pub const CATEGORIES: &str = "/v1/collections/{collection}/categories";
 pub const NEARBY: &str = "/v1/collections/{collection}/nearby";
 /// Exact nearby searches from several positions.
 pub const NEARBY_BATCH: &str = "/v1/collections/{collection}/nearby:batch";
+/// [`NEARBY_BATCH`] as it comes from clients that escape a colon in a path.
+pub const NEARBY_BATCH_ESCAPED: [&str; 2] =
+    ["/v1/collections/{collection}/nearby%3Abatch", "/v1/collections/{collection}/nearby%3abatch"];
 /// Places within a shape.
 pub const SEARCH: &str = "/v1/collections/{collection}/search";
 /// Cell answers.

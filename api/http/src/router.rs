@@ -29,6 +29,9 @@ pub fn router(state: AppState) -> Router {
         let path = route.path;
         router.route(path, route.into_handlers())
     });
+    let router = paths::NEARBY_BATCH_ESCAPED.into_iter().fold(router, |router, path| {
+        router.route(path, Route::data(path).post(nearby_batch::post).into_handlers())
+    });
     router.fallback(open(unknown_route)).with_state(state)
 }
 

@@ -83,6 +83,16 @@ pub(crate) trait Machine {
         false
     }
 
+    /// Whether it pauses, so that its time is looked at while it works.
+    fn pauses(&self) -> bool {
+        false
+    }
+
+    /// Makes it end as soon as it can, with a cursor, for its time is short; false if it does not.
+    fn hurry(&mut self) -> bool {
+        false
+    }
+
     /// Whether it has found nothing so far, however far it came.
     fn found_nothing(&self) -> bool {
         false
@@ -197,7 +207,10 @@ impl Request<'_> {
         deadline: Instant,
     ) -> Result<M::Answer, PageError> {
         let Self { search, trees, cost, trace, tree } = self;
-        let mut soon = None;
+        let (mut soon, mut hurries) = (None, false);
+        if machine.pauses() && Instant::now() >= deadline {
+            return Err(StoreError::Deadline.into());
+        }
         loop {
             let present = |at: Spot, trace: &mut Trace| {
                 search.source().get_if_present(trees.get(at.tree)?, at.cell, trace)
@@ -210,9 +223,20 @@ impl Request<'_> {
                 let now = Instant::now();
                 now + deadline.saturating_duration_since(now).mul_f64(ITEMS_SHARE_OF_TIME)
             });
+            let is_soon = Instant::now() >= soon;
+            if is_soon && !std::mem::replace(&mut hurries, is_soon) && machine.hurry() {
+                continue;
+            }
+            let is_paused = wanted.iter().any(|(_, progress)| *progress == Progress::Paused);
+            if is_paused && !machine.may_end_early() && Instant::now() >= deadline {
+                return Err(StoreError::Deadline.into());
+            }
+            if is_paused {
+                tokio::task::yield_now().await;
+            }
             // A search is left to the store's and the cache's own limits; a scan has something to say when they come late.
             let end = match (machine.may_end_early(), machine.found_nothing()) {
-                (true, _) if Instant::now() >= soon => break,
+                (true, _) if is_soon => break,
                 (true, _) => Some(soon),
                 (false, true) => Some(deadline),
                 (false, false) => None,
@@ -369,7 +393,7 @@ async fn supply<M: Machine>(
             return Ok((number, Supply::Pages(Vec::new()), cost, trace));
         };
         let supply = match progress {
-            Progress::Done => Supply::Pages(Vec::new()),
+            Progress::Done | Progress::Paused => Supply::Pages(Vec::new()),
             Progress::Need(cells) => {
                 Supply::Pages(search.fetch(tree, &cells, deadline, &mut cost, &mut trace).await?)
             }
@@ -437,6 +461,18 @@ impl Machine for NearbySearch {
         self.supply_run(run, page);
     }
 
+    fn pauses(&self) -> bool {
+        self.selects()
+    }
+
+    fn hurry(&mut self) -> bool {
+        let selects = self.selects();
+        if selects {
+            NearbySearch::hurry(self);
+        }
+        selects
+    }
+
     fn end(self) -> NearbyAnswer {
         self.finish()
     }
@@ -467,6 +503,10 @@ impl Machine for BoxScan {
 
     fn take_run(&mut self, _: usize, run: RunRead, page: Arc<Page>) {
         self.supply_run(run, page);
+    }
+
+    fn pauses(&self) -> bool {
+        self.selects()
     }
 
     fn may_end_early(&self) -> bool {

@@ -8,8 +8,8 @@ use cellar_cache::trace::Trace;
 use cellar_model::{Category, Collection, PageTree, PlaceId, Placement};
 use cellar_store::{ReadCost, StoreError};
 use geo_index::tree::{
-    BoxKey, BoxQuery, BoxScan, Hit, NearbyAnswer, NearbyKey, NearbyQuery, NearbySearch, SearchLimits,
-    SearchWork, Selection,
+    BoxKey, BoxQuery, BoxScan, Hit, NearbyAnswer, NearbyKey, NearbyQuery, NearbySearch, Pace,
+    SearchLimits, SearchWork, Selection,
 };
 use geo_index::{CategoryFilter, H3Cell, Page, RunRead};
 
@@ -71,6 +71,18 @@ impl Default for Limits {
 /// Pages that a search with a filter looks at before it ends with a cursor: each of their places within reach is read as
 /// JSON, where other searches only compare distances.
 const FILTERED_PAGE_BUDGET: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+/// Steps of a filter, about bytes of properties gone through, after which a search ends with a cursor: a third of a second
+/// for the most expensive patterns.
+const FILTER_STEPS: usize = 32 << 20;
+
+/// Steps after which a search of a selection lets others have the thread, and looks at its clock: some milliseconds.
+const PAUSE_STEPS: usize = 512 << 10;
+
+/// The pace of a search of a selection; of each of so many that share an answer.
+fn pace(searches: usize) -> Pace {
+    Pace { budget: FILTER_STEPS / searches.max(1), pause: PAUSE_STEPS }
+}
 
 impl Limits {
     /// Limits of searches of a selection.
@@ -246,7 +258,8 @@ impl Search {
         let filters = query.category.is_some() || !selection.is_everything();
         let limits = Limits::selected(self.limits.nearby, &selection);
         let begin = || {
-            let search = NearbySearch::new(query.clone(), limits).selecting(selection.clone());
+            let search = NearbySearch::new(query.clone(), limits);
+            let search = search.selecting(selection.clone()).at_pace(pace(1));
             if filters { search.ending_early() } else { search }
         };
         let (nearby, used) = self.find_by(&trees, begin, deadline).await?;
@@ -264,7 +277,8 @@ impl Search {
         let query = NearbyQuery { category: None, ..query.clone() };
         let limits = Limits::selected(self.limits.nearby, selection);
         let begin = || {
-            let search = NearbySearch::new(query.clone(), limits).selecting(selection.clone());
+            let search = NearbySearch::new(query.clone(), limits);
+            let search = search.selecting(selection.clone()).at_pace(pace(trees.len()));
             search.with_coarse_pages().ending_early()
         };
         match trees {
@@ -354,8 +368,10 @@ impl Search {
             Plan::Categories { trees, .. } if trees.is_empty() => return Ok(Items::default()),
             Plan::Categories { trees, .. } if trees.len() == 1 => {
                 let of_tree = BoxQuery { category: None, ..query.clone() };
-                let begin =
-                    || BoxScan::from_coarse_pages(of_tree.clone(), limits).selecting(selection.clone());
+                let begin = || {
+                    let scan = BoxScan::from_coarse_pages(of_tree.clone(), limits);
+                    scan.selecting(selection.clone()).at_pace(pace(1))
+                };
                 match self.scan(&trees, begin, deadline).await {
                     Err(PageError::Store(StoreError::NoCategoryIndex)) => {}
                     scanned => return scanned,
@@ -364,7 +380,8 @@ impl Search {
             // Several categories in one order: a scan ends with a cursor, so filtering always comes to an end.
             Plan::Categories { .. } | Plan::Whole => {}
         }
-        let begin = || BoxScan::new(query.clone(), limits).selecting(selection.clone());
+        let begin =
+            || BoxScan::new(query.clone(), limits).selecting(selection.clone()).at_pace(pace(1));
         self.scan(&[collection.into()], begin, deadline).await
     }
 

@@ -59,6 +59,18 @@ impl Machine for SideBySide {
         }
     }
 
+    fn pauses(&self) -> bool {
+        self.searches.iter().any(NearbySearch::selects)
+    }
+
+    fn hurry(&mut self) -> bool {
+        let selects = self.pauses();
+        if selects {
+            self.searches.iter_mut().for_each(NearbySearch::hurry);
+        }
+        selects
+    }
+
     fn end(self) -> NearbyAnswer {
         merged(self.searches.into_iter().map(NearbySearch::finish), self.limit.get())
     }

@@ -112,6 +112,23 @@ impl Polygon {
         crossings.map(|at| TURNS.iter().filter(|turn| at > lon + **turn).count()).sum::<usize>() % 2 == 1
     }
 
+    /// Number of edges.
+    pub(crate) const fn len(&self) -> usize {
+        self.edges.len()
+    }
+
+    /// Whether a position lies within an angle of the border, in degrees. A pole does if the polygon reaches its latitude.
+    pub(crate) fn borders(&self, position: Position, angle: f64) -> bool {
+        let (lon, lat) = (position.lon(), position.lat());
+        if lat.abs() >= 90.0 {
+            return if lat > 0.0 { self.north >= 90.0 } else { self.south <= -90.0 };
+        }
+        let (south, north) = (lat - angle, lat + angle);
+        let shrink = lat.to_radians().cos();
+        let is_near = |edge: &Edge| TURNS.iter().any(|turn| edge.is_near([lon + turn, lat], shrink, angle));
+        north >= self.south && south <= self.north && self.edges_between(south, north).any(is_near)
+    }
+
     /// Whether anything in a cap may lie in the polygon: errs on the side of yes by what the cap's rectangle of
     /// longitudes and latitudes holds besides it.
     pub(crate) fn may_touch(&self, cap: &Cap) -> bool {
@@ -130,6 +147,19 @@ impl Edge {
         let ([from_lon, from_lat], [to_lon, to_lat]) = (self.from, self.to);
         let crosses = (from_lat > lat) != (to_lat > lat);
         crosses.then(|| from_lon + (lat - from_lat) / (to_lat - from_lat) * (to_lon - from_lon))
+    }
+
+    /// Whether some point of it lies within an angle of another point, in degrees, where a degree of longitude is so much
+    /// shorter than one of latitude.
+    fn is_near(&self, [lon, lat]: [f64; 2], shrink: f64, angle: f64) -> bool {
+        let flat = |corner: [f64; 2]| [(corner[0] - lon) * shrink, corner[1] - lat];
+        let (from, to) = (flat(self.from), flat(self.to));
+        let along = [to[0] - from[0], to[1] - from[1]];
+        let length_sq = along[0] * along[0] + along[1] * along[1];
+        let share = -(from[0] * along[0] + from[1] * along[1]) / length_sq;
+        // Of an edge without length the share is not a number.
+        let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+        (from[0] + share * along[0]).hypot(from[1] + share * along[1]) <= angle
     }
 
     /// Whether it touches a rectangle, at any turn: no axis of either separates them.

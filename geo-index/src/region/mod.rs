@@ -111,8 +111,8 @@ impl Region {
         Ok(())
     }
 
-    /// Adds a polygon whose edges are straight in longitude and latitude, as written (RFC 7946, section 3.1.1). On its border
-    /// a place may count as either.
+    /// Adds a polygon whose edges are straight in longitude and latitude, as written (RFC 7946, section 3.1.1). A pole belongs
+    /// to it if it reaches the pole's latitude.
     ///
     /// # Errors
     ///
@@ -167,10 +167,11 @@ impl Region {
         self.shapes.len()
     }
 
-    /// Number of corners of polygons on the sphere, and of arcs of corridors.
+    /// Number of edges of polygons, and of arcs of corridors.
     pub fn corners(&self) -> usize {
         let corners = |shape: &Shape| match shape {
-            Shape::Box(_) | Shape::Planar(_) => 0,
+            Shape::Box(_) => 0,
+            Shape::Planar(polygon) => polygon.len(),
             Shape::Polygon(polygon) => polygon.corners(),
             Shape::Corridor(corridor) => corridor.arcs.len(),
         };
@@ -182,7 +183,9 @@ impl Region {
         let point = unit_of(position.lon(), position.lat());
         self.shapes.iter().any(|shape| match shape {
             Shape::Box(bbox) => bbox.contains(position),
-            Shape::Planar(polygon) => polygon.contains(position),
+            Shape::Planar(polygon) => {
+                polygon.contains(position) || polygon.borders(position, BORDER.to_degrees())
+            }
             Shape::Polygon(polygon) => polygon.contains(point),
             Shape::Corridor(corridor) => corridor.arcs.any_within(point, corridor.half_width),
         })
@@ -192,7 +195,9 @@ impl Region {
     pub(crate) fn may_touch(&self, cap: &Cap) -> bool {
         self.shapes.iter().any(|shape| match shape {
             Shape::Box(bbox) => bbox.may_touch(cap),
-            Shape::Planar(polygon) => polygon.may_touch(cap),
+            Shape::Planar(polygon) => {
+                polygon.may_touch(&Cap { reach: cap.reach + 2.0 * BORDER, centre: cap.centre })
+            }
             Shape::Polygon(polygon) => polygon.may_touch(cap),
             Shape::Corridor(corridor) => {
                 corridor.arcs.any_within(cap.centre, cap.reach + corridor.half_width + 1e-9)

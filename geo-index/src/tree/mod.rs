@@ -57,7 +57,7 @@ pub use load::{LEAF_MAX, LEAF_MAX_BYTES, LeafRead, PAGE_MAX, PageLoad, RunLoad};
 pub use nearby::{NearbyAnswer, NearbySearch};
 pub use query::{BoxKey, BoxQuery, NearbyKey, NearbyQuery};
 pub use scan::{BoxAnswer, BoxScan};
-pub use selection::{PlaceFilter, PlaceView, Selection};
+pub use selection::{Pace, PlaceFilter, PlaceView, Selection};
 pub use walk::{AreaWalk, Visit};
 
 pub use crate::page::ROOT_RESOLUTION;
@@ -82,6 +82,9 @@ pub enum Progress {
     /// The places of these runs, in the order in which they matter: parts of leaves that have too many for a page. They
     /// are supplied with `supply_run`.
     NeedRuns(Vec<RunRead>),
+    /// Nothing, but there is more to do: the caller may see to something else, look at its clock, and then goes on. Only
+    /// where it has asked for it, by [`Pace`].
+    Paused,
     /// Nothing: the answer is complete.
     Done,
 }

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::query::{BoxKey, BoxQuery};
+use super::selection::Pacing;
 use super::{
-    COARSE_RESOLUTIONS, Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, Selection, root_index,
+    COARSE_RESOLUTIONS, Hit, Pace, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, Selection, root_index,
 };
 use crate::grid::GridCell;
 use crate::grid::h3::{H3Cell, Leaf};
@@ -62,6 +63,7 @@ enum Visit {
 pub struct BoxScan {
     query: BoxQuery,
     selection: Selection,
+    pacing: Pacing,
     limits: SearchLimits,
     /// Resolution of the coarsest pages of places.
     top: u8,
@@ -98,6 +100,7 @@ impl BoxScan {
         let mut scan = Self {
             query,
             selection: Selection::default(),
+            pacing: Pacing::default(),
             limits,
             top,
             start: None,
@@ -180,9 +183,22 @@ impl BoxScan {
     /// Restricts the scan to the places of a selection. It then ends early, too, when it has found nothing yet.
     #[must_use]
     pub fn selecting(mut self, selection: Selection) -> Self {
+        self.pacing.edges = selection.edges();
         self.selection = selection;
         self.begin();
         self
+    }
+
+    /// Makes a scan of a selection pause, and bounds what its filter takes.
+    #[must_use]
+    pub fn at_pace(mut self, pace: Pace) -> Self {
+        self.pacing.pace = pace;
+        self
+    }
+
+    /// Whether it is one of a selection.
+    pub fn selects(&self) -> bool {
+        !self.selection.is_everything()
     }
 
     /// Whether something was found.
@@ -208,9 +224,12 @@ impl BoxScan {
     /// Goes on as far as the available pages allow: those supplied, and those that `local` has.
     pub fn advance(&mut self, mut local: impl FnMut(H3Cell) -> Option<Arc<Page>>) -> Progress {
         while let Some(next) = self.ahead.last() {
-            let spent = self.work.pages >= self.limits.page_budget.get() && self.may_end();
-            if self.hits.len() >= self.query.limit.get() || spent {
+            let is_spent = self.work.pages >= self.limits.page_budget.get() || self.pacing.is_spent();
+            if self.hits.len() >= self.query.limit.get() || (is_spent && self.may_end()) {
                 return Progress::Done;
+            }
+            if self.pacing.takes_pause() {
+                return Progress::Paused;
             }
             let found = match next {
                 Visit::Cell(cell) => self.supplied.remove(cell).or_else(|| local(*cell)),
@@ -279,6 +298,7 @@ impl BoxScan {
 
     fn collect(&mut self, page: &Arc<Page>, places: &PlacesPage) {
         let allowed = self.query.category.as_ref().map(|filter| places.allowed(filter));
+        let mut pacing = self.pacing;
         let wanted = |row: &usize| {
             let row = *row;
             let behind = self
@@ -289,12 +309,13 @@ impl BoxScan {
             behind
                 && allowed.as_ref().is_none_or(|allowed| allowed.has(row))
                 && self.query.bbox.contains(places.position(row))
-                && self.selection.has(places, row, None)
+                && self.selection.has(places, row, None, &mut pacing)
         };
         let room = self.query.limit.get() - self.hits.len();
         let mut rows = (0..places.len()).filter(wanted);
         let found: Vec<usize> = rows.by_ref().take(room).collect();
         self.cut = found.len() == room && rows.next().is_some();
+        self.pacing = pacing;
         self.hits.extend(found.into_iter().map(|row| Hit { page: Arc::clone(page), row, distance: None }));
     }
 

@@ -32,6 +32,64 @@ use super::queue::CLOSE_LOOK;
 pub trait PlaceFilter: fmt::Debug + Send + Sync {
     /// Whether a search may find this place. The same place always gets the same answer.
     fn allows(&self, place: &PlaceView<'_>) -> bool;
+
+    /// How many times it goes through a payload, about: what its steps are counted by ([`Pace`]).
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
+/// How far a search of a selection goes at a time, and in all. A step is about the time that a byte of a payload takes, or
+/// an edge of a region. A page is not left half way, so a search may be over either by what one takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Steps of the filter, of all pages, after which a search that may end early does so.
+    pub budget: usize,
+    /// Steps after which a search returns [`Progress::Paused`](super::Progress::Paused).
+    pub pause: usize,
+}
+
+impl Default for Pace {
+    /// No bounds, and no pauses.
+    fn default() -> Self {
+        Self { budget: usize::MAX, pause: usize::MAX }
+    }
+}
+
+/// The steps of a search, and what they lead to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pacing {
+    pub(super) pace: Pace,
+    /// Edges of the region.
+    pub(super) edges: usize,
+    /// Steps of the filter.
+    filtered: usize,
+    /// Steps since the last pause.
+    unpaused: usize,
+    /// Whether time is short.
+    pub(super) hurries: bool,
+}
+
+impl Pacing {
+    fn step(&mut self, steps: usize) {
+        self.unpaused = self.unpaused.saturating_add(steps);
+    }
+
+    /// Whether a search that may end early should.
+    pub(super) const fn is_spent(&self) -> bool {
+        self.hurries || self.filtered >= self.pace.budget
+    }
+
+    pub(super) const fn pause_is_due(&self) -> bool {
+        self.unpaused >= self.pace.pause
+    }
+
+    /// Whether a pause was due, which begins now.
+    pub(super) fn takes_pause(&mut self) -> bool {
+        let is_due = self.pause_is_due();
+        self.unpaused = if is_due { 0 } else { self.unpaused };
+        is_due
+    }
 }
 
 /// A place that a search has come to.
@@ -80,9 +138,27 @@ impl Selection {
     }
 
     /// Whether the place in a row is selected.
-    pub(super) fn has(&self, places: &PlacesPage, row: usize, origin: Option<Position>) -> bool {
-        self.has_position(places.position(row))
-            && self.filter.as_ref().is_none_or(|filter| filter.allows(&PlaceView { places, row, origin }))
+    pub(super) fn has(
+        &self,
+        places: &PlacesPage,
+        row: usize,
+        origin: Option<Position>,
+        pacing: &mut Pacing,
+    ) -> bool {
+        pacing.step(1 + pacing.edges);
+        if !self.has_position(places.position(row)) {
+            return false;
+        }
+        let Some(filter) = &self.filter else { return true };
+        let steps = places.payload(row).len().saturating_mul(filter.weight());
+        pacing.filtered = pacing.filtered.saturating_add(steps);
+        pacing.step(steps);
+        filter.allows(&PlaceView { places, row, origin })
+    }
+
+    /// Edges of the region.
+    pub(super) fn edges(&self) -> usize {
+        self.region.as_ref().map_or(0, |region| region.corners())
     }
 
     /// Whether a place at a position may be selected.

@@ -283,6 +283,53 @@ fn edges_are_great_circles_unless_they_are_planar() {
     }
 }
 
+/// What lies on a border is inside whatever the edges are.
+#[test]
+fn the_border_of_a_planar_polygon_is_inside() {
+    let planar = |ring: &[[f64; 2]]| {
+        let mut region = Region::default();
+        region.add_planar_polygon(&[ring.to_vec()]).unwrap();
+        region
+    };
+    // A micrometre is some 9e-12 degrees of latitude.
+    let near = 5e-12;
+    let diamond = planar(&[[10.0, -0.01], [10.01, 0.0], [10.0, 0.01], [9.99, 0.0]]);
+    for (lat, lon) in [(-0.01, 10.0), (0.0, 10.01), (0.01, 10.0), (0.0, 9.99), (0.005, 10.005), (-0.005, 9.995)] {
+        assert!(diamond.contains(at(lat, lon)), "{lat}, {lon}");
+    }
+    let square = planar(&[[170.0, 60.0], [190.0, 60.0], [190.0, 70.0], [170.0, 70.0]]);
+    for (lat, lon) in [(60.0, 175.0), (70.0, 175.0), (65.0, 170.0), (65.0, -170.0), (70.0, -170.0)] {
+        for (dlat, dlon) in [(0.0, 0.0), (near, 0.0), (-near, 0.0), (0.0, near), (0.0, -near)] {
+            assert!(square.contains(at(lat + dlat, lon + dlon)), "{lat}, {lon}, {dlat}, {dlon}");
+        }
+    }
+    for (lat, lon) in [(59.999_999, 175.0), (70.000_001, 175.0), (65.0, 169.999_99), (65.0, -169.999_99)] {
+        assert!(!square.contains(at(lat, lon)), "{lat}, {lon}");
+    }
+    let world = planar(&[[-180.0, -90.0], [180.0, -90.0], [180.0, 90.0], [-180.0, 90.0]]);
+    let north = planar(&[[-180.0, 89.8], [180.0, 89.8], [180.0, 90.0], [-180.0, 90.0]]);
+    let wedge = planar(&[[0.0, 80.0], [10.0, 80.0], [10.0, 90.0], [0.0, 90.0]]);
+    let points = [(90.0, 0.0), (90.0, -77.0), (-90.0, 5.0), (0.0, 180.0), (0.0, -180.0), (-89.9, 180.0), (89.9, 180.0)];
+    for (lat, lon) in points {
+        assert!(world.contains(at(lat, lon)), "{lat}, {lon}");
+        assert_eq!(north.contains(at(lat, lon)), lat > 89.0, "{lat}, {lon}");
+        assert_eq!(wedge.contains(at(lat, lon)), lat >= 90.0, "{lat}, {lon}");
+    }
+    // A search comes to them as well.
+    let points: Vec<Point> =
+        points.iter().enumerate().map(|(i, (lat, lon))| Point::new(i.to_string(), *lat, *lon)).collect();
+    let index = Index::new(&points);
+    for (region, count) in [(world, 7), (north, 3), (wedge, 2)] {
+        let selection = Selection { region: Some(Arc::new(region)), filter: None };
+        let search = NearbySearch::new(nearby(80.0, 5.0, 20_037_508.0, 10), SearchLimits::default());
+        let answer = index.drive(search.selecting(selection.clone())).unwrap();
+        assert_eq!(answer.hits.len(), count);
+        let query = BoxQuery { bbox: BBox::WORLD, limit: at_most(10), category: None, after: None };
+        let scan = BoxScan::new(query, SearchLimits::default()).selecting(selection);
+        assert_eq!(index.drive_scan(scan).hits.len(), count);
+    }
+}
+
 #[test]
 fn what_is_no_region_is_refused() {
     let polygon = |ring: &[[f64; 2]]| Region::default().add_polygon(&[ring.to_vec()]).unwrap_err();

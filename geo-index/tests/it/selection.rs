@@ -1,9 +1,10 @@
 //! Searches of selections against brute force, walked to their ends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use geo_index::tree::{
-    BoxQuery, BoxScan, NearbyQuery, NearbySearch, PlaceFilter, PlaceView, SearchLimits, Selection,
+    BoxQuery, BoxScan, NearbyQuery, NearbySearch, PAGE_MAX, Pace, PlaceFilter, PlaceView, SearchLimits, Selection,
 };
 use geo_index::{BBox, Leaf, distance};
 use proptest::prelude::*;
@@ -126,6 +127,94 @@ fn a_scan_of_a_selection_may_find_nothing_and_goes_on() {
         assert_eq!(walked, expected, "one of {count}");
         assert!(answers > 3, "{answers} answers: the budget never mattered");
     }
+}
+
+/// One in so many, each as dear as a payload of 1,000 bytes.
+#[derive(Debug)]
+struct Dear(OneOf, AtomicUsize);
+
+impl PlaceFilter for Dear {
+    fn allows(&self, place: &PlaceView<'_>) -> bool {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.allows(place)
+    }
+
+    fn weight(&self) -> usize {
+        250
+    }
+}
+
+/// Ids, and so payloads, of four bytes.
+fn dear_places() -> Vec<Point> {
+    clustered(5_000, 4).into_iter().enumerate().map(|(i, point)| Point { id: format!("{i:04}"), ..point }).collect()
+}
+
+#[test]
+fn a_dear_filter_ends_an_answer_early_and_pauses() {
+    let points = dear_places();
+    let index = Index::new(&points);
+    let pace = Pace { budget: 600_000, pause: 200_000 };
+    let expected: Vec<_> = brute_force(
+        &selected(&points, 40),
+        &NearbyQuery { limit: at_most(usize::MAX), ..nearby(48.0, 11.0, 20_000_000.0, 1) },
+    );
+    let mut query = nearby(48.0, 11.0, 20_000_000.0, 1_000);
+    let (mut walked, mut answers) = (Vec::new(), 0);
+    loop {
+        let filter = Arc::new(Dear(OneOf(40), AtomicUsize::new(0)));
+        let selection = Selection { filter: Some(filter.clone()), region: None };
+        let before = index.pauses.get();
+        let search = NearbySearch::new(query.clone(), SearchLimits::default());
+        let answer = index.drive(search.selecting(selection).ending_early().at_pace(pace)).unwrap();
+        walked.extend(found(&answer));
+        answers += 1;
+        let asked = filter.1.load(Ordering::Relaxed);
+        // The budget, the page that exceeds it, and those that lie to both sides of where an answer begins.
+        assert!(asked <= 600 + 12 * PAGE_MAX, "{asked}");
+        assert!(index.pauses.get() - before + 1 >= asked / (200 + PAGE_MAX), "{asked}");
+        let Some(next) = answer.next else { break };
+        query.after = Some(next);
+    }
+    assert_eq!(walked, expected);
+    assert!(answers > 4 && index.pauses.get() > answers, "{answers} answers: the budget never mattered");
+}
+
+#[test]
+fn a_scan_with_a_dear_filter_ends_early_and_pauses() {
+    let points = dear_places();
+    let index = Index::new(&points);
+    let pace = Pace { budget: 600_000, pause: 200_000 };
+    let mut query = BoxQuery { bbox: BBox::WORLD, limit: at_most(1_000), category: None, after: None };
+    let (mut walked, mut answers) = (Vec::new(), 0);
+    loop {
+        let filter = Arc::new(Dear(OneOf(40), AtomicUsize::new(0)));
+        let selection = Selection { filter: Some(filter.clone()), region: None };
+        let scan = BoxScan::new(query.clone(), SearchLimits::default());
+        let answer = index.drive_scan(scan.selecting(selection).at_pace(pace));
+        walked.extend(answer.hits.iter().map(|hit| hit.id().to_owned()));
+        answers += 1;
+        let asked = filter.1.load(Ordering::Relaxed);
+        assert!(asked <= 600 + 2 * PAGE_MAX, "{asked}");
+        let Some(next) = answer.next else { break };
+        query.after = Some(next);
+    }
+    let mut expected: Vec<_> = selected(&points, 40).into_iter().map(|point| point.id).collect();
+    walked.sort();
+    expected.sort();
+    assert_eq!(walked, expected);
+    assert!(answers > 4 && index.pauses.get() > answers, "{answers} answers: the budget never mattered");
+}
+
+/// A search that is told that its time is short ends with a cursor at once.
+#[test]
+fn a_search_in_a_hurry_ends_with_a_cursor() {
+    let points = dear_places();
+    let index = Index::new(&points);
+    let search = NearbySearch::new(nearby(48.0, 11.0, 20_000_000.0, 1_000), SearchLimits::default());
+    let mut search = search.selecting(one_of(40)).ending_early();
+    search.hurry();
+    let answer = index.drive(search).unwrap();
+    assert!(answer.next.is_some() && answer.work.pages < 20, "{:?}", answer.work);
 }
 
 /// A filter sees the distance that the answer has.

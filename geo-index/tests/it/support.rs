@@ -47,6 +47,8 @@ pub(crate) struct Index {
     pub(crate) other_roots: Vec<H3Cell>,
     /// Places of pages that searches looked at.
     pub(crate) compared: Cell<usize>,
+    /// Pauses of all searches so far.
+    pub(crate) pauses: Cell<usize>,
     pub(crate) queries: Cell<usize>,
     pub(crate) read_units: Cell<f64>,
 }
@@ -72,6 +74,7 @@ impl Index {
             knows_roots: true,
             other_roots: Vec::new(),
             compared: Cell::new(0),
+            pauses: Cell::new(0),
             queries: Cell::new(0),
             read_units: Cell::new(0.0),
         }
@@ -217,6 +220,7 @@ impl Index {
             };
             match search.advance_observed(|cell| self.kept(cell), look)? {
                 Progress::Done => return Ok(search.finish()),
+                Progress::Paused => self.pauses.set(self.pauses.get() + 1),
                 Progress::Need(cells) => {
                     let pages = self.load_all(cells, search.begins());
                     for (cell, page) in pages {
@@ -246,6 +250,7 @@ impl Index {
         loop {
             match scan.advance(|cell| self.kept(cell)) {
                 Progress::Done => return scan.finish(),
+                Progress::Paused => self.pauses.set(self.pauses.get() + 1),
                 Progress::Need(cells) => {
                     for (cell, page) in self.load_all(cells, &[]) {
                         scan.supply(cell, page);

@@ -14,7 +14,8 @@ pub fn is_write(method: &Method, route: Option<&str>) -> bool {
 
 /// The route of a request, once the router has found it.
 pub fn route_of(extensions: &Extensions) -> Option<&str> {
-    extensions.get::<MatchedPath>().map(MatchedPath::as_str)
+    let route = extensions.get::<MatchedPath>()?.as_str();
+    Some(if paths::NEARBY_BATCH_ESCAPED.contains(&route) { paths::NEARBY_BATCH } else { route })
 }
 
 /// Whether a route is for those who may write, whatever the method: imports tell of data that is not stored.

@@ -1,11 +1,13 @@
 //! Parameters as members of a JSON object, where there are too many for a URL.
 //!
-//! Members have the names of the parameters and mean the same: numbers and truth values stand for their texts, and an array
-//! for its members with commas between them.
+//! Members have the names of the parameters and mean the same: numbers and truth values stand for their texts, and where a
+//! parameter is a list, an array for its members with commas between them. No member is there twice.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::query::{QueryText, echo};
@@ -13,6 +15,36 @@ use crate::problem::{Kind, Problem};
 
 /// A member that is no parameter: JSON as it was sent.
 pub(super) type Other<'a> = (&'static str, &'a RawValue);
+
+/// Parameters that are lists.
+const LISTS: [&str; 3] = ["bbox", "category", "fields"];
+
+/// The members of an object, in their order.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+
+        impl<'de> Visitor<'de> for All {
+            type Value = Vec<(String, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
+            }
+        }
+
+        deserializer.deserialize_map(All).map(Members)
+    }
+}
 
 /// Why an object has no parameters.
 #[derive(Debug)]
@@ -30,12 +62,21 @@ pub fn read_members<'a>(
     known: &[&'static str],
     others: &[&'static str],
 ) -> Result<(QueryText<'a>, Vec<Other<'a>>), MembersError> {
-    let members: BTreeMap<String, &'a RawValue> = serde_json::from_str(json).map_err(|error| {
-        MembersError(Problem::new(Kind::BodyInvalid, format!("the body is no object: {error}")))
+    let Members(members) = serde_json::from_str(json).map_err(|error| {
+        let what = if error.classify() == Category::Data { "no object" } else { "not JSON" };
+        MembersError(Problem::new(Kind::BodyInvalid, format!("the body is {what}: {error}")))
     })?;
-    let (mut pairs, mut rest) = (Vec::with_capacity(members.len()), Vec::new());
+    let (mut pairs, mut rest) = (Vec::new(), Vec::new());
+    let mut seen: Vec<&'static str> = Vec::new();
     for (name, value) in members {
         let is = |known: &&&'static str| **known == name;
+        if let Some(name) = known.iter().chain(others).find(is) {
+            if seen.contains(name) {
+                let detail = format!("the member `{name}` is there more than once");
+                return Err(MembersError(Problem::new(Kind::ParameterRepeated, detail).parameter(*name)));
+            }
+            seen.push(name);
+        }
         if value.get() == "null" && known.iter().chain(others).any(|known| *known == name) {
             continue;
         }
@@ -55,12 +96,14 @@ pub fn read_members<'a>(
 
 /// The text of a parameter.
 fn text<'a>(name: &'static str, value: &'a RawValue) -> Result<Cow<'a, str>, MembersError> {
+    let is_list = LISTS.contains(&name);
     let refused = || {
-        let detail = format!("the member `{name}` is neither a text, a number, nor an array of these");
+        let nor = if is_list { ", a number, nor an array of these" } else { " nor a number" };
+        let detail = format!("the member `{name}` is neither a text{nor}");
         MembersError(Problem::new(Kind::ParameterInvalid, detail).parameter(name))
     };
     match value.get().as_bytes().first() {
-        Some(b'[') => {
+        Some(b'[') if is_list => {
             let members: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| refused())?;
             let text = |member: &&RawValue| {
                 let text = scalar(member)?;
@@ -103,11 +146,20 @@ mod tests {
             ("{", Kind::BodyInvalid),
             (r#"{"lng":1}"#, Kind::ParameterUnknown),
             (r#"{"lat":{}}"#, Kind::ParameterInvalid),
+            (r#"{"filter":["a = 1","b = 2"]}"#, Kind::ParameterInvalid),
+            (r#"{"lat":1,"filter":"a = 1","l\u0061t":2}"#, Kind::ParameterRepeated),
+            (r#"{"lat":null,"lat":2}"#, Kind::ParameterRepeated),
             (r#"{"fields":[["a"]]}"#, Kind::ParameterInvalid),
         ] {
             let problem = Problem::from(read_members(bad, &known, &[]).unwrap_err());
             assert_eq!(problem.kind(), kind, "{bad}");
         }
+        for (bad, why) in [("[]", "no object"), (r#"{"lat":NaN}"#, "not JSON"), ("", "not JSON")] {
+            let problem = Problem::from(read_members(bad, &known, &[]).unwrap_err());
+            assert!(problem.detail().contains(why), "{bad}");
+        }
+        let twice = read_members(r#"{"within":{},"within":{}}"#, &known, &["within"]).unwrap_err();
+        assert_eq!(Problem::from(twice).kind(), Kind::ParameterRepeated);
     }
 
     #[test]

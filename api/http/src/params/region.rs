@@ -1,11 +1,13 @@
 //! Shapes to search within: `bbox`, `within` and `along`.
 
+use std::borrow::Cow;
+
 use geo_index::{MAX_WIDTH, Meters, Region, RegionError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::items::{BBOX_ALLOWED, bbox};
-use super::query::QueryText;
+use super::query::{QueryText, echo};
 use super::values;
 use crate::problem::{Kind, Problem};
 
@@ -87,7 +89,12 @@ pub(super) fn shape(
             added.try_for_each(|added| added).map_err(|error| refused(ALONG, error, ALONG_ALLOWED))?;
             format!("{width} {lines:?}")
         }
-        _ => {
+        (bbox_text, within, _) => {
+            if bbox_text.is_some() || within.is_some() {
+                let detail = "a search is within one shape: `bbox`, `within` or `along`";
+                let second = if bbox_text.is_some() && within.is_some() { WITHIN } else { ALONG };
+                return Err(Problem::new(Kind::ParameterInvalid, detail).parameter(second));
+            }
             let detail = "one shape to search within is required: `bbox`, `within` or `along`";
             return Err(Problem::new(Kind::ParameterMissing, detail)
                 .parameter(WITHIN)
@@ -132,33 +139,53 @@ fn of_text(name: &'static str, text: &str, allowed: &'static str) -> Result<Coor
 
 /// A position; a height does not count.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Point {
-    Flat([f64; 2]),
-    High([f64; 3]),
+#[serde(try_from = "Vec<f64>")]
+struct Point([f64; 2]);
+
+impl TryFrom<Vec<f64>> for Point {
+    type Error = String;
+
+    fn try_from(numbers: Vec<f64>) -> Result<Self, String> {
+        match numbers[..] {
+            [lon, lat] | [lon, lat, _] => Ok(Self([lon, lat])),
+            _ => Err(format!("a position has {} numbers; it has 2, or 3 with a height", numbers.len())),
+        }
+    }
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", content = "coordinates")]
-enum Geometry {
-    Polygon(Vec<Vec<Point>>),
-    MultiPolygon(Vec<Vec<Vec<Point>>>),
-    LineString(Vec<Point>),
-    MultiLineString(Vec<Vec<Point>>),
+struct Geometry<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    coordinates: Option<&'a RawValue>,
+}
+
+/// Positions of polygons with their rings, or of lines as the only ring of each; why not, otherwise.
+fn shapes_of(name: &'static str, json: &str) -> Result<Vec<Vec<Vec<Point>>>, String> {
+    if !json.starts_with('{') {
+        return Err("there is no GeoJSON geometry".to_owned());
+    }
+    // What a reader of JSON calls its numbers is nothing to whoever wrote them.
+    let why = |error: serde_json::Error| error.to_string().replace("expected f64", "expected a number");
+    let Geometry { kind, coordinates } = serde_json::from_str(json).map_err(why)?;
+    let coordinates = || coordinates.map(RawValue::get).ok_or_else(|| "there are no coordinates".to_owned());
+    let shapes = match (name, &*kind) {
+        (WITHIN, "Polygon") => serde_json::from_str(coordinates()?).map(|rings| vec![rings]),
+        (WITHIN, "MultiPolygon") => serde_json::from_str(coordinates()?),
+        (ALONG, "LineString") => serde_json::from_str(coordinates()?).map(|line| vec![vec![line]]),
+        (ALONG, "MultiLineString") => serde_json::from_str(coordinates()?)
+            .map(|lines: Vec<Vec<Point>>| lines.into_iter().map(|line| vec![line]).collect()),
+        _ => return Err(format!("the type is `{}`, which is not for this", echo(&kind))),
+    };
+    shapes.map_err(why)
 }
 
 fn of_geometry(name: &'static str, json: &str, allowed: &'static str) -> Result<Coordinates, Problem> {
     let unreadable = |why: String| {
         Problem::new(Kind::ParameterInvalid, format!("in `{name}`, {why}")).parameter(name).allowed(allowed)
     };
-    let geometry: Geometry = serde_json::from_str(json).map_err(|error| unreadable(error.to_string()))?;
-    let shapes = match (name, geometry) {
-        (WITHIN, Geometry::Polygon(rings)) => vec![rings],
-        (WITHIN, Geometry::MultiPolygon(polygons)) => polygons,
-        (ALONG, Geometry::LineString(line)) => vec![vec![line]],
-        (ALONG, Geometry::MultiLineString(lines)) => lines.into_iter().map(|line| vec![line]).collect(),
-        _ => return Err(unreadable("the geometry is of a type that is not for this".to_owned())),
-    };
+    let shapes = shapes_of(name, json).map_err(unreadable)?;
     let points: usize = shapes.iter().flatten().map(Vec::len).sum();
     for (count, most, what) in
         [(points, MAX_POINTS, "points"), (shapes.len(), MAX_SHAPES, "polygons or lines")]
@@ -171,11 +198,7 @@ fn of_geometry(name: &'static str, json: &str, allowed: &'static str) -> Result<
     if shapes.is_empty() || shapes.iter().any(Vec::is_empty) {
         return Err(unreadable("there are no coordinates".to_owned()));
     }
-    let flat = |point: Point| match point {
-        Point::Flat(point) => point,
-        Point::High([lon, lat, _]) => [lon, lat],
-    };
-    let ring = |ring: Vec<Point>| ring.into_iter().map(flat).collect();
+    let ring = |ring: Vec<Point>| ring.into_iter().map(|Point(point)| point).collect();
     Ok(shapes.into_iter().map(|rings| rings.into_iter().map(ring).collect()).collect())
 }
 
@@ -209,7 +232,7 @@ mod tests {
         let long = vec!["1,1"; 101].join(",");
         for (bad, kind) in [
             ("", Kind::ParameterMissing),
-            ("bbox=1,2,3,4&within=0,0,1,0,1,1", Kind::ParameterMissing),
+            ("bbox=1,2,3,4&within=0,0,1,0,1,1", Kind::ParameterInvalid),
             ("along=0,0,1,1", Kind::ParameterMissing),
             ("within=0,0,1,0,1", Kind::ParameterInvalid),
             ("within=0,0,1,0", Kind::ParameterInvalid),
@@ -243,6 +266,18 @@ mod tests {
             "7",
         ] {
             assert!(of_geometry(WITHIN, bad, "").is_err(), "{bad}");
+        }
+        for (bad, why) in [
+            (r#"{"type":"Polygon","coordinates":[[[0,0],[1,"1"]]]}"#, "expected a number"),
+            (r#"{"type":"Polygon","coordinates":[[[0,0],[1,1,1,1]]]}"#, "a position has 4 numbers"),
+            (r#"{"type":"Polygon","coordinates":7}"#, "expected a sequence"),
+            (r#"{"type":"Feature","geometry":null}"#, "the type is `Feature`"),
+            (r#"{"type":"Polygon"}"#, "no coordinates"),
+            (r#""0,0,1,0,1,1""#, "no GeoJSON geometry"),
+        ] {
+            let problem = of_geometry(WITHIN, bad, WITHIN_ALLOWED).unwrap_err();
+            let detail = problem.detail();
+            assert!(detail.contains(why) && !detail.contains("enum") && !detail.contains("Line"), "{detail}");
         }
     }
 }

@@ -43,6 +43,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(Kind::MediaTypeUnsupported, "the body must be GeoJSON or JSON")
+        .parameter("content-type")
         .allowed(MEDIA_TYPES.join(", ")))
 }
 

@@ -125,6 +125,10 @@ fn read(body: &str) -> Result<(QueryText<'_>, Vec<&RawValue>), Problem> {
 
 /// The id of a position as it was sent, and what is asked for it.
 fn one(position: &RawValue) -> Result<(Option<&str>, QueryText<'_>), Problem> {
+    if !position.get().starts_with('{') {
+        let detail = format!("a member of `{POSITIONS}` is no object");
+        return Err(Problem::new(Kind::ParameterInvalid, detail).parameter(POSITIONS).allowed(POSITIONS_ALLOWED));
+    }
     let (own, others) = read_members(position.get(), nearby_names(), &[ID])?;
     let id = others.first().map(|(_, id)| id.get());
     if id.is_some_and(|id| !is_id(id)) {
@@ -151,6 +155,9 @@ async fn result<'a>(
         Ok((id, text)) => (id, text.or(shared)),
         Err(problem) => return (id_of(position), Err(problem)),
     };
+    if Instant::now() >= deadline.0 {
+        return (id, Err(Problem::out_of_time()));
+    }
     let params = counted.map_or(Ok(()), |counted| take(state, counted));
     let params = params.and_then(|()| parse_nearby_text(text, collection, &state.config, now));
     match params {
@@ -171,5 +178,5 @@ fn id_of(position: &RawValue) -> Option<&str> {
 }
 
 fn is_id(json: &str) -> bool {
-    !json.starts_with(['[', '{'])
+    json.starts_with('"') || serde_json::from_str::<f64>(json).is_ok()
 }

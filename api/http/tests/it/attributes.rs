@@ -1,10 +1,17 @@
 //! Searches by properties: `filter`, `fields` and `sort`.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use cellar_cache::Policy;
 use cellar_http::config::{ApiConfig, WriteConfig};
 use cellar_search::Limits;
-use geo_index::tree::SearchLimits;
+use cellar_search::cells::EdgeConfig;
+use geo_index::tree::{NearbyQuery, PlaceFilter, PlaceView, SearchLimits, Selection};
+use geo_index::{Meters, Position};
 use serde_json::{Value, json};
 
 use cellar_test_kit::server::{Server, ids, link};
@@ -41,6 +48,10 @@ async fn bars_at(count: usize, step: f64, pages: Option<usize>) -> Server {
         }
         None => Server::with(ApiConfig::default(), writes),
     };
+    filled(server, count, step).await
+}
+
+async fn filled(server: Server, count: usize, step: f64) -> Server {
     assert_eq!(server.put("/v1/collections/bars", "").await.status, 201);
     for chunk in (0..count).collect::<Vec<_>>().chunks(500) {
         let features: Vec<Value> = chunk.iter().map(|index| feature(*index, step)).collect();
@@ -196,6 +207,86 @@ fn in_order(count: std::ops::Range<usize>, descends: bool) -> Vec<String> {
     let mut all: Vec<usize> = count.collect();
     all.sort_by_key(|i| (rank(*i), *i));
     all.into_iter().map(|i| format!("b-{i:04}")).collect()
+}
+
+/// A filter that goes through payloads many times, and says whenever it is asked what the time is by another task's turns.
+#[derive(Debug, Default)]
+struct Dear {
+    turns: AtomicUsize,
+    seen: Mutex<BTreeSet<usize>>,
+}
+
+impl PlaceFilter for Dear {
+    fn allows(&self, _: &PlaceView<'_>) -> bool {
+        self.seen.lock().unwrap().insert(self.turns.load(Ordering::Relaxed))
+    }
+
+    fn weight(&self) -> usize {
+        100
+    }
+}
+
+/// A search with a dear filter lets others have the thread between its pages, and after its deadline does not begin.
+#[tokio::test]
+async fn a_dear_filter_keeps_nobody_waiting() {
+    let server = Server::cached(Policy::default(), EdgeConfig::default());
+    let server = filled(server, 3_000, 0.0001).await;
+    let collection = "bars".parse().unwrap();
+    let query = NearbyQuery {
+        origin: Position::new(0.0, 0.0).unwrap(),
+        radius: Meters::new(100_000.0).unwrap(),
+        limit: NonZeroUsize::new(1_000).unwrap(),
+        category: None,
+        after: None,
+    };
+    let filter = Arc::new(Dear::default());
+    let selection = Selection { filter: Some(filter.clone()), region: None };
+    let now = Instant::now();
+    let (search, deadline) = (&server.state.search, now + Duration::from_secs(600));
+    // All pages are in memory, so no read asks for the time.
+    search.nearby(&collection, query.clone(), deadline).await.unwrap();
+    let late = search.nearby_of(&collection, query.clone(), selection.clone(), now).await;
+    assert!(late.is_err() && filter.seen.lock().unwrap().is_empty(), "{late:?}");
+
+    let is_done = AtomicBool::new(false);
+    let others = async {
+        while !is_done.load(Ordering::Relaxed) {
+            filter.turns.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    };
+    let found = async {
+        let found = search.nearby_of(&collection, query, selection, deadline).await;
+        is_done.store(true, Ordering::Relaxed);
+        found.unwrap()
+    };
+    let (found, ()) = tokio::join!(found, others);
+    let seen = filter.seen.lock().unwrap().len();
+    assert!(seen > 2 * found.work.tree.rounds.max(5), "others had {seen} turns in {:?}", found.work.tree);
+}
+
+#[tokio::test]
+async fn a_full_ring_is_the_last_if_there_are_no_more() {
+    let server = bars(1_000).await;
+    let uri = format!("{NEARBY}&limit=100&sort=-rating&radius=90000");
+    assert_eq!(server.get(&uri).await.json()["sorted_within_m"], 90_000.0);
+    let (found, answers) = walk(&server, &uri).await;
+    assert_eq!((found, answers), (in_order(0..1_000, true), 10));
+}
+
+/// Where a ring ends among places at one distance, the order is not that of all at this distance.
+#[tokio::test]
+async fn a_ring_that_cuts_a_tie_does_not_claim_its_distance() {
+    let server = bars_at(1_300, 0.0, None).await;
+    let beside = "/v1/collections/bars/nearby?lat=0.01&lon=0&radius=5000&limit=1000&sort=n";
+    let page = server.get(beside).await.json();
+    let tie = page["features"][0]["distance_m"].as_f64().unwrap();
+    let within = page["sorted_within_m"].as_f64().unwrap();
+    assert!(within < tie && within > tie - 1e-6, "{within} {tie}");
+    let next = server.get(link(&page, "next").unwrap()).await.json();
+    assert_eq!((ids(&next).len(), &next["sorted_within_m"]), (300, &json!(5000.0)));
+    let at_it = server.get(&format!("{NEARBY}&limit=10&sort=n")).await.json();
+    assert_eq!(at_it["sorted_within_m"], 0.0);
 }
 
 #[tokio::test]

@@ -63,6 +63,39 @@ async fn each_position_gets_what_a_request_of_its_own_gets() {
     assert_eq!(ids(&next.json()), ["w-003", "w-004"], "{}", next.text);
 }
 
+/// Some clients escape a colon in a path.
+#[tokio::test]
+async fn the_path_may_be_escaped() {
+    let server = Server::with_wineries(3).await;
+    let body = r#"{"positions":[{"lat":0,"lon":0}]}"#;
+    let plain = server.post_as(BATCH, "application/json", body).await;
+    for colon in ["%3A", "%3a"] {
+        let answer = server.post_as(&BATCH.replace(':', colon), "application/json", body).await;
+        assert_eq!((answer.status.as_u16(), &answer.text), (200, &plain.text));
+    }
+}
+
+#[tokio::test]
+async fn a_position_is_an_object_whose_members_are_there_once() {
+    let server = Server::with_wineries(3).await;
+    for (position, kind, parameter) in [
+        ("1", "parameter-invalid", "positions"),
+        (r#"{"lat":0,"lon":0,"lat":1}"#, "parameter-repeated", "lat"),
+        (r#"{"id":"a","lat":0,"lon":0,"id":"b"}"#, "parameter-repeated", "id"),
+        (r#"{"id":true,"lat":0,"lon":0}"#, "parameter-invalid", "id"),
+        (r#"{"id":1e999,"lat":0,"lon":0}"#, "parameter-invalid", "id"),
+    ] {
+        let body = format!(r#"{{"positions":[{position},{{"lat":0,"lon":0}}]}}"#);
+        let answer = server.post_as(BATCH, "application/json", body).await.json();
+        let problem = &answer["results"][0]["problem"];
+        assert_eq!(problem["parameter"], parameter, "{answer}");
+        assert_eq!(problem["type"], format!("/problems/{kind}"), "{answer}");
+    }
+    let repeated = r#"{"limit":1,"positions":[{"lat":0,"lon":0}],"limit":2}"#;
+    let answer = server.post_as(BATCH, "application/json", repeated).await;
+    assert_eq!(answer.problem(400, "parameter-repeated")["parameter"], "limit");
+}
+
 #[tokio::test]
 async fn the_error_of_one_position_is_its_own() {
     let server = Server::with_wineries(5).await;
@@ -91,7 +124,7 @@ async fn the_error_of_one_position_is_its_own() {
         assert_eq!(problem["type"], format!("/problems/{kind}"));
     }
     assert_eq!(results[4]["problem"]["position"], 5);
-    assert_eq!(results[5]["problem"]["type"], "/problems/body-invalid");
+    assert_eq!(results[5]["problem"]["type"], "/problems/parameter-invalid");
     assert_eq!(
         (&results[6]["id"], ids(&results[6]["answer"])),
         (&json!("also good"), vec!["w-003".to_owned()])

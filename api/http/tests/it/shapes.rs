@@ -195,7 +195,7 @@ async fn what_is_no_search_is_refused_by_name() {
     let server = grid().await;
     for (query, kind, parameter) in [
         ("limit=5", "parameter-missing", "within"),
-        ("bbox=1,2,3,4&within=0,0,1,0,1,1", "parameter-missing", "within"),
+        ("bbox=1,2,3,4&within=0,0,1,0,1,1", "parameter-invalid", "within"),
         ("bbox=1,2,3,4&lat=5", "parameter-missing", "lon"),
         ("bbox=1,2,3,4&radius=5", "parameter-missing", "lat"),
         ("bbox=1,2,3,4&sort=n", "parameter-missing", "lat"),
@@ -221,7 +221,12 @@ async fn what_is_no_search_is_refused_by_name() {
         post(&server, &body).await.problem(status, kind);
     }
     post(&server, &json!({ "bbox": [1, 2, 3, 4] })).await;
-    server.post_as(SEARCH, "text/plain", "{}").await.problem(415, "media-type-unsupported");
+    let problem = server.post_as(SEARCH, "text/plain", "{}").await.problem(415, "media-type-unsupported");
+    assert_eq!(problem["parameter"], "content-type");
+    for twice in [r#"{"bbox":[1,2,3,4],"limit":1,"limit":2}"#, r#"{"bbox":[1,2,3,4],"limit":null,"limit":2}"#] {
+        let problem = server.post_as(SEARCH, "application/json", twice).await;
+        assert_eq!(problem.problem(400, "parameter-repeated")["parameter"], "limit");
+    }
     server
         .post_as(&format!("{SEARCH}?limit=5"), "application/json", "{}")
         .await

@@ -90,11 +90,13 @@ impl Expression {
                 compare(value, literal, property.folds).map(|order| is(order, *comparison))
             }),
             Self::Between(property, low, high) => of_any(&place.value(property), &|value| {
-                let with = |literal| compare(value, literal, property.folds);
+                let value = folded(value, property.folds);
+                let with = |literal| compare(&value, literal, false);
                 Some(with(low)?.is_ge() && with(high)?.is_le())
             }),
             Self::In(property, list) => of_any(&place.value(property), &|value| {
-                let equal = |literal| compare(value, literal, property.folds).map(Ordering::is_eq);
+                let value = folded(value, property.folds);
+                let equal = |literal| compare(&value, literal, false).map(Ordering::is_eq);
                 list.iter().filter_map(equal).reduce(|a, b| a || b)
             }),
             Self::Like(property, pattern, _) => of_any(&place.value(property), &|value| match value {
@@ -103,6 +105,28 @@ impl Expression {
                 _ => None,
             }),
         }
+    }
+}
+
+impl Expression {
+    /// How many times it goes through a text, about.
+    pub(super) fn weight(&self) -> usize {
+        let folds = |property: &Property| usize::from(property.folds);
+        match self {
+            Self::Not(inner) => inner.weight(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::weight).sum(),
+            Self::Compare(property, ..) | Self::Between(property, ..) | Self::In(property, _) => folds(property),
+            Self::Like(property, ..) => 1 + folds(property),
+            _ => 0,
+        }
+    }
+}
+
+/// A value without regard to case, if that is wanted.
+fn folded<'v>(value: &'v Value<'v>, folds: bool) -> Cow<'v, Value<'v>> {
+    match value {
+        Value::Text(text) if folds => Cow::Owned(Value::Text(text.to_lowercase().into())),
+        _ => Cow::Borrowed(value),
     }
 }
 

@@ -16,7 +16,7 @@
 //! bytes. A comparison with what is not there, or is of another type, is neither true nor false, as in SQL. One with an
 //! array holds if it holds for a member (and `<>` if `=` does not).
 //!
-//! Invariant: a filter takes bounded work, by the bounds here, times the length of the properties.
+//! Invariant: a filter takes bounded work, by the bounds here, times the length of the properties: `LIKE` is linear.
 
 mod error;
 mod expression;
@@ -81,6 +81,10 @@ impl PlaceFilter for Filter {
     fn allows(&self, place: &PlaceView<'_>) -> bool {
         let distance_m = || place.distance().map(Meters::get);
         self.holds(place.id(), &distance_m, place.payload())
+    }
+
+    fn weight(&self) -> usize {
+        1 + self.expression.weight()
     }
 }
 

@@ -129,7 +129,8 @@ impl Parser {
     }
 
     fn factor(&mut self, depth: usize) -> Result<Expression, FilterError> {
-        if depth > MAX_DEPTH {
+        let nests = self.is_word("not") || *self.peek() == TokenKind::Open;
+        if nests && depth == MAX_DEPTH {
             return self
                 .fault(FilterFault::TooLarge { what: "levels of parentheses and NOT", most: MAX_DEPTH });
         }

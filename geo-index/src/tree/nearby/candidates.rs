@@ -47,11 +47,12 @@ impl NearbySearch {
             return;
         }
         let mut candidates = std::mem::take(&mut self.candidates);
-        let wanted = |&Candidate { chord_sq, row, .. }: &Candidate| {
+        let mut pacing = self.pacing;
+        let mut wanted = |&Candidate { chord_sq, row, .. }: &Candidate| {
             let row = row as usize;
             allowed.as_ref().is_none_or(|allowed| allowed.has(row))
                 && self.is_behind(places, row, chord_sq)
-                && self.selection.has(places, row, Some(self.query.origin))
+                && self.selection.has(places, row, Some(self.query.origin), &mut pacing)
         };
         let mut kept = before;
         for at in before..candidates.len() {
@@ -62,6 +63,7 @@ impl NearbySearch {
         }
         candidates.truncate(kept);
         self.candidates = candidates;
+        self.pacing = pacing;
     }
 
     /// All places within reach become candidates. A branch on whether a place is one would be mispredicted half of the time,

@@ -37,7 +37,8 @@ use coarse::Coarse;
 use super::begin::begin_of;
 use super::query::{NearbyKey, NearbyQuery};
 use super::queue::{QueueEntry, may_hold, surely_may_hold};
-use super::{Hit, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, Selection, root_index};
+use super::selection::Pacing;
+use super::{Hit, Pace, Progress, ROOT_RESOLUTION, SearchLimits, SearchWork, Selection, root_index};
 use crate::distance::{Chord, EARTH_RADIUS_M, angle};
 use crate::error::SearchError;
 use crate::grid::GridCell;
@@ -63,6 +64,7 @@ const END_SLACK_M: f64 = 0.01;
 pub struct NearbySearch {
     query: NearbyQuery,
     selection: Selection,
+    pacing: Pacing,
     limits: SearchLimits,
     origin: UnitVector,
     queue: BinaryHeap<QueueEntry>,
@@ -142,6 +144,7 @@ impl NearbySearch {
         });
         let mut search = Self {
             selection: Selection::default(),
+            pacing: Pacing::default(),
             limits,
             origin,
             queue: BinaryHeap::with_capacity(32),
@@ -206,8 +209,26 @@ impl NearbySearch {
         self.queue.retain(|ahead| {
             root_index::shape(ahead.cell).is_none_or(|shape| selection.may_touch(&shape.cap))
         });
+        self.pacing.edges = selection.edges();
         self.selection = selection;
         self
+    }
+
+    /// Makes a search of a selection pause, and bounds what its filter takes if it [may end early](Self::ending_early).
+    #[must_use]
+    pub fn at_pace(mut self, pace: Pace) -> Self {
+        self.pacing.pace = pace;
+        self
+    }
+
+    /// Whether it is one of a selection.
+    pub fn selects(&self) -> bool {
+        !self.selection.is_everything()
+    }
+
+    /// Makes a search that [may end early](Self::ending_early) do so as soon as it can.
+    pub const fn hurry(&mut self) {
+        self.pacing.hurries = true;
     }
 
     fn enqueue(&mut self, child: &ChildCell, density: f64) {
@@ -314,7 +335,7 @@ impl NearbySearch {
         if self.ended_at.is_some() {
             return Ok(Progress::Done);
         }
-        let progress = self.ask(&missing, cells);
+        let progress = if self.pacing.takes_pause() { Progress::Paused } else { self.ask(&missing, cells) };
         self.queue.extend(missing);
         self.queue.extend(waiting);
         Ok(progress)
@@ -351,7 +372,8 @@ impl NearbySearch {
     /// Whether to end before a cell that the budget has no room for. Only at a greater distance than the search began at:
     /// else the next one would stand where this one stands.
     fn ends_before(&mut self, next: &QueueEntry) -> bool {
-        if !self.ends_early || self.work.pages < self.limits.page_budget.get() {
+        let is_spent = self.work.pages >= self.limits.page_budget.get() || self.pacing.is_spent();
+        if !self.ends_early || !is_spent {
             return false;
         }
         let end = Meters::new(next.bound * EARTH_RADIUS_M - END_SLACK_M);
@@ -415,6 +437,9 @@ impl NearbySearch {
 
     fn pop_within_reach(&mut self) -> Option<QueueEntry> {
         self.tighten();
+        if self.pacing.pause_is_due() {
+            return None;
+        }
         let next = self.queue.peek()?;
         if next.bound > self.reach { None } else { self.queue.pop() }
     }

@@ -90,6 +90,8 @@ impl Index {
                         search.supply(cell, page);
                     }
                 }
+                // It was not asked to pause.
+                Progress::Paused => {}
                 Progress::NeedRuns(runs) => {
                     for run in runs {
                         let page = Arc::new(self.load_run(&run));

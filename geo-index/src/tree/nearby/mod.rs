@@ -449,7 +449,10 @@ impl NearbySearch {
     /// and a search must not use up its budget before it has asked for what is nearest.
     fn is_due(&self, missing: &[QueueEntry], next: &QueueEntry) -> bool {
         let Some(nearest) = missing.first() else { return true };
-        missing.len() < self.limits.fan_out.get()
+        // A search that is to end does so before the nearest of what is missing, not behind it.
+        let ends = self.ends_early && self.pacing.is_spent();
+        !ends
+            && missing.len() < self.limits.fan_out.get()
             && self.work.pages + missing.len() < self.limits.page_budget.get()
             && next.bound <= self.expected_angle(nearest, missing.len())
     }

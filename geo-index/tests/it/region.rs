@@ -112,6 +112,8 @@ proptest! {
         if clockwise {
             rings[0].reverse();
         }
+        // At a pole, corners a few centimetres from each other may be computed as one.
+        prop_assume!(!matches!(Region::default().add_polygon(&rings), Err(RegionError::Corners(_))));
         let region = of(&rings);
         for (share, bearing) in points {
             let position = destination(centre, share * size, bearing);

@@ -8,8 +8,8 @@ use cellar_cache::trace::Trace;
 use cellar_model::{Category, Collection, PageTree, PlaceId, Placement};
 use cellar_store::{ReadCost, StoreError};
 use geo_index::tree::{
-    BoxKey, BoxQuery, BoxScan, Hit, NearbyAnswer, NearbyKey, NearbyQuery, NearbySearch, Pace,
-    SearchLimits, SearchWork, Selection,
+    BoxKey, BoxQuery, BoxScan, Hit, NearbyAnswer, NearbyKey, NearbyQuery, NearbySearch, Pace, SearchLimits,
+    SearchWork, Selection,
 };
 use geo_index::{CategoryFilter, H3Cell, Page, RunRead};
 
@@ -380,8 +380,7 @@ impl Search {
             // Several categories in one order: a scan ends with a cursor, so filtering always comes to an end.
             Plan::Categories { .. } | Plan::Whole => {}
         }
-        let begin =
-            || BoxScan::new(query.clone(), limits).selecting(selection.clone()).at_pace(pace(1));
+        let begin = || BoxScan::new(query.clone(), limits).selecting(selection.clone()).at_pace(pace(1));
         self.scan(&[collection.into()], begin, deadline).await
     }
 

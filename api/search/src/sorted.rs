@@ -70,11 +70,7 @@ impl Search {
 
 /// Cuts a ring off what was found, and says where the next one begins, if there is one, and up to which distance everything
 /// is there.
-fn end_of_ring(
-    hits: &mut Vec<Hit>,
-    next: Option<NearbyKey>,
-    radius: Meters,
-) -> (Option<NearbyKey>, Meters) {
+fn end_of_ring(hits: &mut Vec<Hit>, next: Option<NearbyKey>, radius: Meters) -> (Option<NearbyKey>, Meters) {
     let below = |distance: Meters| Meters::new(distance.get().next_down()).unwrap_or(Meters::ZERO);
     let distance = |hit: &Hit| hit.distance().unwrap_or(Meters::ZERO);
     let most = RING_PLACES.get();

@@ -112,6 +112,8 @@ proptest! {
         if clockwise {
             rings[0].reverse();
         }
+        // At a pole, corners a few centimetres from each other may be computed as one.
+        prop_assume!(!matches!(Region::default().add_polygon(&rings), Err(RegionError::Corners(_))));
         let region = of(&rings);
         for (share, bearing) in points {
             let position = destination(centre, share * size, bearing);
@@ -294,7 +296,9 @@ fn the_border_of_a_planar_polygon_is_inside() {
     // A micrometre is some 9e-12 degrees of latitude.
     let near = 5e-12;
     let diamond = planar(&[[10.0, -0.01], [10.01, 0.0], [10.0, 0.01], [9.99, 0.0]]);
-    for (lat, lon) in [(-0.01, 10.0), (0.0, 10.01), (0.01, 10.0), (0.0, 9.99), (0.005, 10.005), (-0.005, 9.995)] {
+    for (lat, lon) in
+        [(-0.01, 10.0), (0.0, 10.01), (0.01, 10.0), (0.0, 9.99), (0.005, 10.005), (-0.005, 9.995)]
+    {
         assert!(diamond.contains(at(lat, lon)), "{lat}, {lon}");
     }
     let square = planar(&[[170.0, 60.0], [190.0, 60.0], [190.0, 70.0], [170.0, 70.0]]);
@@ -309,7 +313,15 @@ fn the_border_of_a_planar_polygon_is_inside() {
     let world = planar(&[[-180.0, -90.0], [180.0, -90.0], [180.0, 90.0], [-180.0, 90.0]]);
     let north = planar(&[[-180.0, 89.8], [180.0, 89.8], [180.0, 90.0], [-180.0, 90.0]]);
     let wedge = planar(&[[0.0, 80.0], [10.0, 80.0], [10.0, 90.0], [0.0, 90.0]]);
-    let points = [(90.0, 0.0), (90.0, -77.0), (-90.0, 5.0), (0.0, 180.0), (0.0, -180.0), (-89.9, 180.0), (89.9, 180.0)];
+    let points = [
+        (90.0, 0.0),
+        (90.0, -77.0),
+        (-90.0, 5.0),
+        (0.0, 180.0),
+        (0.0, -180.0),
+        (-89.9, 180.0),
+        (89.9, 180.0),
+    ];
     for (lat, lon) in points {
         assert!(world.contains(at(lat, lon)), "{lat}, {lon}");
         assert_eq!(north.contains(at(lat, lon)), lat > 89.0, "{lat}, {lon}");

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use geo_index::tree::{
-    BoxQuery, BoxScan, NearbyQuery, NearbySearch, PAGE_MAX, Pace, PlaceFilter, PlaceView, SearchLimits, Selection,
+    BoxQuery, BoxScan, NearbyQuery, NearbySearch, PAGE_MAX, Pace, PlaceFilter, PlaceView, SearchLimits,
+    Selection,
 };
 use geo_index::{BBox, Leaf, distance};
 use proptest::prelude::*;
@@ -146,7 +147,11 @@ impl PlaceFilter for Dear {
 
 /// Ids, and so payloads, of four bytes.
 fn dear_places() -> Vec<Point> {
-    clustered(5_000, 4).into_iter().enumerate().map(|(i, point)| Point { id: format!("{i:04}"), ..point }).collect()
+    clustered(5_000, 4)
+        .into_iter()
+        .enumerate()
+        .map(|(i, point)| Point { id: format!("{i:04}"), ..point })
+        .collect()
 }
 
 #[test]

@@ -127,7 +127,9 @@ fn read(body: &str) -> Result<(QueryText<'_>, Vec<&RawValue>), Problem> {
 fn one(position: &RawValue) -> Result<(Option<&str>, QueryText<'_>), Problem> {
     if !position.get().starts_with('{') {
         let detail = format!("a member of `{POSITIONS}` is no object");
-        return Err(Problem::new(Kind::ParameterInvalid, detail).parameter(POSITIONS).allowed(POSITIONS_ALLOWED));
+        return Err(Problem::new(Kind::ParameterInvalid, detail)
+            .parameter(POSITIONS)
+            .allowed(POSITIONS_ALLOWED));
     }
     let (own, others) = read_members(position.get(), nearby_names(), &[ID])?;
     let id = others.first().map(|(_, id)| id.get());

@@ -223,7 +223,8 @@ async fn what_is_no_search_is_refused_by_name() {
     post(&server, &json!({ "bbox": [1, 2, 3, 4] })).await;
     let problem = server.post_as(SEARCH, "text/plain", "{}").await.problem(415, "media-type-unsupported");
     assert_eq!(problem["parameter"], "content-type");
-    for twice in [r#"{"bbox":[1,2,3,4],"limit":1,"limit":2}"#, r#"{"bbox":[1,2,3,4],"limit":null,"limit":2}"#] {
+    for twice in [r#"{"bbox":[1,2,3,4],"limit":1,"limit":2}"#, r#"{"bbox":[1,2,3,4],"limit":null,"limit":2}"#]
+    {
         let problem = server.post_as(SEARCH, "application/json", twice).await;
         assert_eq!(problem.problem(400, "parameter-repeated")["parameter"], "limit");
     }

@@ -115,7 +115,9 @@ impl Expression {
         match self {
             Self::Not(inner) => inner.weight(),
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::weight).sum(),
-            Self::Compare(property, ..) | Self::Between(property, ..) | Self::In(property, _) => folds(property),
+            Self::Compare(property, ..) | Self::Between(property, ..) | Self::In(property, _) => {
+                folds(property)
+            }
             Self::Like(property, ..) => 1 + folds(property),
             _ => 0,
         }

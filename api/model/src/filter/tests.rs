@@ -179,7 +179,10 @@ fn a_filter_is_bounded() {
     }
     // It is the parenthesis, or the word, that is one too many.
     assert_eq!(nested(MAX_DEPTH + 1).unwrap_err().position, MAX_DEPTH + 1);
-    assert_eq!(of(format!("{} a = 1", "not ".repeat(MAX_DEPTH + 1))).unwrap_err().position, 4 * MAX_DEPTH + 1);
+    assert_eq!(
+        of(format!("{} a = 1", "not ".repeat(MAX_DEPTH + 1))).unwrap_err().position,
+        4 * MAX_DEPTH + 1
+    );
     for bad in [
         joined(MAX_TERMS + 1, &|_| "a=1".into(), " or "),
         list(MAX_TERMS + 1),

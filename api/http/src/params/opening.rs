@@ -28,13 +28,11 @@ pub(super) fn restrict(
 ) -> Result<Fingerprint, Problem> {
     let unknown = query.optional(UNKNOWN, UNKNOWN_ALLOWED)?;
     let Some(text) = query.optional(OPEN_AT, OPEN_AT_ALLOWED)? else {
-        return match unknown {
-            None => Ok(fingerprint),
-            Some(_) => {
-                let detail = format!("`{UNKNOWN}` takes `{OPEN_AT}`");
-                Err(Problem::new(Kind::ParameterMissing, detail).parameter(OPEN_AT).allowed(OPEN_AT_ALLOWED))
-            }
-        };
+        if unknown.is_none() {
+            return Ok(fingerprint);
+        }
+        let detail = format!("`{UNKNOWN}` takes `{OPEN_AT}`");
+        return Err(Problem::new(Kind::ParameterMissing, detail).parameter(OPEN_AT).allowed(OPEN_AT_ALLOWED));
     };
     let include = match unknown {
         None => false,
@@ -94,12 +92,11 @@ fn restrict_to(
         }
     };
     let (at, began) = if text == "now" {
-        let unix_s = match cursor {
-            Some(cursor) => began_s(cursor).ok_or(CursorError::Foreign)?,
-            None => {
-                let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-                u32::try_from(since).unwrap_or(u32::MAX)
-            }
+        let unix_s = if let Some(cursor) = cursor {
+            began_s(cursor).ok_or(CursorError::Foreign)?
+        } else {
+            let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+            u32::try_from(since).unwrap_or(u32::MAX)
         };
         let at = OpenAt::of_unix_s(unix_s);
         let of_cursor = |error| if cursor.is_some() { CursorError::Foreign.into() } else { refused(error) };

@@ -143,6 +143,7 @@ impl Kind {
     }
 
     #[rustfmt::skip]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn facts(self) -> Facts {
         use StatusCode as S;
         match self {

@@ -242,7 +242,7 @@ async fn a_dear_filter_keeps_nobody_waiting() {
     let filter = Arc::new(Dear::default());
     let selection = Selection { filter: Some(filter.clone()), region: None };
     let now = Instant::now();
-    let (search, deadline) = (&server.state.search, now + Duration::from_secs(600));
+    let (search, deadline) = (&server.state.search, now + Duration::from_mins(10));
     // All pages are in memory, so no read asks for the time.
     search.nearby(&collection, query.clone(), deadline).await.unwrap();
     let late = search.nearby_of(&collection, query.clone(), selection.clone(), now).await;

@@ -76,7 +76,6 @@ impl Index {
         loop {
             let note = |cell, page: &Arc<Page>| drop(seen.insert(cell, Arc::clone(page)));
             match search.advance_observed(|cell| self.pages.get(&cell).cloned(), note)? {
-                Progress::Paused => {}
                 Progress::Done => {
                     for (cell, page) in &seen {
                         looked_at(*cell, page);

@@ -94,7 +94,7 @@ impl Part {
     fn strip_from<'t>(&self, text: &'t str) -> Option<&'t str> {
         let mut rest = text.chars();
         let begins = self.chars.iter().all(|own| rest.next().is_some_and(|c| own.is_none_or(|own| own == c)));
-        begins.then(|| rest.as_str())
+        begins.then_some(rest.as_str())
     }
 
     /// What comes before it at the end of a text.
@@ -102,7 +102,7 @@ impl Part {
         let mut rest = text.chars();
         let mut own = self.chars.iter().rev();
         let ends = own.all(|own| rest.next_back().is_some_and(|c| own.is_none_or(|own| own == c)));
-        ends.then(|| rest.as_str())
+        ends.then_some(rest.as_str())
     }
 
     /// What follows the first place in a text where it stands.

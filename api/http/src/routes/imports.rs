@@ -184,6 +184,8 @@ pub async fn list(
 }
 
 /// One import
+///
+/// How far it is, and what came of it.
 #[utoipa::path(
     get,
     path = "/v1/collections/{collection}/imports/{import}",

@@ -53,7 +53,7 @@ const RETRY_MS: u32 = 2_000;
     get,
     path = "/v1/collections/{collection}/live",
     tag = "changes",
-    operation_id = "live",
+    operation_id = "watch",
     params(
         CollectionParameter,
         ("lat" = inline(Option<f64>), Query, description = "Latitude of the centre in degrees", minimum = -90, maximum = 90, example = json!(48.8566)),

@@ -156,6 +156,7 @@ async fn the_examples_work() {
 /// What generators make types of: a list of numbers, and objects that are open.
 #[tokio::test]
 async fn clients_get_types_that_can_be_used() {
+    let mut ids = BTreeSet::new();
     let document = document(&Server::new()).await;
     let schemas = &document["components"]["schemas"];
     let position = &schemas["Point"]["properties"]["coordinates"];
@@ -169,7 +170,8 @@ async fn clients_get_types_that_can_be_used() {
         assert_eq!(properties["additionalProperties"], true, "{schema}");
     }
     for (path, method, operation) in operations(&document) {
-        assert!(operation["operationId"].is_string(), "{method} {path}");
+        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
+        assert!(ids.insert(id.to_owned()), "{method} {path}: there is another {id}");
         assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{method} {path}");
     }
 }

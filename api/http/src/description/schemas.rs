@@ -250,7 +250,8 @@ pub enum Edges {
 
 /// A geometry of GeoJSON with coordinates of any depth.
 fn geometry() -> Object {
-    let coordinates = ArrayBuilder::new().items(ObjectBuilder::new().build()).build();
+    let coordinates =
+        ArrayBuilder::new().items(ObjectBuilder::new().schema_type(SchemaType::AnyValue).build()).build();
     ObjectBuilder::new()
         .property("type", ObjectBuilder::new().schema_type(Type::String).build())
         .property("coordinates", coordinates)
@@ -278,7 +279,6 @@ pub struct SearchBody {
     /// West, south, east and north in degrees.
     #[schema(required = false, min_items = 4, max_items = 6)]
     bbox: Vec<f64>,
-    /// What the edges of polygons are.
     #[schema(required = false, inline)]
     edges: Edges,
     #[schema(required = false, minimum = -90, maximum = 90)]

@@ -49,7 +49,7 @@ pub struct Change {
     time: Option<String>,
     /// The place as it is after the change; not there if it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<crate::description::Feature>, required = false)]
+    #[schema(value_type = crate::description::Feature, required = false)]
     feature: Option<Box<RawValue>>,
 }
 

@@ -88,6 +88,7 @@ pub struct Import {
     findings: Option<Value>,
     /// How to send the file, where it does not come in the body and is awaited.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Upload, required = false)]
     upload: Option<Upload>,
     /// `self`, and `rejects` where something is listed.
     #[schema(value_type = Vec<LinkDocument>)]

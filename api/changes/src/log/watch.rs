@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cellar_model::place::Place;
-use geo_index::{BBox, Meters, Polygon, Position, distance};
+use geo_index::{BBox, Meters, Position, Region, distance};
 
 use super::source::Entry;
 
@@ -16,8 +16,8 @@ pub enum Shape {
     Circle(Position, Meters),
     /// A box, borders included.
     Box(BBox),
-    /// In any of these; on a border it may be either.
-    Polygons(Arc<[Polygon]>),
+    /// A region, borders included.
+    Region(Arc<Region>),
 }
 
 impl Shape {
@@ -27,7 +27,7 @@ impl Shape {
             Self::World => true,
             Self::Circle(centre, radius) => distance(*centre, position) <= *radius,
             Self::Box(bbox) => bbox.contains(position),
-            Self::Polygons(polygons) => polygons.iter().any(|polygon| polygon.contains(position)),
+            Self::Region(region) => region.contains(position),
         }
     }
 }

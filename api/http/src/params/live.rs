@@ -1,11 +1,12 @@
 //! Parameters of `/changes` and `/live`.
 
+use std::sync::Arc;
+
 use cellar_changes::log::{Shape, Token};
-use geo_index::{Meters, Polygon, Position};
-use serde::Deserialize;
+use geo_index::{Meters, Position, Region};
 
 use super::query::QueryText;
-use super::{items, values};
+use super::{items, region, values};
 use crate::config::ApiConfig;
 use crate::problem::{Kind, Problem};
 
@@ -88,7 +89,7 @@ fn shape(text: &QueryText<'_>, config: &ApiConfig) -> Result<Shape, Problem> {
             Ok(Shape::Circle(centre, radius(text, config)?))
         }
         (None, Some(bbox), None) => items::bbox(bbox).map(Shape::Box),
-        (None, None, Some(polygon)) => polygons(polygon).map(|all| Shape::Polygons(all.into())),
+        (None, None, Some(polygon)) => polygons(polygon).map(|region| Shape::Region(Arc::new(region))),
         (circle, bbox, _) => {
             let second = if circle.is_some() && bbox.is_some() { "bbox" } else { "shape" };
             let detail = format!("`{second}` is a second shape");
@@ -105,42 +106,14 @@ fn radius(text: &QueryText<'_>, config: &ApiConfig) -> Result<Meters, Problem> {
         .ok_or_else(|| values::out_of_range("radius", text, allowed))
 }
 
-type Rings = Vec<Vec<[f64; 2]>>;
-
-#[derive(Deserialize)]
-#[serde(tag = "type", content = "coordinates")]
-enum Geometry {
-    Polygon(Rings),
-    MultiPolygon(Vec<Rings>),
-}
-
-fn polygons(text: &str) -> Result<Vec<Polygon>, Problem> {
-    let bad = |why: String| {
-        Problem::new(Kind::ParameterInvalid, format!("`shape` cannot be read: {why}"))
-            .parameter("shape")
-            .allowed(SHAPE_ALLOWED)
-    };
+fn polygons(text: &str) -> Result<Region, Problem> {
     if text.len() > MAX_SHAPE_BYTES {
-        return Err(bad(format!("it has {} bytes", text.len())));
+        let detail = format!("`shape` has {} bytes; it may have {MAX_SHAPE_BYTES}", text.len());
+        return Err(Problem::new(Kind::ParameterOutOfRange, detail)
+            .parameter("shape")
+            .allowed(SHAPE_ALLOWED));
     }
-    let geometry = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
-    let polygons = match geometry {
-        Geometry::Polygon(rings) => vec![rings],
-        Geometry::MultiPolygon(polygons) => polygons,
-    };
-    let corners: usize = polygons.iter().flatten().map(Vec::len).sum();
-    if corners > MAX_CORNERS {
-        return Err(bad(format!("it has {corners} corners")));
-    }
-    let read = |rings: &Rings| {
-        let mut readings = Polygon::readings(rings).map_err(|error| bad(error.to_string()))?;
-        match (readings.pop(), readings.pop()) {
-            (Some(only), None) => Ok(only),
-            _ => Err(bad("an edge spans more than 180° of longitude; cut the shape at the antimeridian (RFC 7946, section 3.1.9)".to_owned())),
-        }
-    };
-    let polygons: Vec<Polygon> = polygons.iter().map(read).collect::<Result<_, _>>()?;
-    if polygons.is_empty() { Err(bad("it has no polygon".to_owned())) } else { Ok(polygons) }
+    region::polygons("shape", text, MAX_CORNERS, SHAPE_ALLOWED)
 }
 
 #[cfg(test)]
@@ -195,7 +168,9 @@ mod tests {
         assert!(polygons(&rings(300).to_string()).is_ok());
         assert!(polygons(&rings(501).to_string()).is_err() && polygons(&rings(5_000).to_string()).is_err());
         let wide = r#"{"type":"Polygon","coordinates":[[[-170,0],[170,0],[170,9],[-170,9],[-170,0]]]}"#;
-        assert!(polygons(wide).is_err());
+        // Its edges are the shortest way, as those of a search: across the antimeridian.
+        let wide = polygons(wide).unwrap();
+        assert!(wide.contains(at(5.0, 180.0)) && !wide.contains(at(5.0, 0.0)));
         assert!(polygons(r#"{"type":"MultiPolygon","coordinates":[]}"#).is_err());
     }
 

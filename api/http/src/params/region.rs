@@ -170,15 +170,33 @@ fn shapes_of(name: &'static str, json: &str) -> Result<Vec<Vec<Vec<Point>>>, Str
     let why = |error: serde_json::Error| error.to_string().replace("expected f64", "expected a number");
     let Geometry { kind, coordinates } = serde_json::from_str(json).map_err(why)?;
     let coordinates = || coordinates.map(RawValue::get).ok_or_else(|| "there are no coordinates".to_owned());
-    let shapes = match (name, &*kind) {
-        (WITHIN, "Polygon") => serde_json::from_str(coordinates()?).map(|rings| vec![rings]),
-        (WITHIN, "MultiPolygon") => serde_json::from_str(coordinates()?),
-        (ALONG, "LineString") => serde_json::from_str(coordinates()?).map(|line| vec![vec![line]]),
-        (ALONG, "MultiLineString") => serde_json::from_str(coordinates()?)
+    let shapes = match (name == ALONG, &*kind) {
+        (false, "Polygon") => serde_json::from_str(coordinates()?).map(|rings| vec![rings]),
+        (false, "MultiPolygon") => serde_json::from_str(coordinates()?),
+        (true, "LineString") => serde_json::from_str(coordinates()?).map(|line| vec![vec![line]]),
+        (true, "MultiLineString") => serde_json::from_str(coordinates()?)
             .map(|lines: Vec<Vec<Point>>| lines.into_iter().map(|line| vec![line]).collect()),
         _ => return Err(format!("the type is `{}`, which is not for this", echo(&kind))),
     };
     shapes.map_err(why)
+}
+
+/// Polygons whose edges are arcs of great circles, of a geometry with at most so many points.
+pub(super) fn polygons(
+    name: &'static str,
+    json: &str,
+    most: usize,
+    allowed: &'static str,
+) -> Result<Region, Problem> {
+    let (polygons, mut region) = (of_geometry(name, json, allowed)?, Region::default());
+    let points: usize = polygons.iter().flatten().map(Vec::len).sum();
+    if points > most {
+        let detail = format!("`{name}` has {points} points; it may have {most}");
+        return Err(Problem::new(Kind::ParameterOutOfRange, detail).parameter(name).allowed(allowed));
+    }
+    let mut added = polygons.iter().map(|rings| region.add_polygon(rings));
+    added.try_for_each(|added| added).map_err(|error| refused(name, error, allowed))?;
+    Ok(region)
 }
 
 fn of_geometry(name: &'static str, json: &str, allowed: &'static str) -> Result<Coordinates, Problem> {

@@ -1,12 +1,19 @@
 //! Searches from several positions in one request.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
+use axum::extract::State;
 use axum::http::Method;
 use cellar_cache::Policy;
 use cellar_http::client::Peer;
 use cellar_http::config::{ApiConfig, ClientConfig, WriteConfig};
+use cellar_http::middleware::deadline::Deadline;
+use cellar_http::params::{CollectionPath, NoQuery};
+use cellar_http::problem::Kind;
 use cellar_http::rate::Rate;
+use cellar_http::routes::body::JsonText;
+use cellar_http::routes::nearby_batch;
 use cellar_search::cells::EdgeConfig;
 use serde_json::{Value, json};
 
@@ -24,6 +31,26 @@ fn queries(answer: &Answer) -> u64 {
     let timing = answer.header("server-timing");
     let count = timing.split("queries;desc=\"").nth(1).and_then(|rest| rest.split('"').next());
     count.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{timing}"))
+}
+
+/// Everything is in memory, so nothing else would ask for the time.
+#[tokio::test]
+async fn no_position_is_begun_after_the_deadline() {
+    let server = Server::cached(Policy::default(), EdgeConfig::default()).filled_with_wineries(3).await;
+    let body = json!({ "positions": [{ "lat": 0, "lon": 0 }, { "lat": 0, "lon": 0.1 }] });
+    let ask = |deadline| {
+        nearby_batch::post(
+            State(server.state.clone()),
+            CollectionPath("wineries".parse().unwrap()),
+            Deadline(deadline),
+            None,
+            NoQuery,
+            JsonText(body.to_string()),
+        )
+    };
+    let now = Instant::now();
+    assert_eq!(ask(now + Duration::from_mins(1)).await.unwrap().status(), 200);
+    assert_eq!(ask(now).await.unwrap_err().kind(), Kind::DeadlineExceeded);
 }
 
 #[tokio::test]

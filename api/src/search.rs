@@ -151,7 +151,8 @@ impl SearchArgs {
 /// The geometries of a type in a file, and those of several of it, as one of several.
 fn geometry(path: &Path, kind: &str) -> Result<Value, CliError> {
     let failed = |why: String| CliError::failure(format!("{}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| failed(format!("cannot be read as a GeoJSON file: {error}")))?;
     let document: Value = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
     let mut coordinates = Vec::new();
     let features = match document["type"].as_str() {

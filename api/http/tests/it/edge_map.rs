@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::{Method, header};
+use cellar_cache::clock::Clock as _;
 use cellar_cache::clock::ManualClock;
 use cellar_model::Collection;
 use cellar_model::density::parse;
@@ -255,12 +256,36 @@ async fn what_is_read_for_a_map_is_bounded() {
     fake.endless.store(true, Ordering::Relaxed);
     assert_eq!(refresh(&fake, &clock, 7).run(None).await.unwrap(), [(wineries(), Outcome::TooLarge)]);
     assert_eq!(fake.scans.load(Ordering::Relaxed), 7);
+    // What was in vain is not tried again by any process before the next map would be due.
+    for minutes in [0, 59] {
+        clock.advance(Duration::from_mins(minutes));
+        assert_eq!(refresh(&fake, &clock, 7).run(None).await.unwrap(), [(wineries(), Outcome::PutOff)]);
+    }
+    assert_eq!(fake.scans.load(Ordering::Relaxed), 7);
+    clock.advance(Duration::from_mins(1));
     let past = Some(std::time::Instant::now());
     let outcomes = refresh(&fake, &clock, 7).run(past).await.unwrap();
     assert_eq!((outcomes, fake.scans.load(Ordering::Relaxed)), (vec![(wineries(), Outcome::Unfinished)], 8));
     assert_eq!(StoredMap::read(&*fake, &wineries()).await.unwrap(), None);
     let never = Settings { every: Duration::ZERO, ..Settings::default() };
     assert!(Refresh::new(fake.clone(), clock, never).run(None).await.unwrap().is_empty());
+}
+
+/// Two processes that find a map old read the table once.
+#[tokio::test]
+async fn who_reads_for_a_map_is_left_to_it() {
+    let (fake, clock) = (Arc::new(FakeStore::default()), Arc::new(ManualClock::default()));
+    fill(&fake);
+    let key = cellar_model::key::registry::edge_map_reading_key(&wineries());
+    // The other has begun, and ended without a word.
+    fake.put_note(&key, Some(&(clock.unix_ms() + 3_600_000).to_string())).await.unwrap();
+    let refresh = refresh(&fake, &clock, 7);
+    assert_eq!(refresh.run(None).await.unwrap(), [(wineries(), Outcome::PutOff)]);
+    assert_eq!(fake.scans.load(Ordering::Relaxed), 0);
+    clock.advance(Duration::from_hours(1));
+    assert_eq!(refresh.run(None).await.unwrap(), [(wineries(), Outcome::Made)]);
+    let until: u64 = fake.note(&key).await.unwrap().unwrap().parse().unwrap();
+    assert_eq!(until, clock.unix_ms() + 3_600_000, "it has said so before it began");
 }
 
 /// Whatever map there is, and while it changes: the answer of the cell that it leads to is exact for the user.

@@ -230,6 +230,11 @@ pub mod registry {
         format!("{EDGE_MAP}{collection}")
     }
 
+    /// Base key of the instant before which nobody reads a collection for its density map.
+    pub fn edge_map_reading_key(collection: &Collection) -> String {
+        format!("{IMPORT}{collection}#/edge-map")
+    }
+
     /// Base key of the answer to a batch with an idempotency key, which is part of it as a hash.
     ///
     /// ```

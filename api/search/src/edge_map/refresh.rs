@@ -1,7 +1,8 @@
 //! Makes maps anew when they have become old: by `cellar serve` in the background, by a function on a schedule.
 //!
-//! Invariant: what is read for a map is bounded, and so is what is read in a day. A map that is missing, old or of another
-//! process' making changes no result, so nobody waits for one and nothing is locked.
+//! Invariant: what is read for a map is bounded, and so is what all processes read in a day: who begins to read notes in the
+//! table until when others leave the collection alone, and who has read in vain notes that nobody tries before the next map
+//! would be due. A map that is missing or old changes no result, so nobody waits for one.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use cellar_cache::clock::Clock;
 use cellar_config::{ConfigError, Env, number};
 use cellar_model::Collection;
+use cellar_model::key::registry;
 use cellar_store::{Store, StoreError};
 use geo_index::edge::{ANSWER_MAX, MapRules};
 use serde::Serialize;
@@ -25,6 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_mins(10);
 
 /// Time between two reads beside requests.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long who reads for a map is left to it, at most: one that ends meanwhile leaves nothing behind.
+const READING: Duration = Duration::from_hours(1);
 
 /// How old maps become, and what may be read for a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +81,8 @@ impl Settings {
 pub enum Outcome {
     /// Its map is not old yet.
     Current,
+    /// Somebody else is at it, or has found lately that it cannot be made.
+    PutOff,
     /// It has a new map.
     Made,
     /// Somebody else made one meanwhile, or the collection is gone.
@@ -115,7 +122,7 @@ impl Refresh {
         }
         for info in self.store.collections().await? {
             let outcome = self.one(&info.name, until).await?;
-            if outcome != Outcome::Current {
+            if !matches!(outcome, Outcome::Current | Outcome::PutOff) {
                 tracing::info!(collection = %info.name, ?outcome, "density map");
             }
             outcomes.push((info.name, outcome));
@@ -128,6 +135,11 @@ impl Refresh {
         if old.as_ref().is_some_and(|map| !self.is_due(map)) {
             return Ok(Outcome::Current);
         }
+        let until_ms = self.store.note(&registry::edge_map_reading_key(collection)).await?;
+        if until_ms.and_then(|text| text.parse().ok()).is_some_and(|ms: u64| self.clock.unix_ms() < ms) {
+            return Ok(Outcome::PutOff);
+        }
+        self.put_off(collection, READING.min(self.settings.every)).await?;
         let mut ended = None;
         let on = |done: Progress| {
             if done.parts >= self.settings.most_parts {
@@ -140,6 +152,7 @@ impl Refresh {
         let certified = old.as_ref().map_or(MapRules::default().certified, |old| old.certified);
         let rules = MapRules { certified, listed: self.settings.listed };
         let Some(made) = make(&*self.store, collection, rules, &*self.clock, on).await? else {
+            self.put_off(collection, self.settings.every).await?;
             return Ok(ended.unwrap_or(Outcome::Unfinished));
         };
         // Another process may have been faster, and the collection may have been deleted.
@@ -150,6 +163,12 @@ impl Refresh {
         }
         made.stored.write(&*self.store, collection).await?;
         Ok(Outcome::Made)
+    }
+
+    /// Keeps all processes from reading the collection for a while.
+    async fn put_off(&self, collection: &Collection, time: Duration) -> Result<(), StoreError> {
+        let until_ms = self.clock.unix_ms().saturating_add(time.as_millis() as u64);
+        self.store.put_note(&registry::edge_map_reading_key(collection), Some(&until_ms.to_string())).await
     }
 
     fn is_due(&self, map: &StoredMap) -> bool {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::usage::HOURS_PER_MONTH;
+
 /// Processor architecture of functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,6 +65,10 @@ pub struct Deployment {
     pub tags_per_write: f64,
     /// Most tags and paths invalidated per month: the purger's budget.
     pub paths_budget: f64,
+    /// Density maps made anew per month, for all regions: each reads the whole table.
+    pub maps: f64,
+    /// Billed for each MB that is read for a map, in milliseconds.
+    pub map_ms_per_mb: f64,
     /// Files imported through the API per month; 0 without bucket, queue and worker.
     pub imports: f64,
     /// Places of such a file, beside `writes`.
@@ -107,6 +113,10 @@ impl Default for Deployment {
             categories_per_place: 1.0,
             tags_per_write: 1.0,
             paths_budget: 1_000.0,
+            // One collection, once a day: all regions see from the table when its map was made.
+            maps: HOURS_PER_MONTH / 24.0,
+            // A part takes a round trip, and a pause of 50 ms follows (assumed for the rest).
+            map_ms_per_mb: 100.0,
             imports: 0.0,
             import_places: 100_000.0,
         }

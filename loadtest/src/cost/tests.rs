@@ -23,6 +23,7 @@ fn bare() -> Deployment {
         places: 0.0,
         writes: 0.0,
         categories_per_place: 0.0,
+        maps: 0.0,
         ..Deployment::default()
     }
 }
@@ -185,6 +186,19 @@ fn the_page_has_what_the_command_says() {
         rows += 1;
     }
     assert_eq!(rows, 4 + services.len(), "{report}");
+}
+
+/// 1 GiB in parts of 1 MB, ten times, whatever the number of regions.
+#[test]
+fn maps_cost_a_reading_of_the_table_each() {
+    let places = 1_024.0 * 1_024.0;
+    let deployment = Deployment { maps: 10.0, places, place_bytes: 1_024.0, map_ms_per_mb: 100.0, ..bare() };
+    let (with, without) = (deployment.clone(), Deployment { maps: 0.0, ..deployment });
+    let profile = Profile::uncached("");
+    let of = |meter| Usage::fixed(&with, &profile).of(meter) - Usage::fixed(&without, &profile).of(meter);
+    assert!(close(of(Meter::TableReads), 10.0 * 1_024.0 * 128.0));
+    assert!(close(of(Meter::LambdaRequests), 10.0));
+    assert!(close(of(Meter::LambdaArm64), 10.0 * 102.4 * with.memory_mb / 1_024.0));
 }
 
 #[test]

@@ -28,6 +28,12 @@ const PLACES_PER_S: f64 = 2_000.0;
 const MESSAGES_PER_FILE: f64 = 6.0;
 const PUTS_PER_FILE: f64 = 4.0;
 
+/// Read units of a scan that may be behind: half of one for 4 KB.
+const READ_UNITS_PER_MB: f64 = 128.0;
+
+/// Bytes of a part of a scan.
+const MB: f64 = 1_048_576.0;
+
 /// Bytes of a billed gigabyte.
 const GB: f64 = 1_073_741_824.0;
 
@@ -59,6 +65,7 @@ impl Usage {
         usage
             .add(Meter::CanaryRuns, regions * per_hour(deployment.canary_every_min * 60.0) * HOURS_PER_MONTH);
         usage.table(deployment);
+        usage.maps(deployment);
         usage.writes(deployment, profile);
         usage.imports(deployment);
         usage
@@ -148,6 +155,13 @@ impl Usage {
         // The indexes by cell and by category hold every place again.
         self.add(Meter::TableStorage, regions * (2.0 + deployment.categories_per_place) * table_gb);
         self.add(Meter::TableRecovery, regions * table_gb);
+    }
+
+    /// Density maps that are made anew, by reading the table.
+    fn maps(&mut self, deployment: &Deployment) {
+        let mb = deployment.places * deployment.place_bytes / MB;
+        self.add(Meter::TableReads, deployment.maps * mb * READ_UNITS_PER_MB);
+        self.invocations(deployment, deployment.maps, mb * deployment.map_ms_per_mb);
     }
 
     /// Files that are imported through the API: the queue is asked for messages whether there are any or not.

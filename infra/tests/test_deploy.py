@@ -16,11 +16,11 @@ TWO_REGIONS = [
     "eu-west-1/artifacts",
     "eu-west-1/network",
     "eu-west-1/function",
-    "eu-west-1/door",
+    "eu-west-1/gateway",
     "us-east-1/artifacts",
     "us-east-1/network",
     "us-east-1/function",
-    "us-east-1/door",
+    "us-east-1/gateway",
     "eu-west-1/names",
     "us-east-1/names",
     "us-east-1/edge",
@@ -47,10 +47,10 @@ def test_everything_is_deployed_in_order_and_outputs_arrive(account):
     assert function["CodeKey"] == f"{function['CodeSha256']}.zip"
     assert re.fullmatch("[0-9a-f]{64}", function["CodeSha256"])
     names = parameters(account, "us-east-1", "names")
-    assert names["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-door"
-    assert names["OriginTarget"] == "OriginTarget@us-east-1/cellar-door"
+    assert names["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-gateway"
+    assert names["OriginTarget"] == "OriginTarget@us-east-1/cellar-gateway"
     alarms = parameters(account, "us-east-1", "alarms")
-    assert alarms["HealthCheck2"] == "HealthCheckId@us-east-1/cellar-door"
+    assert alarms["HealthCheck2"] == "HealthCheckId@us-east-1/cellar-gateway"
     assert alarms["HealthCheck3"] == ""
 
 
@@ -101,11 +101,11 @@ def test_every_call_may_fail_and_the_end_is_the_same(account, tmp_path):
 
 
 def test_a_stack_that_is_stuck_is_for_somebody_to_look_at(account):
-    account.fail_at("deploy --stack-name cellar-door")
+    account.fail_at("deploy --stack-name cellar-gateway")
     account.run("deploy", leaves="UPDATE_ROLLBACK_FAILED")
     result = account.run("deploy")
     assert result.returncode == 1
-    assert "cellar-door in eu-west-1 is UPDATE_ROLLBACK_FAILED: see its events" in result.stderr
+    assert "cellar-gateway in eu-west-1 is UPDATE_ROLLBACK_FAILED: see its events" in result.stderr
 
 
 def test_regions_are_added_and_removed_one_by_one(account):
@@ -115,7 +115,7 @@ def test_regions_are_added_and_removed_one_by_one(account):
     assert account.run("deploy").returncode == 0
     assert account.deployed().count("eu-west-1/table") == 2
     assert parameters(account, "eu-west-1", "table")["Region4"] == "ap-southeast-1"
-    assert parameters(account, "ap-southeast-1", "names")["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-door"
+    assert parameters(account, "ap-southeast-1", "names")["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-gateway"
     account.regions("eu-west-1", "ap-southeast-1")
     account.run("deploy")
     table = parameters(account, "eu-west-1", "table")
@@ -134,7 +134,7 @@ def test_users_are_led_away_before_a_region_goes(account):
     assert account.run("deploy").returncode == 0
     calls = account.calls()
     assert gone(calls) == [
-        f"us-east-1/{stack}" for stack in ("names", "watch", "door", "function", "network", "artifacts")
+        f"us-east-1/{stack}" for stack in ("names", "watch", "gateway", "function", "network", "artifacts")
     ]
     lines = [" ".join(call) for call in calls]
 
@@ -156,7 +156,7 @@ def test_users_are_led_away_before_a_region_goes(account):
     "call",
     [
         "delete-stack --stack-name cellar-names",
-        "delete-stack --stack-name cellar-door",
+        "delete-stack --stack-name cellar-gateway",
         "delete-stack --stack-name cellar-artifacts",
     ],
 )
@@ -168,7 +168,7 @@ def test_a_removal_that_failed_is_taken_up_again(account, call):
     assert parameters(account, "eu-west-1", "table")["Region2"] == "us-east-1"
     assert account.run("deploy").returncode == 0
     assert parameters(account, "eu-west-1", "table")["Region2"] == ""
-    assert "us-east-1/cellar-door" not in account.state()["stacks"]
+    assert "us-east-1/cellar-gateway" not in account.state()["stacks"]
     account.calls()
     assert account.run("deploy").returncode == 0
     assert gone(account.calls()) == []
@@ -226,7 +226,7 @@ def test_change_sets_that_were_not_needed_go(account):
 def test_one_region_is_its_own_spare_and_replicates_to_nobody(account):
     account.regions("eu-west-1")
     assert account.run("deploy").returncode == 0
-    assert parameters(account, "eu-west-1", "names")["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-door"
+    assert parameters(account, "eu-west-1", "names")["NextSpareTarget"] == "SpareTarget@eu-west-1/cellar-gateway"
     assert parameters(account, "eu-west-1", "watch")["OtherRegion"] == ""
 
 
@@ -250,7 +250,7 @@ def test_the_plan_says_where_parameters_come_from(account):
 def test_settings_reach_their_template(account):
     assert account.run("deploy", "--set", "function.MemoryMb=2048").returncode == 0
     assert parameters(account, "us-east-1", "function")["MemoryMb"] == "2048"
-    assert "MemoryMb" not in parameters(account, "us-east-1", "door")
+    assert "MemoryMb" not in parameters(account, "us-east-1", "gateway")
 
 
 def test_the_longest_radius_is_one_for_the_regions_and_the_cdn(account):
@@ -446,13 +446,13 @@ def test_questions_about_a_stack_come_less_and_less_often(account, monkeypatch):
     deployment, slept = apply.Deployment(read(account.config, {}), Aws()), []
     monkeypatch.setattr(deployment.state, "status", lambda *_: next(statuses))
     monkeypatch.setattr(apply, "pause", slept.append)
-    deployment.wait("door", "eu-west-1", gone=True)
+    deployment.wait("gateway", "eu-west-1", gone=True)
     assert slept == [1, 2, 4, 8, 16, 30, 30]
 
 
 def test_a_stack_that_cannot_be_deleted_is_told(account, monkeypatch):
     deployment = apply.Deployment(read(account.config, {}), Aws())
     monkeypatch.setattr(deployment.state, "status", lambda *_: "DELETE_FAILED")
-    monkeypatch.setattr(apply.failure, "reasons", lambda *_: ["infra/templates/door.yaml:1: Api: it is used"])
-    with pytest.raises(StateError, match=r"cellar-door in eu-west-1 failed:\n  infra/templates/door.yaml:1: Api"):
-        deployment.wait("door", "eu-west-1", gone=True)
+    monkeypatch.setattr(apply.failure, "reasons", lambda *_: ["infra/templates/gateway.yaml:1: Api: it is used"])
+    with pytest.raises(StateError, match=r"cellar-gateway in eu-west-1 failed:\n  infra/templates/gateway.yaml:1: Api"):
+        deployment.wait("gateway", "eu-west-1", gone=True)

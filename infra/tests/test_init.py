@@ -56,12 +56,12 @@ def test_the_smallest_deployment_has_no_names_no_network_and_no_cache(account):
     assert account.run("init", "--email", "ops@example.com").returncode == 0
     result = account.run("deploy", "--code", str(account.code))
     assert result.returncode == 0, result.stderr
-    assert account.deployed() == [f"eu-west-1/{one}" for one in ("table", "artifacts", "function", "door")] + [
+    assert account.deployed() == [f"eu-west-1/{one}" for one in ("table", "artifacts", "function", "gateway")] + [
         "us-east-1/edge"
     ] + [f"eu-west-1/{one}" for one in ("purge", "backup", "watch")] + ["us-east-1/alarms"]
     function = parameters(account, "eu-west-1", "function")
     assert (function["SubnetIds"], function["SecurityGroupId"], function["RedisUrl"]) == ("", "", "")
-    assert parameters(account, "us-east-1", "edge")["ApiName"] == "ApiName@eu-west-1/cellar-door"
+    assert parameters(account, "us-east-1", "edge")["ApiName"] == "ApiName@eu-west-1/cellar-gateway"
     watch = parameters(account, "eu-west-1", "watch")
     assert (watch["WithCanary"], watch["Domain"]) == ("false", "DistributionDomain@us-east-1/cellar-edge")
 

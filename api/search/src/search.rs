@@ -34,12 +34,12 @@ pub struct Limits {
     /// A box scan over its budget ends early with a cursor.
     pub items: SearchLimits,
     /// A search whose pages change all the time ends up torn.
-    pub patience: Patience,
+    pub patience: SnapshotLimits,
 }
 
 /// How long a search tries to have all its pages of one instant.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct SnapshotLimits {
     /// In all, and at most half of what is left of the request's time.
     pub total: Duration,
     /// How long it waits for writes under way to end, while new ones wait for it. If that is in vain, no search holds
@@ -49,7 +49,7 @@ pub struct Patience {
     pub hold: Duration,
 }
 
-impl Default for Patience {
+impl Default for SnapshotLimits {
     fn default() -> Self {
         let ms = Duration::from_millis;
         Self { total: ms(1_500), drain: ms(400), hold: ms(600) }
@@ -64,7 +64,7 @@ impl Default for Limits {
     fn default() -> Self {
         let nearby = SearchLimits::default();
         let items = SearchLimits { page_budget: ITEMS_PAGE_BUDGET, ..nearby };
-        Self { nearby, items, patience: Patience::default() }
+        Self { nearby, items, patience: SnapshotLimits::default() }
     }
 }
 
@@ -410,7 +410,7 @@ impl Search {
         self.pages.changed(collection, placements).await;
     }
 
-    pub(crate) const fn patience(&self) -> Patience {
+    pub(crate) const fn patience(&self) -> SnapshotLimits {
         self.limits.patience
     }
 

@@ -48,7 +48,7 @@ impl PartialEq for QueueEntry {
 impl Eq for QueueEntry {}
 
 /// Levels below a missing page's cell that are looked at before the page is asked for.
-pub(super) const CLOSE_LOOK: u8 = 2;
+pub(super) const REFINED_LEVELS: u8 = 2;
 
 /// Whether anything keyed below a cell may lie within an angle of the origin, by a close look: the caps of its children
 /// and grandchildren are together a much closer fit than its own, and cheap beside a read. The children's caps are kept,
@@ -56,7 +56,7 @@ pub(super) const CLOSE_LOOK: u8 = 2;
 /// so far.
 pub(super) fn may_hold(at: &ChildCell, origin: UnitVector, angle: f64) -> bool {
     let may_reach = |child: &ChildCell| {
-        child.cap.may_reach(origin, angle) && may_hold_below(child.cell, origin, angle, CLOSE_LOOK - 1)
+        child.cap.may_reach(origin, angle) && may_hold_below(child.cell, origin, angle, REFINED_LEVELS - 1)
     };
     at.cap.may_reach(origin, angle) && (at.finer().is_empty() || at.finer().iter().any(may_reach))
 }
@@ -100,7 +100,7 @@ mod tests {
                     let origin = Position::new(north, lon).unwrap().unit();
                     let angle = f64::from(step % 7) / 10.0 * shape.cap.reach;
                     let anew =
-                        shape.cap.may_reach(origin, angle) && may_hold_below(cell, origin, angle, CLOSE_LOOK);
+                        shape.cap.may_reach(origin, angle) && may_hold_below(cell, origin, angle, REFINED_LEVELS);
                     assert_eq!(may_hold(&shape, origin, angle), anew, "{cell}, {away}°");
                     looks[usize::from(anew)] += 1;
                 }

@@ -11,7 +11,7 @@ use crate::point::Position;
 use crate::region::Region;
 use crate::units::Meters;
 
-use super::queue::CLOSE_LOOK;
+use super::queue::REFINED_LEVELS;
 
 /// Decides which places a search may find.
 ///
@@ -173,6 +173,6 @@ impl Selection {
 
     /// Whether anything keyed below a cell may be selected, by the close look that is worth a read.
     pub(super) fn may_hold(&self, cell: H3Cell) -> bool {
-        self.region.as_ref().is_none_or(|region| region.may_hold(cell, CLOSE_LOOK))
+        self.region.as_ref().is_none_or(|region| region.may_hold(cell, REFINED_LEVELS))
     }
 }

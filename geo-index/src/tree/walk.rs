@@ -8,7 +8,7 @@
 
 use super::ROOT_RESOLUTION;
 use super::load::PAGE_MAX;
-use super::queue::CLOSE_LOOK;
+use super::queue::REFINED_LEVELS;
 use crate::area::Area;
 use crate::distance::Chord;
 use crate::grid::{GridCell, cap, h3::H3Cell};
@@ -76,7 +76,7 @@ impl AreaWalk {
 
     fn visit(&self, at: &ChildCell, near: Area, estimate: Option<f64>) -> Option<Visit> {
         let cell = at.cell;
-        self.may_need_below(cell, &near, CLOSE_LOOK).then_some(Visit { cell, estimate, near })
+        self.may_need_below(cell, &near, REFINED_LEVELS).then_some(Visit { cell, estimate, near })
     }
 
     /// The close look that searches take before they ask for a page. A deeper look would miss pages that searches want.

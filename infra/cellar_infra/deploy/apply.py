@@ -217,7 +217,7 @@ class Deployment:
         """Resolvers go on leading users to a region for as long as they may keep its records."""
         if self.aws.dry:
             print(f"  # wait {step.seconds} s")
-        elif self.state.status("door", step.region) != "-":
+        elif self.state.status("gateway", step.region) != "-":
             pause(step.seconds)
 
 

@@ -50,7 +50,7 @@ Architecture = "{architecture}"
 # A new account's quota has no room for a reservation. The limits of the API bound what the function does.
 ReservedConcurrency = "0"
 
-[settings.door]
+[settings.gateway]
 RateLimit = "50"
 BurstLimit = "100"
 

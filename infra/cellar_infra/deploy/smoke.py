@@ -93,7 +93,7 @@ class Smoke:
         """A region without the CDN."""
         if self.config.domain:
             return f"https://{region}.{self.config.domain}"
-        return f"https://{self.output('door', region, 'ApiName')}"
+        return f"https://{self.output('gateway', region, 'ApiName')}"
 
     def secret(self, name: str) -> str:
         asked = ("secretsmanager", "get-secret-value", "--secret-id", f"{self.config.name}/{name}")

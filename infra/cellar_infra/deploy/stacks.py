@@ -92,7 +92,7 @@ class Settle:
 Step = Stack | Upload | Remove | Settle
 
 # The stacks of a region that is left, after its names: those who use an output go before those who have it.
-REGIONAL = ("watch", "door", "function", "imports", "network", "artifacts")
+REGIONAL = ("watch", "gateway", "function", "imports", "network", "artifacts")
 
 
 def stacks(plan: list[Step]) -> list[tuple[str, str]]:
@@ -197,7 +197,7 @@ def _function(config: Config, region: str) -> Stack:
 
 def _door(config: Config, region: str) -> Stack:
     return Stack(
-        "door",
+        "gateway",
         region,
         {
             "Name": config.name,
@@ -217,12 +217,12 @@ def _names(config: Config, region: str) -> Stack:
             "Domain": config.domain,
             "HostedZoneId": config.zone,
             **{
-                name: Output("door", region, name)
+                name: Output("gateway", region, name)
                 for name in ("RegionTarget", "OriginTarget", "TargetZone", "HealthCheckId")
             },
-            "NextSpareTarget": Output("door", other, "SpareTarget"),
-            "NextTargetZone": Output("door", other, "TargetZone"),
-            "NextHealthCheckId": Output("door", other, "HealthCheckId"),
+            "NextSpareTarget": Output("gateway", other, "SpareTarget"),
+            "NextTargetZone": Output("gateway", other, "TargetZone"),
+            "NextHealthCheckId": Output("gateway", other, "HealthCheckId"),
         },
     )
 
@@ -236,7 +236,7 @@ def _edge(config: Config) -> Stack:
             "Domain": config.domain,
             "HostedZoneId": config.zone,
             "CertificateArn": config.edge_certificate,
-            "ApiName": "" if config.domain else Output("door", config.home, "ApiName"),
+            "ApiName": "" if config.domain else Output("gateway", config.home, "ApiName"),
             MAX_RADIUS_PARAMETER: str(config.max_radius_m),
         },
     )
@@ -271,7 +271,7 @@ def _watch(config: Config, region: str) -> Stack:
             "WithCanary": str(config.canary).lower(),
             "TableName": _table_name(config),
             "OtherRegion": "" if other == region else other,
-            "ApiId": Output("door", region, "ApiId"),
+            "ApiId": Output("gateway", region, "ApiId"),
             "DeadLetterQueue": Output("function", region, "DeadLetterQueue"),
             "CacheName": Output("network", region, "CacheName") if config.cache else "",
             "ImportDeadLetterQueue": Output("imports", region, "DeadLetterQueue") if config.imports else "",
@@ -285,14 +285,14 @@ def _watch(config: Config, region: str) -> Stack:
 def _alarms(config: Config) -> Stack:
     checks: dict[str, Value] = {f"HealthCheck{number}": "" for number in range(1, MOST_REGIONS + 1)}
     checks |= {
-        f"HealthCheck{number}": Output("door", region, "HealthCheckId")
+        f"HealthCheck{number}": Output("gateway", region, "HealthCheckId")
         for number, region in enumerate(config.regions, start=1)
         if config.domain
     }
     shown: dict[str, Value] = {}
     for number in range(1, MOST_REGIONS + 1):
         region = config.regions[number - 1] if number <= len(config.regions) else ""
-        shown |= {f"Region{number}": region, f"ApiId{number}": Output("door", region, "ApiId") if region else ""}
+        shown |= {f"Region{number}": region, f"ApiId{number}": Output("gateway", region, "ApiId") if region else ""}
     return Stack(
         "alarms",
         EDGE_REGION,

@@ -23,7 +23,7 @@ from cellar_infra.emulator.machine import HOME, SECOND, THIRD, Machine
 FAILURES = [
     ("cellar-table", "WriteToken"),
     ("cellar-function", "Warmer"),
-    ("cellar-door", "Stage"),
+    ("cellar-gateway", "Stage"),
     ("cellar-edge", "Distribution"),
     ("cellar-watch", "Canary"),
 ]

@@ -58,7 +58,7 @@ def test_a_partition_costs_nothing_but_freshness(rig):
 
 
 def test_a_healthy_answer_holds_the_text_that_route_53_looks_for(rig):
-    check = load.bundle().sources["door"]["Resources"]["HealthCheck"]["Properties"]["HealthCheckConfig"]
+    check = load.bundle().sources["gateway"]["Resources"]["HealthCheck"]["Properties"]["HealthCheckConfig"]
     assert check["SearchString"].encode() in rig.regions[0].body(check["ResourcePath"])
 
 

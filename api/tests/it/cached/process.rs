@@ -16,7 +16,7 @@ use cellar_http::state::AppState;
 use cellar_search::hot::HotCells;
 use cellar_search::pages::{CachedPages, PageCache};
 use cellar_search::tiers::{BackgroundTasks, Feed, Tiers};
-use cellar_search::{Limits, Patience, Search};
+use cellar_search::{Limits, SnapshotLimits, Search};
 use cellar_store::{DynamoStore, Store};
 
 use super::bed::{PATIENCE, until};
@@ -71,7 +71,7 @@ impl Process {
     /// The same with time for everything, on a busy machine, too.
     pub(crate) fn patient(self) -> Self {
         let Self { store, tiers, background, .. } = self;
-        let patience = Patience { total: PATIENCE, drain: PATIENCE, hold: PATIENCE };
+        let patience = SnapshotLimits { total: PATIENCE, drain: PATIENCE, hold: PATIENCE };
         let time = 4 * PATIENCE;
         let config = ApiConfig { read_time_limit: time, write_time_limit: time, ..ApiConfig::default() };
         Self::limited(store, tiers, background, Limits { patience, ..Limits::default() }, config)

@@ -17,7 +17,7 @@ def timeouts_nest(bundle: Bundle) -> Iterator[Finding]:
     waits = [i.get("TimeoutInMillis") for _, _, i in bundle.properties("AWS::ApiGatewayV2::Integration")]
     if waits != [30_000]:
         yield Finding(
-            "door", "Integration", f"TimeoutInMillis {waits}; the HTTP API waits 30,000 ms at most, and should"
+            "gateway", "Integration", f"TimeoutInMillis {waits}; the HTTP API waits 30,000 ms at most, and should"
         )
     if not 10 < spec.get("MinValue", 0) <= spec.get("Default", 0) <= spec.get("MaxValue", 99) < 30:
         yield Finding(

@@ -148,15 +148,15 @@ def each_region_is_watched(bundle: Bundle) -> Iterator[Finding]:
 
 @rule
 def names_agree(bundle: Bundle) -> Iterator[Finding]:
-    """Doors, records and origins speak of the same names."""
-    doors = {text_of(domain.get("DomainName")) for _, _, domain in bundle.properties("AWS::ApiGatewayV2::DomainName")}
+    """Gateways, records and origins speak of the same names."""
+    gateways = {text_of(domain.get("DomainName")) for _, _, domain in bundle.properties("AWS::ApiGatewayV2::DomainName")}
     records = {text_of(record.get("Name")) for template, _, record in bundle.properties(RECORD) if template == "names"}
     origins = {
         text_of(origin.get("DomainName"))
         for _, _, properties in bundle.properties("AWS::CloudFront::Distribution")
         for origin in dig(properties, "DistributionConfig", "Origins") or []
     }
-    if doors != records:
-        yield Finding("door", "names", f"doors have {sorted(doors)}, records {sorted(records)}")
+    if gateways != records:
+        yield Finding("gateway", "names", f"gateways have {sorted(gateways)}, records {sorted(records)}")
     if not origins <= records or len(origins) != 2:
         yield Finding("edge", "Origins", f"{sorted(origins)}: two of {sorted(records)} are needed")

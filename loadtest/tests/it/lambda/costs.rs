@@ -153,8 +153,8 @@ async fn lines_and_metrics_are_as_many_and_as_long_as_the_model_says() {
 
 #[test]
 fn the_templates_set_what_the_model_assumes() {
-    let (function, door, deployment) =
-        (template("function.yaml"), template("door.yaml"), Deployment::default());
+    let (function, gateway, deployment) =
+        (template("function.yaml"), template("gateway.yaml"), Deployment::default());
     let percent: f64 = default_of(&function, "AccessLogPercent").parse().unwrap();
     about(percent / 100.0, deployment.log_share);
     assert_eq!(default_of(&function, "Emf"), "false");
@@ -162,7 +162,7 @@ fn the_templates_set_what_the_model_assumes() {
     assert_eq!(default_of(&function, "SystemLogLevel"), "WARN");
     let counters = function.matches("AWS::Logs::MetricFilter").count() as f64;
     about(counters * f64::from(deployment.regions), deployment.custom_metrics);
-    let format = door.lines().find_map(|line| line.trim_start().strip_prefix("Format: '")).unwrap();
+    let format = gateway.lines().find_map(|line| line.trim_start().strip_prefix("Format: '")).unwrap();
     let values = [
         ("$context.requestId", "JKJaXmPLvHcESHA="),
         ("$context.httpMethod", "GET"),

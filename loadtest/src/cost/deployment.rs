@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::usage::HOURS_PER_MONTH;
+use super::month::HOURS_PER_MONTH;
 
 /// Processor architecture of functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `month` | the month that bills are for |
 //! | `price` | prices: the built-in ones of `data/prices.toml`, and those of a file |
 //! | `deployment` | what is deployed, how requests are answered, and what a request uses |
 //! | `usage` | the usage of everything billed, per month |
@@ -11,6 +12,7 @@
 //! report can be traced to it.
 
 mod deployment;
+mod month;
 mod price;
 mod report;
 mod usage;
@@ -19,6 +21,7 @@ mod usage;
 mod tests;
 
 pub use deployment::{Architecture, Deployment, Profile};
+pub use month::{HOURS_PER_MONTH, SECONDS_PER_MONTH};
 pub use price::{Evidence, Meter, Price, PriceError, Prices};
 pub use report::{ConfigurationCost, CostReport, MeterUse, MonthCost, ServiceCost, WarmerCost};
-pub use usage::{HOURS_PER_MONTH, SECONDS_PER_MONTH, Usage};
+pub use usage::Usage;

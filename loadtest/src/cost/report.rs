@@ -4,8 +4,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::deployment::{Deployment, Profile};
+use super::month::SECONDS_PER_MONTH;
 use super::price::{Evidence, Meter, Prices};
-use super::usage::{SECONDS_PER_MONTH, Usage};
+use super::usage::Usage;
 
 /// Numbers of requests for the monthly figures of the default deployment.
 const MONTHS: [f64; 3] = [0.0, 1e6, 1e8];

@@ -3,13 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::deployment::{Architecture, Deployment, Profile};
+use super::month::{HOURS_PER_MONTH, SECONDS_PER_MONTH};
 use super::price::{Meter, Prices};
-
-/// Hours of a month as in AWS's own examples: a twelfth of 365 days.
-pub const HOURS_PER_MONTH: f64 = 730.0;
-
-/// Seconds of such a month.
-pub const SECONDS_PER_MONTH: f64 = HOURS_PER_MONTH * 3_600.0;
 
 /// Minimum billed size of a serverless cache, in GB (Valkey).
 const CACHE_LEAST_GB: f64 = 0.1;

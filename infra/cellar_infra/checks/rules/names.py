@@ -149,7 +149,9 @@ def each_region_is_watched(bundle: Bundle) -> Iterator[Finding]:
 @rule
 def names_agree(bundle: Bundle) -> Iterator[Finding]:
     """Gateways, records and origins speak of the same names."""
-    gateways = {text_of(domain.get("DomainName")) for _, _, domain in bundle.properties("AWS::ApiGatewayV2::DomainName")}
+    gateways = {
+        text_of(domain.get("DomainName")) for _, _, domain in bundle.properties("AWS::ApiGatewayV2::DomainName")
+    }
     records = {text_of(record.get("Name")) for template, _, record in bundle.properties(RECORD) if template == "names"}
     origins = {
         text_of(origin.get("DomainName"))

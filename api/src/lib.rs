@@ -18,6 +18,7 @@ pub mod get;
 pub mod health;
 pub mod hook;
 pub mod import;
+mod imports;
 mod interrupt;
 pub mod key;
 pub mod listen;

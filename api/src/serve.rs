@@ -13,11 +13,9 @@ use cellar_changes::{Settings as FeedSettings, TableStream};
 use cellar_cli_kit::{CliError, DEFAULT_LOG, LOG, LOG_FORMAT, LOG_FORMATS, code, say};
 use cellar_config::{ConfigError, Env, Variable, record, text_or};
 use cellar_http::config::{AccessConfig, ApiConfig, HealthConfig, LiveConfig, WriteConfig};
-use cellar_http::imports::Imports;
 use cellar_http::live::Live;
 use cellar_http::serve::{self as sockets, ConnectionLimits, Hosts};
 use cellar_http::state::AppState;
-use cellar_imports::{Service, StartError, Workers};
 use cellar_purge::{EdgeKind, purge_settings};
 use cellar_search::cells::EdgeConfig;
 use cellar_search::deletions::Deletions;
@@ -31,6 +29,7 @@ use tokio::runtime::Runtime;
 
 use super::cache_args::{self, CacheArgs};
 use super::edge_purge_args::{Edge, EdgePurgeArgs};
+use super::imports::TakenImports;
 use super::listen::{Listen, Reach, Resolved};
 use super::roots;
 use super::settings::{self, Settings};
@@ -252,7 +251,7 @@ pub(super) async fn until_stopped(
     let search = Search::new(Arc::new(tiers.pages.clone()), Limits::default());
     let deletions = Deletions::new(store.clone(), search.clone(), deletion::Settings::default());
     let maps = Refresh::new(store.clone(), Arc::new(SystemClock), config.maps).start();
-    let (imports, workers) = imports(config.imports, open, &search).await?;
+    let imports = TakenImports::start(config.imports, open, &search).await?;
     let limits =
         sockets::Limits { connections: connection_limits(config.api.max_connections), hosts: config.hosts };
     let state = AppState::builder(store, search)
@@ -262,7 +261,7 @@ pub(super) async fn until_stopped(
         .edge(config.edge)
         .health(config.health)
         .tiers(&tiers, Some(background.status.clone()))
-        .imports(imports)
+        .importer(imports.importer.clone())
         .live(Some(Arc::clone(&live)))
         .build();
     let deletions = deletions.start(Arc::clone(&state.deletions));
@@ -273,7 +272,7 @@ pub(super) async fn until_stopped(
         live.stop();
     };
     sockets::run(listener, router, stop, DRAIN, limits).await;
-    drop(workers);
+    imports.stop().await;
     listing.abort();
     maps.stop();
     deletions.stop().await;
@@ -285,27 +284,6 @@ pub(super) async fn until_stopped(
 pub(super) fn change_log(open: &OpenStore, feed: &FeedSettings) -> Arc<ChangeLog> {
     let stream = Arc::new(TableStream::of(&open.store));
     Arc::new(ChangeLog::new(stream, Arc::new(SystemClock), feed.list))
-}
-
-/// Who takes imports, if there is a directory for them, and the threads that carry them out.
-async fn imports(
-    settings: Option<cellar_imports::Settings>,
-    open: &OpenStore,
-    search: &Search,
-) -> Result<(Option<Arc<dyn Imports>>, Option<Workers>), CliError> {
-    let Some(settings) = settings else { return Ok((None, None)) };
-    // Connecting takes a large future, which this one need not carry to its end.
-    let store = Box::pin(open.for_jobs()).await?;
-    match Service::start(settings, store, search.clone(), Arc::new(SystemClock)) {
-        Ok((service, workers)) => Ok((Some(Arc::new(service)), Some(workers))),
-        Err(StartError::Taken(directory)) => {
-            let directory = directory.display();
-            tracing::warn!(%directory, "another server takes the imports of this directory; this one takes none");
-            Ok((None, None))
-        }
-        Err(error) => Err(CliError::failure(error.to_string())
-            .hint("name another directory with CELLAR_IMPORT_DIR, or `off`")),
-    }
 }
 
 /// A thread for what goes on beside requests: the change feed and the invalidation bus must go on when there are more

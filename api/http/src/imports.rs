@@ -4,6 +4,7 @@
 //! business (docs/adr/0033). Without one, a server says that it takes no imports.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use axum::body::Bytes;
@@ -298,6 +299,28 @@ pub trait Imports: Send + Sync {
 
     /// Ends all jobs of a collection, which is being deleted.
     async fn cancel_all(&self, collection: &Collection) -> Result<(), StoreError>;
+}
+
+/// Who carries imports out: nobody, until somebody does. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Importer(Arc<OnceLock<Arc<dyn Imports>>>);
+
+impl Importer {
+    /// Who it is, if anybody.
+    pub fn get(&self) -> Option<Arc<dyn Imports>> {
+        self.0.get().cloned()
+    }
+
+    /// Says who it is from now on; what is said after that is not heard.
+    pub fn set(&self, imports: Arc<dyn Imports>) {
+        self.0.get_or_init(|| imports);
+    }
+}
+
+impl From<Arc<dyn Imports>> for Importer {
+    fn from(imports: Arc<dyn Imports>) -> Self {
+        Self(Arc::new(imports.into()))
+    }
 }
 
 /// A collection as its name.

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use crate::access::Access;
 use crate::config::{AccessConfig, ApiConfig, HealthConfig, WriteConfig};
 use crate::health::{Health, Readiness};
-use crate::imports::Imports;
+use crate::imports::{Importer, Imports};
 use crate::in_flight::{InFlight, LimitPolicy};
 use crate::instance::Instance;
 use crate::known::KnownCollections;
@@ -55,7 +55,7 @@ pub struct Shared {
     /// Told of each deletion that is asked for. Who carries them out listens.
     pub deletions: Arc<Notify>,
     /// Who carries imports out, if anybody does.
-    pub imports: Option<Arc<dyn Imports>>,
+    pub imports: Importer,
     /// Who tells of changes, if anybody does.
     pub live: Option<Arc<Live>>,
     /// Density maps in memory.
@@ -115,7 +115,7 @@ pub struct AppStateBuilder {
     tiers: Option<Tiers>,
     feed: Option<Status>,
     request_stats: Option<Arc<RequestStats>>,
-    imports: Option<Arc<dyn Imports>>,
+    imports: Importer,
     live: Option<Arc<Live>>,
 }
 
@@ -162,6 +162,11 @@ impl AppStateBuilder {
 
     /// Who carries imports out; by default nobody does.
     pub fn imports(self, imports: Option<Arc<dyn Imports>>) -> Self {
+        self.importer(imports.map(Importer::from).unwrap_or_default())
+    }
+
+    /// The same, if who it is may be known later only.
+    pub fn importer(self, imports: Importer) -> Self {
         Self { imports, ..self }
     }
 
@@ -243,7 +248,7 @@ impl AppState {
             tiers: None,
             feed: None,
             request_stats: None,
-            imports: None,
+            imports: Importer::default(),
             live: None,
         }
     }

@@ -30,4 +30,4 @@ pub mod sorted;
 pub mod tiers;
 mod writes;
 
-pub use search::{Items, Limits, Nearby, SnapshotLimits, Search, UsedPage, Work, Writing};
+pub use search::{Items, Limits, Nearby, Search, SnapshotLimits, UsedPage, Work, Writing};

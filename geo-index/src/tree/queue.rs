@@ -99,8 +99,8 @@ mod tests {
                     let north = if lat < 0.0 { lat + away } else { lat - away };
                     let origin = Position::new(north, lon).unwrap().unit();
                     let angle = f64::from(step % 7) / 10.0 * shape.cap.reach;
-                    let anew =
-                        shape.cap.may_reach(origin, angle) && may_hold_below(cell, origin, angle, REFINED_LEVELS);
+                    let anew = shape.cap.may_reach(origin, angle)
+                        && may_hold_below(cell, origin, angle, REFINED_LEVELS);
                     assert_eq!(may_hold(&shape, origin, angle), anew, "{cell}, {away}°");
                     looks[usize::from(anew)] += 1;
                 }

@@ -206,7 +206,7 @@ pub async fn delete(
     let deletion = deletion.ok_or_else(|| unknown_collection(&name))?;
     state.collections.forget(&name);
     state.deletions.notify_one();
-    if let Some(imports) = &state.imports {
+    if let Some(imports) = state.imports.get() {
         imports.cancel_all(&name).await?;
     }
     let document = json(&deletion_document(&base, deletion));

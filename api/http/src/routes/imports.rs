@@ -299,10 +299,10 @@ pub async fn rejects(
 }
 
 fn imports(state: &AppState) -> Result<Arc<dyn Imports>, Problem> {
-    state.imports.clone().ok_or_else(|| {
+    state.imports.get().ok_or_else(|| {
         Problem::new(
             Kind::ImportsDisabled,
-            "this server takes no imports: its operator has given it no directory for them (CELLAR_IMPORT_DIR; on AWS no bucket, CELLAR_IMPORT_BUCKET), or another process takes those of its data",
+            "this server takes no imports: its operator has given it no directory for them (CELLAR_IMPORT_DIR; on AWS no bucket, CELLAR_IMPORT_BUCKET), or another process takes those of its data until it ends",
         )
     })
 }

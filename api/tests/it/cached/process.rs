@@ -16,7 +16,7 @@ use cellar_http::state::AppState;
 use cellar_search::hot::HotCells;
 use cellar_search::pages::{CachedPages, PageCache};
 use cellar_search::tiers::{BackgroundTasks, Feed, Tiers};
-use cellar_search::{Limits, SnapshotLimits, Search};
+use cellar_search::{Limits, Search, SnapshotLimits};
 use cellar_store::{DynamoStore, Store};
 
 use super::bed::{PATIENCE, until};

@@ -108,3 +108,20 @@ fn two_servers_of_one_directory_do_not_share_imports() {
     second.stop();
     first.stop();
 }
+
+#[test]
+fn a_server_takes_over_the_imports_of_one_that_died() {
+    let desk = Desk::new();
+    let (mut first, second) = (desk.serve(&[]), desk.serve(&[]));
+    send(&first, "PUT", "/v1/collections/places", String::new());
+    let rows = 6_000;
+    let location = import(&first, csv(rows));
+    until("the first records", || (first.get(&location)["read"] != 0).then_some(()));
+    first.process.signal("KILL");
+    first.process.wait();
+    until("the other server", || (send(&second, "GET", &location, String::new()).0 == 200).then_some(()));
+    let job = done(&second, &location);
+    assert_eq!((&job["read"], &job["stored"], &job["resumed"]), (&json!(rows), &json!(rows), &json!(1)));
+    done(&second, &import(&second, csv(1)));
+    second.stop();
+}

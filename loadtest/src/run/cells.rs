@@ -30,8 +30,8 @@ tokio::task_local! {
 
 /// The client for one region.
 ///
-/// It caches no answers: its users stand for many people, each with a phone of their own. What it learns about densities is shared,
-/// as a published density map would be.
+/// It caches no answers: its users stand for many people, each with a phone of their own. What it learns about densities, if it
+/// does, is shared, as a published density map would be.
 pub(super) struct CellClient(NearbyClient<Carrier>);
 
 /// Sends the client's requests over a pool and logs their exchanges.
@@ -46,8 +46,9 @@ struct ExchangeLog {
 }
 
 impl CellClient {
-    pub(super) fn new(pool: &Arc<Pool>) -> Self {
-        Self(NearbyClient::new(Carrier(Arc::clone(pool))).keeping(0))
+    pub(super) fn new(pool: &Arc<Pool>, memory: bool) -> Self {
+        let client = NearbyClient::new(Carrier(Arc::clone(pool))).keeping(0);
+        Self(if memory { client } else { client.without_memory() })
     }
 
     /// Searches as a user does: cells first, the exact endpoint if no certificate covers the search.

@@ -34,10 +34,10 @@ pub struct MatrixReport {
     /// How long answers and pages stay fresh in every tier, in seconds.
     pub lifetime_s: f64,
     /// Places in a cell answer, at most.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<u16>,
     /// Share of users whom the first cell of the density map should serve.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certify: Option<f64>,
     /// Whether it was stopped early.
     pub interrupted: bool,

@@ -27,7 +27,7 @@ pub struct Row {
     /// Of these, those that failed or were not sent.
     pub failed: u64,
     /// Requests for a search, in the mean: more than one where the first cell does not certify the result.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<f64>,
     /// Searches per second that succeeded.
     pub succeeded_rps: f64,

@@ -23,6 +23,9 @@ use crate::record::{Exchange, Failure, Refined};
 /// How far a user without a radius looks, in metres: the most that the API takes.
 const HORIZON_M: f64 = 200_000.0;
 
+/// How the paths of density maps end.
+const MAP_PATH: &str = "/edge-map";
+
 tokio::task_local! {
     /// The exchanges of the search that is running.
     static LOG: Arc<ExchangeLog>;
@@ -38,7 +41,7 @@ pub(super) struct CellClient(NearbyClient<Carrier>);
 #[derive(Debug)]
 struct Carrier(Arc<Pool>);
 
-/// The exchanges of one search.
+/// The exchanges of one search, without that for a density map: the time that one takes is in the search's, and no more.
 struct ExchangeLog {
     times: Times,
     exchanges: Mutex<Vec<Exchange>>,
@@ -97,9 +100,11 @@ pub(super) fn wanted(collection: &Collection, search: &Search) -> Wanted {
 impl Transport for Carrier {
     async fn get(&self, path: &str) -> Result<Response, TransportError> {
         let log = LOG.with(Arc::clone);
-        let began = log.begin();
+        // No part of a search: a client asks for the map once in a while.
+        let began = (!path.ends_with(MAP_PATH)).then(|| log.begin());
         let answer = self.0.get(path, Keep::All, log.times.deadline).await;
-        let mut exchange = exchange(&answer, began.since, log.times.round_trip);
+        let since = began.as_ref().map_or(log.times.due, |began| began.since);
+        let mut exchange = exchange(&answer, since, log.times.round_trip);
         let answer = answer.map_err(|error| describe(&error));
         let decoded = answer.and_then(|answer| {
             let body = coding::decoded(&answer.headers, answer.body);
@@ -109,7 +114,9 @@ impl Transport for Carrier {
         if let (Err(_), Some(exchange)) = (&decoded, &mut exchange) {
             exchange.failure = exchange.failure.or(Some(Failure::BadBody));
         }
-        began.end(exchange);
+        if let Some(began) = began {
+            began.end(exchange);
+        }
         decoded.map_err(TransportError)
     }
 }

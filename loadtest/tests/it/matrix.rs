@@ -126,6 +126,8 @@ fn adaptive_clients_follow_the_map_and_are_exact() {
     for row in [cold, warm] {
         assert_eq!((&row["failed"], &row["verified"]["differ"]), (&0.into(), &0.into()), "{row:#}");
         assert!(number(row, "/verified/compared") > 20.0 && number(row, "/requests") >= 1.0, "{row:#}");
+        // The map is asked for, too, and is no answer to a search.
+        assert!(number(row, "/read_units") >= 0.0 && number(row, "/database_share") < 1.0, "{row:#}");
         assert!(number(row, "/certified") > 0.9 && number(row, "/formula") > 0.9, "{row:#}");
     }
     assert!(number(warm, "/hits/edge") > number(cold, "/hits/edge"), "{report:#}");

@@ -119,6 +119,13 @@ impl<T: Transport> NearbyClient<T> {
         Self { kept: Kept::new(bytes), ..self }
     }
 
+    /// Remembers nothing of what worked in a neighbourhood: each search begins where the density map says, as that of a new
+    /// user does.
+    #[must_use]
+    pub fn without_memory(self) -> Self {
+        Self { memory: PlannerMemory::new(0), ..self }
+    }
+
     /// Takes the age of cached answers and density maps by another clock, whose time `now` tells.
     #[must_use]
     pub fn with_clock(self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {

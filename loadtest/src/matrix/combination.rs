@@ -41,7 +41,7 @@ impl fmt::Display for Combination {
 /// The stacks in the order in which the experiment runs them: each one cold, then warm.
 ///
 /// ```
-/// assert_eq!(cellar_loadtest::matrix::combination::stacks().count(), 8 * 4);
+/// assert_eq!(cellar_loadtest::matrix::combination::stacks().count(), 10 * 4);
 /// ```
 pub fn stacks() -> impl Iterator<Item = (Scheme, Caching)> {
     Scheme::ALL.into_iter().flat_map(|scheme| Caching::ALL.into_iter().map(move |caching| (scheme, caching)))
@@ -128,14 +128,15 @@ mod tests {
 
     #[test]
     fn names_select_within_their_dimension() {
-        assert_eq!(names().len(), 8 + 4 + 2);
+        assert_eq!(names().len(), 10 + 4 + 2);
         for (only, expected) in [
             ("raw", 8),
             ("raw,H3 7", 16),
-            ("no cache", 16),
+            ("no cache", 20),
+            ("adaptive,H3 5,L1", 4),
             ("geohash-5,L1,l1+l2", 4),
-            ("cold", 32),
-            ("cold,warm", 64),
+            ("cold", 40),
+            ("cold,warm", 80),
         ] {
             assert_eq!(count(only), expected, "{only}");
         }

@@ -33,6 +33,8 @@ pub struct Experiment {
     pub duration: Duration,
     /// How long answers and pages stay fresh, in whole seconds.
     pub lifetime: Duration,
+    /// Places in a cell answer, at most.
+    pub listed: u16,
     /// Requests sent more than this after their due instant count as late.
     pub late_after: Duration,
     /// Share of cell answers whose results are compared with the exact endpoint's, 0 to 1.
@@ -65,7 +67,7 @@ impl Experiment {
         if wanted == [false, false] {
             return Ok(());
         }
-        let stack = Stack::start(&self.cellar, &self.data, caching, self.lifetime);
+        let stack = Stack::start(&self.cellar, &self.data, caching, (self.lifetime, self.listed));
         let stack = stack.map_err(|error| CliError::failure(error.to_string()))?;
         for combination in Combination::of_stack(scheme, caching) {
             if self.is_stopped() || (combination.warm && !only.wants(combination)) {
@@ -107,7 +109,8 @@ impl Experiment {
             warmup: Duration::ZERO,
             measured: self.duration,
             seed: self.seed,
-            mode: Mode::Raw,
+            mode: if scheme == Scheme::Adaptive { Mode::Cell } else { Mode::Raw },
+            memory: false,
             collection: self.collection.clone(),
             http: http::Settings {
                 protocol: Protocol::Http1,

@@ -33,6 +33,12 @@ pub struct MatrixReport {
     pub duration_s: f64,
     /// How long answers and pages stay fresh in every tier, in seconds.
     pub lifetime_s: f64,
+    /// Places in a cell answer, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<u16>,
+    /// Share of users whom the first cell of the density map should serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certify: Option<f64>,
     /// Whether it was stopped early.
     pub interrupted: bool,
     /// The results, in order.
@@ -40,11 +46,12 @@ pub struct MatrixReport {
 }
 
 /// Headings of the table.
-pub(super) const HEADER: [&str; 17] = [
+pub(super) const HEADER: [&str; 18] = [
     "scheme",
     "tiers",
     "",
     "req/s",
+    "requests",
     "p50 ms",
     "p99 ms",
     "edge",
@@ -116,8 +123,8 @@ impl MatrixReport {
 }
 
 /// The meaning of the columns.
-pub(super) const NOTES: &str = "edge, rendered: hit ratio over answers; L1, L2: hit ratio over pages. formula: Σ p·λT/(1+λT), the steady-state hit ratio of the edge. \
-database: share of answers for which the database was read. read units: per request. certified: share of checked answers that certify the \
+pub(super) const NOTES: &str = "req/s: searches. requests: for a search. edge, rendered: hit ratio over answers; L1, L2: hit ratio over pages. formula: Σ p·λT/(1+λT), the steady-state hit ratio of the edge. \
+database: share of answers for which the database was read. read units: per request. certified: share of checked answers (adaptive: of searches) that certify the \
 user's result; differ: of these, those that differ from the exact endpoint. !: not a valid measurement.";
 
 /// `cold` or `warm`.
@@ -137,6 +144,7 @@ pub(super) fn cells(row: &Row) -> Vec<String> {
         row.caching.clone(),
         format!("{}{fault}", temperature(row)),
         format!("{:.1}", row.succeeded_rps),
+        ratio(row.requests),
         ms(row.p50_ms),
         ms(row.p99_ms),
         ratio(row.hits.edge),

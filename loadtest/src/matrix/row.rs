@@ -26,7 +26,10 @@ pub struct Row {
     pub planned: u64,
     /// Of these, those that failed or were not sent.
     pub failed: u64,
-    /// Requests per second that succeeded.
+    /// Requests for a search, in the mean: more than one where the first cell does not certify the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<f64>,
+    /// Searches per second that succeeded.
     pub succeeded_rps: f64,
     /// Median latency, from the due instants.
     pub p50_ms: Option<f64>,
@@ -91,6 +94,7 @@ impl Row {
             warm: combination.warm,
             planned: part.planned,
             failed: part.failed + part.unsent,
+            requests: (part.done > 0).then(|| part.exchanges as f64 / part.done as f64),
             succeeded_rps: part.succeeded_rps,
             p50_ms: part.latency_ms.map(|spread| spread.p50),
             p99_ms: part.latency_ms.map(|spread| spread.p99),

@@ -49,7 +49,8 @@ pub struct Stack {
 
 impl Stack {
     /// Starts the processes of a combination on free ports of this machine: the program `cellar` with the data directory of the
-    /// embedded engine, and what its tiers need. Answers and pages stay fresh for `lifetime`, in whole seconds, in every tier.
+    /// embedded engine, and what its tiers need. Answers and pages stay fresh for `lifetime`, in whole seconds, in every tier; the
+    /// answers of cells list so many places at most.
     ///
     /// # Errors
     ///
@@ -58,7 +59,7 @@ impl Stack {
         cellar: &Path,
         data: &Path,
         caching: Caching,
-        lifetime: Duration,
+        (lifetime, listed): (Duration, u16),
     ) -> Result<Self, StartError> {
         let redis = (caching >= Caching::L1L2).then(Redis::start).transpose()?;
         let mut command = program(cellar);
@@ -67,6 +68,7 @@ impl Stack {
             command.args(["--redis", &redis.url()]);
         }
         command.envs(variables(caching, lifetime));
+        command.env("CELLAR_EDGE_ANSWER_PLACES", listed.to_string());
         let (server, origin) = Process::listening("cellar serve", &mut command, CELLAR_HINT)?;
         let edge = (caching == Caching::L1L2Edge).then(|| edge(cellar, &origin)).transpose()?;
         let (edge, url) = edge.map_or((None, origin), |(edge, url)| (Some(edge), url));

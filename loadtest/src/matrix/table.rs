@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use cellar_cli_kit::{CliError, code, terminal};
+use cellar_model::key::density_row_key;
 use cellar_model::{Collection, demo};
+use geo_index::edge::DensityMap;
+use serde::Deserialize;
 use tempfile::TempDir;
 
 use super::stack::program;
@@ -20,22 +23,57 @@ pub enum Places {
     File(PathBuf),
 }
 
-/// A data directory of the embedded engine with one collection; deleted when dropped.
+/// What the density map is made for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MapRules {
+    /// Share of users whom the first cell should serve.
+    pub certify: f64,
+    /// Places in a cell answer, at most.
+    pub listed: u16,
+}
+
+impl Default for MapRules {
+    /// What servers do unless they are told otherwise.
+    fn default() -> Self {
+        Self { certify: 0.95, listed: 128 }
+    }
+}
+
+/// A data directory of the embedded engine with one collection and its density map; deleted when dropped.
 #[derive(Debug)]
 pub struct Table {
     directory: TempDir,
+    map: DensityMap,
+}
+
+/// A density map as the program writes it, for CloudFront's `KeyValueStore`.
+#[derive(Deserialize)]
+struct Written {
+    data: Vec<KeyValue>,
+}
+
+#[derive(Deserialize)]
+struct KeyValue {
+    key: String,
+    value: String,
 }
 
 impl Table {
-    /// Imports the places with the program `cellar`.
+    /// Imports the places with the program `cellar`, and has it make the density map.
     ///
     /// # Errors
     ///
-    /// There is no room for the data, or the import fails.
-    pub fn fill(cellar: &Path, collection: &Collection, places: &Places) -> Result<Self, CliError> {
+    /// There is no room for the data, or the program fails.
+    pub fn fill(
+        cellar: &Path,
+        collection: &Collection,
+        places: &Places,
+        rules: MapRules,
+    ) -> Result<Self, CliError> {
         let failed =
             |error: io::Error| CliError::failure(format!("cannot write the places to import: {error}"));
-        let table = Self { directory: tempfile::tempdir().map_err(failed)? };
+        let mut table =
+            Self { directory: tempfile::tempdir().map_err(failed)?, map: DensityMap::default() };
         match places {
             Places::Demo(count, seed) => {
                 let file = table.directory.path().join("demo.ndjson");
@@ -44,7 +82,40 @@ impl Table {
             }
             Places::File(file) => table.import(cellar, collection, file)?,
         }
+        table.map = table.make_map(cellar, collection, rules)?;
         Ok(table)
+    }
+
+    /// The density map that clients get.
+    pub const fn map(&self) -> &DensityMap {
+        &self.map
+    }
+
+    /// Stores the map in the table, where servers find it, and reads it.
+    fn make_map(
+        &self,
+        cellar: &Path,
+        collection: &Collection,
+        rules: MapRules,
+    ) -> Result<DensityMap, CliError> {
+        let file = self.directory.path().join("map.json");
+        let mut command = program(cellar);
+        command.args(["edge-map", "--collection", collection.as_str(), "--data"]).arg(self.data());
+        command.args(["--certify", &rules.certify.to_string(), "--listed", &rules.listed.to_string()]);
+        command.arg("--output").arg(&file).stdin(Stdio::null()).stdout(Stdio::null());
+        let status = command.status();
+        let status =
+            status.map_err(|error| CliError::failure(format!("cannot run {}: {error}", cellar.display())))?;
+        if !status.success() {
+            return Err(CliError::failure("cannot make the density map: see the message above"));
+        }
+        let text = std::fs::read_to_string(&file);
+        let text = text.map_err(|error| CliError::failure(format!("cannot read the density map: {error}")))?;
+        let written: Written = serde_json::from_str(&text)
+            .map_err(|error| CliError::failure(format!("the density map is not as expected: {error}")))?;
+        let prefix = density_row_key(collection, "");
+        let rows = written.data.iter().filter_map(|row| Some((row.key.strip_prefix(&prefix)?, &row.value)));
+        Ok(DensityMap::from_entries(rows))
     }
 
     /// The data directory.

@@ -23,6 +23,9 @@ use crate::record::{Exchange, Failure, Refined};
 /// How far a user without a radius looks, in metres: the most that the API takes.
 const HORIZON_M: f64 = 200_000.0;
 
+/// How the paths of density maps end.
+const MAP_PATH: &str = "/edge-map";
+
 tokio::task_local! {
     /// The exchanges of the search that is running.
     static LOG: Arc<ExchangeLog>;
@@ -30,15 +33,15 @@ tokio::task_local! {
 
 /// The client for one region.
 ///
-/// It caches no answers: its users stand for many people, each with a phone of their own. What it learns about densities is shared,
-/// as a published density map would be.
+/// It caches no answers: its users stand for many people, each with a phone of their own. What it learns about densities, if it
+/// does, is shared, as a published density map would be.
 pub(super) struct CellClient(NearbyClient<Carrier>);
 
 /// Sends the client's requests over a pool and logs their exchanges.
 #[derive(Debug)]
 struct Carrier(Arc<Pool>);
 
-/// The exchanges of one search.
+/// The exchanges of one search, without that for a density map: the time that one takes is in the search's, and no more.
 struct ExchangeLog {
     times: Times,
     exchanges: Mutex<Vec<Exchange>>,
@@ -46,8 +49,9 @@ struct ExchangeLog {
 }
 
 impl CellClient {
-    pub(super) fn new(pool: &Arc<Pool>) -> Self {
-        Self(NearbyClient::new(Carrier(Arc::clone(pool))).keeping(0))
+    pub(super) fn new(pool: &Arc<Pool>, memory: bool) -> Self {
+        let client = NearbyClient::new(Carrier(Arc::clone(pool))).keeping(0);
+        Self(if memory { client } else { client.without_memory() })
     }
 
     /// Searches as a user does: cells first, the exact endpoint if no certificate covers the search.
@@ -96,9 +100,11 @@ pub(super) fn wanted(collection: &Collection, search: &Search) -> Wanted {
 impl Transport for Carrier {
     async fn get(&self, path: &str) -> Result<Response, TransportError> {
         let log = LOG.with(Arc::clone);
-        let began = log.begin();
+        // No part of a search: a client asks for the map once in a while.
+        let began = (!path.ends_with(MAP_PATH)).then(|| log.begin());
         let answer = self.0.get(path, Keep::All, log.times.deadline).await;
-        let mut exchange = exchange(&answer, began.since, log.times.round_trip);
+        let since = began.as_ref().map_or(log.times.due, |began| began.since);
+        let mut exchange = exchange(&answer, since, log.times.round_trip);
         let answer = answer.map_err(|error| describe(&error));
         let decoded = answer.and_then(|answer| {
             let body = coding::decoded(&answer.headers, answer.body);
@@ -108,7 +114,9 @@ impl Transport for Carrier {
         if let (Err(_), Some(exchange)) = (&decoded, &mut exchange) {
             exchange.failure = exchange.failure.or(Some(Failure::BadBody));
         }
-        began.end(exchange);
+        if let Some(began) = began {
+            began.end(exchange);
+        }
         decoded.map_err(TransportError)
     }
 }

@@ -34,7 +34,7 @@ impl Requester {
         let http = Settings { connections, ..settings.http.clone() };
         let pool = |region: &Region| Arc::new(Pool::new(region.target.clone(), http.clone()));
         let pools: Vec<Arc<Pool>> = settings.regions.iter().map(pool).collect();
-        let clients = pools.iter().map(CellClient::new).collect();
+        let clients = pools.iter().map(|pool| CellClient::new(pool, settings.memory)).collect();
         Self { recorder, pools, clients, last: LastAnswers::default(), shared }
     }
 

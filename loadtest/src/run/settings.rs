@@ -89,6 +89,9 @@ pub struct RunSettings {
     pub max_in_flight: usize,
     /// Sending threads.
     pub workers: usize,
+    /// In [`Mode::Cell`]: whether what worked in a neighbourhood is remembered, by all users together. Without, each search begins
+    /// where the density map says, as that of a new user.
+    pub memory: bool,
     /// In [`Mode::Raw`]: request the answer of the cell of this level that the user is in. It includes what a further page would list.
     pub cell_level: Option<CellLevel>,
     /// Share of answers to compare with the exact endpoint's, 0 to 1; for [`Mode::Cell`] and with `cell_level`, where only results

@@ -3,7 +3,7 @@
 use std::process::Output;
 use std::time::Duration;
 
-use cellar_loadtest::matrix::table::{Places, Table};
+use cellar_loadtest::matrix::table::{MapRules, Places, Table};
 use cellar_loadtest::matrix::{Caching, Stack};
 use tokio::net::TcpSocket;
 
@@ -44,8 +44,10 @@ fn the_only_collection_of_the_first_region_is_searched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_ours_says_what_it_has() {
     let places = Places::Demo(200, 1);
-    let table = Table::fill(cellar(), &"inns".parse().unwrap(), &places).unwrap();
-    let stack = Stack::start(cellar(), &table.data(), Caching::L1, Duration::from_hours(1)).unwrap();
+    let table = Table::fill(cellar(), &"inns".parse().unwrap(), &places, MapRules::default()).unwrap();
+    assert!(!table.map().is_empty(), "clients and the formula have the map that the server has");
+    let hour = Duration::from_hours(1);
+    let stack = Stack::start(cellar(), &table.data(), Caching::L1, (hour, 128)).unwrap();
     let url = stack.url().to_owned();
     let output = run_for("1s", &[url.clone(), url], &["--json", "--time-limit", "30s"]);
     assert_eq!(code(&output), 0, "{output:?}");

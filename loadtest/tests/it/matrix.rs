@@ -114,6 +114,34 @@ fn what_a_cell_vouches_for_is_what_the_exact_endpoint_says() {
     assert!(number(row, "/hits/l1") < 1.0 && number(row, "/hits/l2") < 1.0, "{row:#}");
 }
 
+/// Searches through the client: the cell that the map says, a second one, at last the exact endpoint.
+#[test]
+fn adaptive_clients_follow_the_map_and_are_exact() {
+    let (report, output) =
+        small("adaptive,l1+l2+edge", &[&FEW_USERS[..], &["--listed", "256", "--certify", "0.7"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!((&report["listed"], &report["certify"]), (&256.into(), &0.7.into()));
+    let [cold, warm] = report["rows"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
+    assert_eq!([cold, warm].map(|row| row["asking"].as_str().unwrap()), ["adaptive"; 2]);
+    for row in [cold, warm] {
+        assert_eq!((&row["failed"], &row["verified"]["differ"]), (&0.into(), &0.into()), "{row:#}");
+        assert!(number(row, "/verified/compared") > 20.0 && number(row, "/requests") >= 1.0, "{row:#}");
+        // The map is asked for, too, and is no answer to a search.
+        assert!(number(row, "/read_units") >= 0.0 && number(row, "/database_share") < 1.0, "{row:#}");
+        assert!(number(row, "/certified") > 0.9 && number(row, "/formula") > 0.9, "{row:#}");
+    }
+    assert!(number(warm, "/hits/edge") > number(cold, "/hits/edge"), "{report:#}");
+    let text = matrix(&["--from", save(&report).path().to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("adaptive") && text.contains("requests"), "{text}");
+}
+
+fn save(report: &Value) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), report.to_string()).unwrap();
+    file
+}
+
 #[test]
 fn what_makes_no_sense_is_said_at_once() {
     let cellar = env!("CARGO_BIN_EXE_loadtest");
@@ -123,6 +151,8 @@ fn what_makes_no_sense_is_said_at_once() {
         (&["--duration", "0s"], "from 1s to 1h"),
         (&["--lifetime", "13h"], "from 1s to 12h"),
         (&["--verify", "2"], "from 0 to 1"),
+        (&["--listed", "127"], "127 is not in 128..=1024"),
+        (&["--certify", "0.4"], "from 0.5 to 1"),
         (&["--cellar", "/nowhere/cellar"], "there is no such program"),
     ] {
         let output = matrix(args);

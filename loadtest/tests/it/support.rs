@@ -46,6 +46,7 @@ pub(crate) fn settings(url: &str, measured: Duration) -> RunSettings {
         group_within: Duration::ZERO,
         max_in_flight: 10_000,
         workers: 1,
+        memory: true,
         cell_level: None,
         verify: 0.0,
         pages: false,

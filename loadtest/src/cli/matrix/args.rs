@@ -16,6 +16,7 @@ Examples:
   loadtest matrix --only raw,geohash5,h38 --rps 300 --duration 60s
   loadtest matrix --only geohash6,l1+l2+edge,warm --lifetime 60s --json
   loadtest matrix --collection breweries --places breweries.csv --users 1000000
+  loadtest matrix --only raw,geohash4,adaptive --listed 512 --certify 0.7
   loadtest matrix --duration 60s --out matrix.json --html matrix.html
   loadtest matrix --from matrix.json --html matrix.html
 
@@ -23,7 +24,7 @@ Everything runs on this machine, on free ports: `cellar serve` with the embedded
 (`cellar edge`). All of it is gone afterwards. redis-server and nginx with its njs module must be installed (Debian: apt-get install \
 redis-server nginx-light libnginx-mod-http-js). docs/LOADTEST.md explains the columns.
 
-Names for --only: raw, geohash4, geohash5, geohash6, geohash7, h37, h38, h39; nocache, l1, l1+l2, l1+l2+edge; cold, warm.
+Names for --only: raw, geohash4, geohash5, geohash6, geohash7, adaptive, h35, h37, h38, h39; nocache, l1, l1+l2, l1+l2+edge; cold, warm.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 97 answers differ from the exact endpoint's, 98 a measurement is not valid, \
 130 stopped with Ctrl-C; with --from, those of the saved measurement.";
@@ -52,6 +53,14 @@ pub struct MatrixArgs {
     #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 12))]
     pub lifetime: Option<Duration>,
 
+    /// Places in a cell answer, 128 to 1024, as `CELLAR_EDGE_ANSWER_PLACES` sets it
+    #[arg(long, value_name = "COUNT", default_value_t = 128, value_parser = clap::value_parser!(u16).range(128..=1_024))]
+    pub listed: u16,
+
+    /// Share of users whom the first cell of the density map should serve, 0.5 to 1, as in `cellar edge-map`
+    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = |text: &str| within(text, 0.5, 1.0))]
+    pub certify: f64,
+
     /// Share of cell answers whose results are compared with the exact endpoint's, 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0.02", value_parser = |text: &str| within(text, 0.0, 1.0))]
     pub verify: f64,
@@ -74,7 +83,7 @@ pub struct MatrixArgs {
     pub demo_places: u32,
 
     /// Run nothing; print, save or draw a report that --json or --out has saved
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["cellar", "only", "rps", "duration", "lifetime", "verify", "collection", "places", "demo_places"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cellar", "only", "rps", "duration", "lifetime", "verify", "listed", "certify", "collection", "places", "demo_places"])]
     pub from: Option<PathBuf>,
 
     /// Print the whole report as JSON

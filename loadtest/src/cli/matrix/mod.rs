@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use cellar_cli_kit::{CliError, progress, say, terminal};
+use geo_index::edge::DensityMap;
 use indicatif::ProgressStyle;
 
 pub use self::args::MatrixArgs;
@@ -17,7 +18,7 @@ use super::{code, file};
 use crate::matrix::combination::stacks;
 use crate::matrix::experiment::{Experiment, Plans};
 use crate::matrix::rates::Rates;
-use crate::matrix::table::{Places, Table};
+use crate::matrix::table::{MapRules, Places, Table};
 use crate::matrix::{Combination, MatrixReport, Scheme, html, report};
 use crate::plan::Plan;
 use crate::schedule::{Arrivals, MAX_LENGTH, Schedule, Stage};
@@ -109,18 +110,20 @@ async fn measure(args: &MatrixArgs, cellar: PathBuf) -> Result<MatrixReport, Cli
     let users = users(&args.users);
     let plans = || plan(args, &users, args.duration * 2);
     plans()?.1.iter().for_each(|note| terminal::note(note));
-    let rates = rates(args, &users)?;
     let places = match &args.places {
         Some(file) => Places::File(file.clone()),
         None => Places::Demo(args.demo_places as usize, args.users.seed),
     };
-    let table = Table::fill(&cellar, &args.collection, &places)?;
+    let rules = MapRules { certify: args.certify, listed: args.listed };
+    let table = Table::fill(&cellar, &args.collection, &places, rules)?;
+    let rates = rates(args, &users, table.map())?;
     let experiment = Experiment {
         cellar,
         data: table.data(),
         collection: args.collection.clone(),
         duration: args.duration,
         lifetime: lifetime(args),
+        listed: args.listed,
         late_after: args.late_after,
         verify: args.verify,
         seed: args.users.seed,
@@ -139,6 +142,8 @@ async fn measure(args: &MatrixArgs, cellar: PathBuf) -> Result<MatrixReport, Cli
         rps: args.rps,
         duration_s: args.duration.as_secs_f64(),
         lifetime_s: lifetime(args).as_secs_f64(),
+        listed: Some(args.listed),
+        certify: Some(args.certify),
         interrupted: experiment.is_stopped(),
         rows,
     })
@@ -187,14 +192,14 @@ fn plan(args: &MatrixArgs, users: &UsersArgs, length: Duration) -> Result<(Plan,
     Ok((source.plan, source.notes))
 }
 
-fn rates(args: &MatrixArgs, users: &UsersArgs) -> Result<Rates, CliError> {
+fn rates(args: &MatrixArgs, users: &UsersArgs, map: &DensityMap) -> Result<Rates, CliError> {
     // The instants of a file are fixed, and so is their number.
     let files = users.replay.is_some() || users.stream.is_some();
     let asked = args.duration * 2;
     let length = if files { asked } else { (asked * RATES_TIMES).min(MAX_LENGTH) };
     let (plan, _) = plan(args, users, length)?;
     let plan = plan.take_while(|planned| planned.at < length).filter(|planned| planned.search.page == 0);
-    Ok(Rates::of(plan, length, &Scheme::ALL))
+    Ok(Rates::of(plan, length, &Scheme::ALL, map))
 }
 
 /// In whole seconds, as caches count it.

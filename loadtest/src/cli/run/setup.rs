@@ -165,6 +165,7 @@ fn settings(
         group_within: sender.group_within.unwrap_or_else(|| grouped(timing).min(sender.late_after)),
         max_in_flight: sender.max_in_flight as usize,
         workers: sender.workers as usize,
+        memory: true,
         cell_level: None,
         verify: args.verify,
         pages: true,

@@ -58,11 +58,7 @@ impl Tile {
         };
         let ([west, east], [north, south]) = (edges(self.column), edges(self.row));
         let lat = |y: f64| (PI * (1.0 - 2.0 * y)).sinh().atan().to_degrees();
-        let (west, east) = if east - west >= 1.0 {
-            (-180.0, 180.0)
-        } else {
-            (wrapped(west), wrapped(east))
-        };
+        let (west, east) = if east - west >= 1.0 { (-180.0, 180.0) } else { (wrapped(west), wrapped(east)) };
         BBox::new(west, lat(south), east, lat(north)).unwrap_or(BBox::WORLD)
     }
 
@@ -165,7 +161,11 @@ mod tests {
         assert_eq!(pixel(1, 1, 1, 0.0, 0.0), Some(Pixel { x: 0, y: 0 }));
         assert_eq!(pixel(1, 0, 0, 0.0, 0.0), Some(Pixel { x: 4_096, y: 4_096 }), "in its buffer");
         assert_eq!(pixel(1, 0, 0, 0.0, 180.0), Some(Pixel { x: 0, y: 4_096 }));
-        assert_eq!(pixel(1, 1, 0, 10.0, 180.0).map(|pixel| pixel.x), Some(4_096), "across the edge of the map");
+        assert_eq!(
+            pixel(1, 1, 0, 10.0, 180.0).map(|pixel| pixel.x),
+            Some(4_096),
+            "across the edge of the map"
+        );
         assert_eq!(pixel(0, 0, 0, 90.0, 0.0), None, "beyond the projection");
         assert_eq!(pixel(0, 0, 0, -85.06, 0.0), None);
     }

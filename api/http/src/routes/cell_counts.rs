@@ -128,10 +128,11 @@ fn counted(hits: &[Hit], bbox: BBox, resolution: u8) -> Result<Vec<u8>, Problem>
     }
     cells.retain(|_, (_, is_shown)| *is_shown);
     if cells.len() > MAX_CELLS {
-        let detail = format!("the box has {} cells with places; an answer has {MAX_CELLS} at most", cells.len());
-        return Err(Problem::new(Kind::AnswerTooLarge, detail)
-            .parameter("resolution")
-            .allowed(format!("a coarser resolution or a smaller box, of at most {MAX_CELLS} cells with places")));
+        let detail =
+            format!("the box has {} cells with places; an answer has {MAX_CELLS} at most", cells.len());
+        return Err(Problem::new(Kind::AnswerTooLarge, detail).parameter("resolution").allowed(format!(
+            "a coarser resolution or a smaller box, of at most {MAX_CELLS} cells with places"
+        )));
     }
     let document = CellCounts {
         r#type: "FeatureCollection",

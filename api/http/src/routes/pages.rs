@@ -152,7 +152,8 @@ mod tests {
             let cell = H3Cell::at(Position::new(lat, 0.0).unwrap(), 2).unwrap();
             let ring = ring(cell);
             let lons = ring.iter().map(|[lon, _]| *lon);
-            let (low, high) = lons.fold((f64::MAX, f64::MIN), |(low, high), lon| (low.min(lon), high.max(lon)));
+            let (low, high) =
+                lons.fold((f64::MAX, f64::MIN), |(low, high), lon| (low.min(lon), high.max(lon)));
             assert!((high - low - 360.0).abs() < 1e-9, "{ring:?}");
             assert!(ring.contains(&[low, lat]) && ring.contains(&[high, lat]), "{ring:?}");
             assert_eq!(ring.first(), ring.last());

@@ -55,6 +55,11 @@ pub struct VectorLayer {
     fields: serde_json::Value,
 }
 
+/// The bytes of a Mapbox Vector Tile.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary, title = "VectorTile")]
+pub struct VectorTile(#[expect(dead_code, reason = "only the description is used")] Vec<u8>);
+
 /// What there is of vector tiles
 ///
 /// TileJSON 3.0, as map libraries such as MapLibre take it for a source. `cluster` features of a tile count the places of
@@ -129,7 +134,7 @@ pub async fn tile_json(
         ("fields" = inline(Option<String>), Query, description = "Properties of each place beside `id`, `name` and `category`: texts, numbers and truth values. 1 to 32 names with commas between them", min_length = 1, max_length = 6600, example = json!("rating")),
     ),
     responses(
-        (status = 200, description = "The tile", body = inline(Vec<u8>), content_type = "application/vnd.mapbox-vector-tile",
+        (status = 200, description = "The tile", body = VectorTile, content_type = "application/vnd.mapbox-vector-tile",
             headers(
                 ("cache-control" = String, description = "How long anybody may keep it"),
                 ("etag" = String, description = "Differs by encoding"),

@@ -30,7 +30,10 @@ fn counts(document: &Value) -> BTreeMap<String, u64> {
     assert_eq!(document["counts"], "exact");
     let of = |feature: &Value| {
         let properties = &feature["properties"];
-        assert_eq!((&feature["id"], &document["resolution"]), (&properties["cell"], &properties["resolution"]));
+        assert_eq!(
+            (&feature["id"], &document["resolution"]),
+            (&properties["cell"], &properties["resolution"])
+        );
         (feature["id"].as_str().unwrap().to_owned(), properties["count"].as_u64().unwrap())
     };
     features.iter().map(of).collect()
@@ -74,18 +77,17 @@ async fn counts_are_those_of_brute_force() {
 async fn the_whole_world_has_every_place() {
     let server = Server::new();
     let mut rng = StdRng::seed_from_u64(7);
-    let points: Vec<_> =
-        (0..2_000)
-            .map(|index| Point {
-                id: format!("p{index}"),
-                at: Position::new(
-                    f64::from(rng.random_range(-1.0_f32..1.0)).asin().to_degrees(),
-                    rng.random_range(-180.0..=180.0),
-                )
-                .unwrap(),
-                category: "bar",
-            })
-            .collect();
+    let points: Vec<_> = (0..2_000)
+        .map(|index| Point {
+            id: format!("p{index}"),
+            at: Position::new(
+                f64::from(rng.random_range(-1.0_f32..1.0)).asin().to_degrees(),
+                rng.random_range(-180.0..=180.0),
+            )
+            .unwrap(),
+            category: "bar",
+        })
+        .collect();
     load(&server, "world", &points).await;
     for resolution in [0, 1, 3, 7] {
         let uri = format!("/v1/collections/world/cells?bbox=-180,-90,180,90&resolution={resolution}");
@@ -151,5 +153,8 @@ async fn bad_parameters_are_named() {
         assert_eq!(problem["parameter"], parameter, "{query}");
         assert!(problem["allowed"].is_string(), "{problem}");
     }
-    server.get("/v1/collections/none/cells?bbox=0,0,1,1&resolution=3").await.problem(404, "collection-unknown");
+    server
+        .get("/v1/collections/none/cells?bbox=0,0,1,1&resolution=3")
+        .await
+        .problem(404, "collection-unknown");
 }

@@ -13,8 +13,15 @@ use serde_json::json;
 use cellar_test_kit::server::{Server, request};
 
 /// Where data and geometry are nasty: poles, the antimeridian, a pentagon, corners of tiles, and a plain town.
-const TOWNS: [(f64, f64); 7] =
-    [(90.0, 0.0), (-89.999, 12.0), (-17.7, 180.0), (64.7, -179.999), (2.3008, -5.2454), (0.0, 0.0), (48.85, 2.35)];
+const TOWNS: [(f64, f64); 7] = [
+    (90.0, 0.0),
+    (-89.999, 12.0),
+    (-17.7, 180.0),
+    (64.7, -179.999),
+    (2.3008, -5.2454),
+    (0.0, 0.0),
+    (48.85, 2.35),
+];
 
 struct Point {
     id: String,

@@ -38,8 +38,9 @@ fn text<'a>(feature: &'a Feature<i32>, name: &str) -> Option<&'a str> {
 }
 
 fn spot(feature: &Feature<i32>) -> (i32, i32) {
-    let geo_types::Geometry::Point(point) = feature.geometry else { panic!("{feature:?}") };
-    (point.x(), point.y())
+    let geo_types::Geometry::MultiPoint(points) = &feature.geometry else { panic!("{feature:?}") };
+    assert_eq!(points.0.len(), 1, "{feature:?}");
+    (points.0[0].x(), points.0[0].y())
 }
 
 fn count(feature: &Feature<i32>) -> u64 {
@@ -103,14 +104,19 @@ async fn check(server: &Server, collection: &str, points: &[Point], zoom: u8, ti
             let point = points.iter().find(|point| Some(&*point.id) == text(feature, "id")).unwrap();
             let (x, y) = unit(point.at, zoom, tile).unwrap();
             let at = spot(feature);
-            assert!((f64::from(at.0) - x).abs() <= 1.001 && (f64::from(at.1) - y).abs() <= 1.001, "{uri} {at:?}");
+            assert!(
+                (f64::from(at.0) - x).abs() <= 1.001 && (f64::from(at.1) - y).abs() <= 1.001,
+                "{uri} {at:?}"
+            );
             assert_eq!(text(feature, "category"), Some(point.category));
         }
     } else {
         assert_eq!(layer, "clusters", "{uri}");
         assert_eq!(features.iter().map(count).sum::<u64>(), inside, "{uri}");
         assert!(features.len() <= 256);
-        assert!(features.iter().all(|feature| is_within((spot(feature).0.into(), spot(feature).1.into()), 0.0)));
+        assert!(
+            features.iter().all(|feature| is_within((spot(feature).0.into(), spot(feature).1.into()), 0.0))
+        );
     }
     features.len()
 }
@@ -125,7 +131,8 @@ async fn tiles_have_what_brute_force_puts_there() {
         let collection = format!("town-{number}");
         load(&server, &collection, &points).await;
         for zoom in [0, 1, 4, 7, 9, 11, 16, 22] {
-            let tiles: BTreeSet<_> = points.iter().rev().step_by(97).map(|point| tile_of(point.at, zoom)).collect();
+            let tiles: BTreeSet<_> =
+                points.iter().rev().step_by(97).map(|point| tile_of(point.at, zoom)).collect();
             for tile in tiles.into_iter().chain([tile_of(points[0].at, zoom)]).take(12) {
                 drawn += check(&server, &collection, &points, zoom, tile).await;
             }
@@ -210,7 +217,11 @@ async fn bad_tiles_are_named() {
         ("0/0/0?limit=3", "parameter-unknown", "limit", "category, fields"),
     ] {
         let problem = server.get(&format!("/v1/collections/wineries/tiles/{path}")).await.problem(400, slug);
-        assert_eq!((&problem["parameter"], &problem["allowed"]), (&parameter.into(), &allowed.into()), "{path}");
+        assert_eq!(
+            (&problem["parameter"], &problem["allowed"]),
+            (&parameter.into(), &allowed.into()),
+            "{path}"
+        );
     }
     server.get("/v1/collections/none/tiles/0/0/0").await.problem(404, "collection-unknown");
 }
@@ -229,8 +240,12 @@ async fn a_map_library_is_told_of_the_tiles() {
     let uri = template.replace("{z}", "0").replace("{x}", "0").replace("{y}", "0");
     let (layer, features) = decoded(&server, &uri).await.unwrap();
     assert_eq!(features.len(), 3);
-    let layers: Vec<_> =
-        document["vector_layers"].as_array().unwrap().iter().map(|layer| layer["id"].as_str().unwrap()).collect();
+    let layers: Vec<_> = document["vector_layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|layer| layer["id"].as_str().unwrap())
+        .collect();
     assert!(layers.contains(&layer.as_str()));
     let bounds: Vec<_> =
         document["bounds"].as_array().unwrap().iter().map(|edge| edge.as_f64().unwrap()).collect();

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-use super::{Point, TOWNS, load, near, town};
+use super::{Point, TOWNS, kept, load, near, patient, town};
 use cellar_test_kit::server::Server;
 
 /// Cells with a place of the box, and how many places each has.
@@ -47,14 +47,14 @@ fn around(town: Position, rng: &mut StdRng) -> BBox {
 
 #[tokio::test]
 async fn counts_are_those_of_brute_force() {
-    let server = Server::new();
+    let server = kept();
     let mut listed = 0;
     for (number, at) in TOWNS.into_iter().enumerate() {
         let mut rng = StdRng::seed_from_u64(number as u64);
         let points = town(at, (700, 200), &mut rng);
         let collection = format!("town-{number}");
         load(&server, &collection, &points).await;
-        for round in 0..48 {
+        for round in 0..16 {
             let (bbox, resolution) = (around(Position::new(at.0, at.1).unwrap(), &mut rng), round % 16);
             let category = [None, Some("bar"), Some("none")][rng.random_range(0..3)];
             let query = category.map_or_else(String::new, |category| format!("&category={category}"));
@@ -70,14 +70,14 @@ async fn counts_are_those_of_brute_force() {
             listed += found.len();
         }
     }
-    assert!(listed > 5_000, "{listed}");
+    assert!(listed > 1_000, "{listed}");
 }
 
 #[tokio::test]
 async fn the_whole_world_has_every_place() {
-    let server = Server::new();
+    let server = patient();
     let mut rng = StdRng::seed_from_u64(7);
-    let points: Vec<_> = (0..2_000)
+    let points: Vec<_> = (0..500)
         .map(|index| Point {
             id: format!("p{index}"),
             at: Position::new(
@@ -93,7 +93,7 @@ async fn the_whole_world_has_every_place() {
         let uri = format!("/v1/collections/world/cells?bbox=-180,-90,180,90&resolution={resolution}");
         let answer = server.get(&uri).await;
         assert_eq!(counts(&answer.json()), brute(&points, BBox::WORLD, resolution, None));
-        assert_eq!(answer.json()["places"], 2_000);
+        assert_eq!(answer.json()["places"], 500);
     }
 }
 
@@ -118,7 +118,7 @@ async fn outlines_are_rings() {
 
 #[tokio::test]
 async fn what_is_too_much_is_a_problem_that_says_so() {
-    let server = Server::new();
+    let server = patient();
     let mut rng = StdRng::seed_from_u64(2);
     let points: Vec<_> = (0..5_001)
         .map(|index| Point {

@@ -4,7 +4,11 @@ mod counts;
 mod kept;
 mod tiles;
 
+use std::time::Duration;
+
 use axum::http::Method;
+use cellar_cache::Policy;
+use cellar_search::cells::EdgeConfig;
 use geo_index::Position;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -22,6 +26,16 @@ const TOWNS: [(f64, f64); 7] = [
     (0.0, 0.0),
     (48.85, 2.35),
 ];
+
+/// A server that keeps pages.
+fn kept() -> Server {
+    Server::cached(Policy::default().jitter(0.0).early_refresh(0.0), EdgeConfig::default())
+}
+
+/// A server that reads the whole world, however slow the machine is.
+fn patient() -> Server {
+    Server::with_time_limit(Duration::from_mins(5))
+}
 
 struct Point {
     id: String,

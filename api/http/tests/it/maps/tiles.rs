@@ -10,7 +10,7 @@ use mvt_reader::feature::{Feature, Value};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::{Point, TOWNS, load, town};
+use super::{Point, TOWNS, kept, load, patient, town};
 use cellar_test_kit::server::{Server, request};
 
 const EXTENT: f64 = 4_096.0;
@@ -123,28 +123,28 @@ async fn check(server: &Server, collection: &str, points: &[Point], zoom: u8, ti
 
 #[tokio::test]
 async fn tiles_have_what_brute_force_puts_there() {
-    let server = Server::new();
+    let server = kept();
     let mut drawn = 0;
     for (number, at) in TOWNS.into_iter().enumerate() {
         let mut rng = StdRng::seed_from_u64(number as u64);
-        let points = town(at, (1_600, 1_100), &mut rng);
+        let points = town(at, (1_300, 1_050), &mut rng);
         let collection = format!("town-{number}");
         load(&server, &collection, &points).await;
-        for zoom in [0, 1, 4, 7, 9, 11, 16, 22] {
+        for zoom in [0, 1, 5, 8, 10, 16, 22] {
             let tiles: BTreeSet<_> =
                 points.iter().rev().step_by(97).map(|point| tile_of(point.at, zoom)).collect();
-            for tile in tiles.into_iter().chain([tile_of(points[0].at, zoom)]).take(12) {
+            for tile in tiles.into_iter().chain([tile_of(points[0].at, zoom)]).take(6) {
                 drawn += check(&server, &collection, &points, zoom, tile).await;
             }
         }
     }
-    assert!(drawn > 2_000, "{drawn}");
+    assert!(drawn > 1_000, "{drawn}");
 }
 
 /// Clusters of all tiles of a zoom have every place once.
 #[tokio::test]
 async fn a_zoom_has_every_place_once() {
-    let server = Server::new();
+    let server = patient();
     let mut rng = StdRng::seed_from_u64(5);
     // Whole degrees, which lie on the borders of tiles: the meridians of every zoom up to 3, the equator of all.
     let grid = (-8..8).flat_map(|x| (-8..8).map(move |y| (f64::from(y) * 5.0, f64::from(x) * 22.5)));

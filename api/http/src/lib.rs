@@ -29,3 +29,5 @@ pub mod routes;
 pub mod serve;
 pub mod state;
 pub mod telemetry;
+pub mod tiling;
+pub mod vector_tile;

@@ -19,6 +19,12 @@ pub const NEARBY_BATCH_ESCAPED: [&str; 2] =
 pub const SEARCH: &str = "/v1/collections/{collection}/search";
 /// Cell answers.
 pub const CELL_NEARBY: &str = "/v1/collections/{collection}/cells/{cell}/nearby";
+/// How many places each H3 cell has.
+pub const CELLS: &str = "/v1/collections/{collection}/cells";
+/// What there is of vector tiles.
+pub const TILES: &str = "/v1/collections/{collection}/tiles";
+/// One vector tile.
+pub const TILE: &str = "/v1/collections/{collection}/tiles/{z}/{x}/{y}";
 /// The density map of a collection.
 pub const EDGE_MAP: &str = "/v1/collections/{collection}/edge-map";
 /// The pages that an exact search looks at.
@@ -74,7 +80,7 @@ pub const PROBLEM: &str = "/problems/{problem}";
 pub const READS_BY_POST: [&str; 2] = [NEARBY_BATCH, SEARCH];
 
 /// Every path, in the order of the router.
-pub const ALL: [&str; 32] = [
+pub const ALL: [&str; 35] = [
     COLLECTIONS,
     COLLECTION,
     CATEGORIES,
@@ -82,6 +88,9 @@ pub const ALL: [&str; 32] = [
     NEARBY_BATCH,
     SEARCH,
     CELL_NEARBY,
+    CELLS,
+    TILES,
+    TILE,
     EDGE_MAP,
     PAGES,
     ITEMS,

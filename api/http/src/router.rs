@@ -17,8 +17,8 @@ use crate::params::cell_url;
 use crate::paths;
 use crate::problem::Problem;
 use crate::routes::{
-    self, batch, categories, cells, changes, collections, edge_map, explorer, health, imports, item, items,
-    landing, live, nearby, nearby_batch, openapi, pages, ping, problems, search,
+    self, batch, categories, cell_counts, cells, changes, collections, edge_map, explorer, health, imports,
+    item, items, landing, live, nearby, nearby_batch, openapi, pages, ping, problems, search, tiles,
 };
 use crate::state::AppState;
 
@@ -108,7 +108,7 @@ impl Route {
 }
 
 /// Data: requests have a deadline, are shed under load, and writes take a token.
-fn data_routes() -> [Route; 17] {
+fn data_routes() -> [Route; 20] {
     [
         Route::data(paths::COLLECTIONS).get(collections::list),
         Route::data(paths::COLLECTION)
@@ -120,6 +120,9 @@ fn data_routes() -> [Route; 17] {
         Route::data(paths::NEARBY_BATCH).post(nearby_batch::post),
         Route::data(paths::SEARCH).get(search::get).post(search::post),
         Route::data(paths::CELL_NEARBY).get(cells::nearby),
+        Route::data(paths::CELLS).get(cell_counts::cells),
+        Route::data(paths::TILES).get(tiles::tile_json),
+        Route::data(paths::TILE).get(tiles::tile),
         Route::data(paths::EDGE_MAP).get(edge_map::get),
         Route::data(paths::PAGES).get(pages::pages),
         Route::data(paths::ITEMS).get(items::items).post(batch::post),

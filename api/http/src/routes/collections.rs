@@ -319,6 +319,7 @@ fn document(base: &Base, info: CollectionInfo, extent: Option<Extent>) -> Docume
         links: vec![
             Link::new("items", GEOJSON, format!("{path}/items")),
             Link::new("nearby", GEOJSON, format!("{path}/nearby")),
+            Link::new("tiles", "application/json", format!("{path}/tiles")),
             Link::new("alternate", "text/html", format!("{path}?f=html")),
             Link::new("self", "application/json", path),
         ],

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub mod batch;
 pub mod body;
 pub mod categories;
+pub mod cell_counts;
 pub mod cells;
 pub mod changes;
 mod coded;
@@ -26,6 +27,8 @@ pub mod pages;
 pub mod ping;
 pub mod problems;
 pub mod search;
+mod shared;
+pub mod tiles;
 
 use cellar_model::Collection;
 use cellar_store::StoreError;

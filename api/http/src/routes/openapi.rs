@@ -17,8 +17,8 @@ use utoipa::{Modify, OpenApi};
 use super::coded::Kept;
 use super::openapi_3_0::{MEDIA_TYPE, downgraded};
 use super::{
-    batch, categories, cells, changes, collections, edge_map, explorer, health, imports, item, items,
-    landing, live, nearby, nearby_batch, pages, ping, problems as kinds, search,
+    batch, categories, cell_counts, cells, changes, collections, edge_map, explorer, health, imports, item,
+    items, landing, live, nearby, nearby_batch, pages, ping, problems as kinds, search, tiles,
 };
 use crate::base::Base;
 use crate::config::ApiConfig;
@@ -62,6 +62,9 @@ const API_KEY: &str = "api_key";
         search::get,
         search::post,
         cells::nearby,
+        cell_counts::cells,
+        tiles::tile_json,
+        tiles::tile,
         changes::changes,
         live::live,
         edge_map::get,

@@ -108,20 +108,35 @@ fn feature(cell: H3Cell, page: &Page) -> PageFeature {
     PageFeature {
         r#type: "Feature",
         id: cell.to_string(),
-        geometry: Outline { r#type: "Polygon", coordinates: [ring(cell)] },
+        geometry: Outline::of(cell),
         properties: PageProperties { kind, resolution: cell.level(), places },
     }
 }
 
-/// A closed ring in one piece: each corner is on that side of ±180° on which the one before is.
+impl Outline {
+    /// The outline of a cell.
+    pub(super) fn of(cell: H3Cell) -> Self {
+        Self { r#type: "Polygon", coordinates: [ring(cell)] }
+    }
+}
+
+/// A closed ring in one piece: each corner is on that side of ±180° on which the one before is. Around a pole it goes on
+/// along the edge of the map.
 fn ring(cell: H3Cell) -> Vec<[f64; 2]> {
+    let beside = |before: f64, lon: f64| lon + 360.0 * ((before - lon) / 360.0).round();
     let mut ring: Vec<[f64; 2]> = Vec::new();
     for corner in cell.outline() {
         let before = ring.last().map_or(corner.lon(), |[lon, _]| *lon);
-        let turns = ((before - corner.lon()) / 360.0).round();
-        ring.push([corner.lon() + 360.0 * turns, corner.lat()]);
+        ring.push([beside(before, corner.lon()), corner.lat()]);
     }
-    ring.extend(ring.first().copied());
+    if let (Some(&[first, lat]), Some(&[last, _])) = (ring.first(), ring.last()) {
+        let end = beside(last, first);
+        if (end - first).abs() > 180.0 {
+            let pole = 90.0_f64.copysign(lat);
+            ring.extend([[end, lat], [end, pole], [first, pole]]);
+        }
+        ring.push([first, lat]);
+    }
     ring
 }
 
@@ -130,6 +145,20 @@ mod tests {
     use geo_index::Position;
 
     use super::*;
+
+    #[test]
+    fn a_ring_around_a_pole_goes_round_the_map() {
+        for lat in [90.0, -90.0] {
+            let cell = H3Cell::at(Position::new(lat, 0.0).unwrap(), 2).unwrap();
+            let ring = ring(cell);
+            let lons = ring.iter().map(|[lon, _]| *lon);
+            let (low, high) =
+                lons.fold((f64::MAX, f64::MIN), |(low, high), lon| (low.min(lon), high.max(lon)));
+            assert!((high - low - 360.0).abs() < 1e-9, "{ring:?}");
+            assert!(ring.contains(&[low, lat]) && ring.contains(&[high, lat]), "{ring:?}");
+            assert_eq!(ring.first(), ring.last());
+        }
+    }
 
     #[test]
     fn rings_are_closed_and_in_one_piece() {

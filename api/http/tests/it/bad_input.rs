@@ -199,6 +199,7 @@ async fn queries_where_none_is_taken() {
         (Method::GET, "/v1/collections/wineries?x", "f"),
         (Method::GET, "/v1/collections/wineries/items/w-000?bbox=1", "f"),
         (Method::GET, "/v1/collections/wineries/edge-map?f=json", "no parameters"),
+        (Method::GET, "/v1/collections/wineries/tiles?f=json", "no parameters"),
         (Method::DELETE, "/v1/collections/wineries/items/w-000?f=json", "no parameters"),
     ] {
         let problem = server.send(request(method, uri, "")).await.problem(400, "parameter-unknown");

@@ -45,6 +45,9 @@ async fn a_collection_is_deleted_and_created_anew() {
         "items?bbox=-1,-1,1,1",
         "items/w-001",
         "edge-map",
+        "cells?bbox=-1,-1,1,1&resolution=7",
+        "tiles",
+        "tiles/10/512/511",
     ] {
         let problem = server.get(&format!("{URI}/{path}")).await.problem(410, "collection-gone");
         assert_eq!(problem["parameter"], "collection", "{path}");

@@ -44,6 +44,8 @@ async fn failures_are_told_and_end() {
             (Method::GET, "/v1/collections/wineries/items?bbox=-1,-1,1,1", String::new()),
             (Method::GET, "/v1/collections", String::new()),
             (Method::GET, "/v1/collections/wineries/edge-map", String::new()),
+            (Method::GET, "/v1/collections/wineries/cells?bbox=-1,-1,1,1&resolution=7", String::new()),
+            (Method::GET, "/v1/collections/wineries/tiles/10/512/511", String::new()),
             (Method::GET, item, String::new()),
             (Method::PUT, item, winery(1).to_string()),
             (Method::DELETE, item, String::new()),

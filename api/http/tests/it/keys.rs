@@ -99,6 +99,9 @@ async fn a_name_is_the_same_however_it_is_escaped() {
         ITEM,
         "/v1/collections/wineries/items?bbox=-1,-1,1,1",
         "/v1/collections/wineries/edge-map",
+        "/v1/collections/wineries/cells?bbox=-1,-1,1,1&resolution=7",
+        "/v1/collections/wineries/tiles",
+        "/v1/collections/wineries/tiles/10/512/511",
         "/v1/collections/wineries/categories",
         "/v1/collections/wineries/pages?bbox=-1,-1,1,1",
         "/v1/collections",
@@ -172,6 +175,8 @@ async fn what_takes_a_key_is_kept_by_no_shared_cache() {
         "/v1/collections/wineries/nearby?lat=0&lon=0&mode=cell",
         ITEM,
         "/v1/collections/wineries/edge-map",
+        "/v1/collections/wineries/cells?bbox=-1,-1,1,1&resolution=7",
+        "/v1/collections/wineries/tiles/10/512/511",
     ] {
         // Twice: the second answer of a cell is the one that is in memory.
         for _ in 0..2 {

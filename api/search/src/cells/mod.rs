@@ -89,6 +89,11 @@ impl Cells {
         &self.metrics
     }
 
+    /// How long answers may be kept.
+    pub const fn config(&self) -> &EdgeConfig {
+        &self.config
+    }
+
     /// Entries and their bytes, as of the last maintenance.
     pub fn size(&self) -> (u64, u64) {
         (self.kept.entry_count(), self.kept.weighted_size())

@@ -19,12 +19,15 @@ ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 SAMPLES = {
     "{collection}": ["wineries", "items", "nearby"],
     "{cell}": ["gh:u09t", "h3:831fb4fffffffff"],
+    "{z}": ["10"],
+    "{x}": ["518"],
+    "{y}": ["352", "352.mvt"],
     "{import}": ["00000000000000000000000000000001"],
-    "{id}": ["gn-42", "nearby", "edge-map", "a%2Fnearby"],
+    "{id}": ["gn-42", "nearby", "edge-map", "cells", "a%2Fnearby"],
     "{problem}": ["store-unavailable"],
 }
 # Read answers that the API lets others keep; all else says `private, no-store` or is a document.
-SHARED = re.compile(r".*/(nearby|edge-map)$")
+SHARED = re.compile(r".*/(nearby|edge-map|cells|tiles/.+)$")
 
 
 def matches(pattern: str, path: str) -> bool:

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tracing::{error, info};
 
+use super::bulk::BulkWriter;
 use super::database::LoggedDatabase;
 use super::dir::DataDir;
 use super::log::{self, StreamLog};
@@ -189,7 +190,8 @@ fn open_in_memory() -> Result<LoggedDatabase, String> {
 
 fn with_log(database: Database, name: &str) -> Result<LoggedDatabase, String> {
     let log = StreamLog::open(name).map_err(|error| error.to_string())?;
-    Ok(LoggedDatabase::new(database, log))
+    let bulk = BulkWriter::open(name).map_err(|error| error.to_string())?;
+    Ok(LoggedDatabase::new(database, log, bulk))
 }
 
 /// Trims on the engine's own thread, between requests, so that the two connections never wait for each other.

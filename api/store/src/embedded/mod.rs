@@ -12,6 +12,7 @@
 //! Every local user can reach a loopback port, and the engine checks no signatures: this is for a developer's
 //! machine.
 
+mod bulk;
 mod database;
 mod description;
 mod dir;

@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 use dynoxide::actions::batch_write_item::{
     BatchWriteItemRequest, BatchWriteItemResponse, PutRequest, WriteRequest,
 };
-use dynoxide::types::{MAX_ITEM_SIZE, item_size};
-use dynoxide::{Database, DynoxideError, ImportOptions};
+use dynoxide::types::{Item, MAX_ITEM_SIZE, item_size};
+use dynoxide::{DynoxideError, ImportOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
@@ -63,7 +63,7 @@ async fn answer(State(engine): State<LoggedDatabase>, headers: HeaderMap, body: 
     let target = headers.get(TARGET).and_then(|target| target.to_str().ok()).unwrap_or_default();
     let done = match target.strip_prefix(STREAM_PREFIX) {
         Some(operation) => read_stream(&engine, operation, &body),
-        None => perform(&engine.database, target.strip_prefix(TABLE_PREFIX).unwrap_or(target), &body),
+        None => perform(&engine, target.strip_prefix(TABLE_PREFIX).unwrap_or(target), &body),
     };
     let (status, json) = match done {
         Ok(json) => (StatusCode::OK, json),
@@ -72,9 +72,10 @@ async fn answer(State(engine): State<LoggedDatabase>, headers: HeaderMap, body: 
     (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response()
 }
 
-fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, Refusal> {
+fn perform(engine: &LoggedDatabase, operation: &str, body: &[u8]) -> Result<String, Refusal> {
+    let database = &engine.database;
     match operation {
-        "BatchWriteItem" => run(body, |request| write_batch(database, request)),
+        "BatchWriteItem" => run(body, |request| write_batch(engine, request)),
         "CreateTable" => run(body, |request| Ok(database.create_table(request)?)),
         "DeleteItem" => run(body, |request| Ok(database.delete_item(request)?)),
         "DeleteTable" => run(body, |request| Ok(database.delete_table(request)?)),
@@ -92,7 +93,11 @@ fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, 
 
 /// A batch of puts alone, of any number of items, is one transaction: either all of it is done, or none. A transaction for
 /// each item, as the engine makes it otherwise, costs several times as much.
-fn write_batch(database: &Database, batch: BatchWriteItemRequest) -> Result<BatchWriteItemResponse, Refusal> {
+fn write_batch(
+    engine: &LoggedDatabase,
+    batch: BatchWriteItemRequest,
+) -> Result<BatchWriteItemResponse, Refusal> {
+    let database = &engine.database;
     let is_put = |write: &WriteRequest| {
         let fits = |put: &PutRequest| item_size(&put.item) <= MAX_ITEM_SIZE;
         write.delete_request.is_none() && write.put_request.as_ref().is_some_and(fits)
@@ -103,7 +108,12 @@ fn write_batch(database: &Database, batch: BatchWriteItemRequest) -> Result<Batc
         return Ok(database.batch_write_item(batch)?);
     }
     for (table, writes) in batch.request_items {
-        let items = writes.into_iter().filter_map(|write| Some(write.put_request?.item)).collect();
+        let items: Vec<Item> = writes.into_iter().filter_map(|write| Some(write.put_request?.item)).collect();
+        if let Some(described) = database.get_table_metadata(&table)?
+            && engine.bulk().put(&described, &items)?
+        {
+            continue;
+        }
         let options = ImportOptions { record_streams: true, ..ImportOptions::default() };
         database.import_items(&table, items, options)?;
     }

@@ -7,8 +7,11 @@
 //! Invariants: after a batch the database has the rows that the engine would have written, in one transaction; what is not
 //! as plain as the store's own tables and items is left to the engine.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_sdk_dynamodb::types::AttributeValue as StoreValue;
+use dynoxide::Database;
 use dynoxide::storage::{TableMetadata, compute_hash_prefix};
 use dynoxide::streams::shard_id;
 use dynoxide::types::{
@@ -16,10 +19,12 @@ use dynoxide::types::{
     ProjectionType, ScalarAttributeType, item_size,
 };
 use dynoxide::validation::validate_item_attribute_values;
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::super::item::Item as StoreItem;
 use super::database::Refusal;
 
 /// The statements of all tables of a data directory: four for each index and table, and two of the stream.
@@ -40,25 +45,99 @@ const RECORD: &str = "
         shard_id, created_at, user_identity, event_id)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9)";
 
-/// A connection to the engine's database that puts items.
-#[derive(Debug)]
-pub(super) struct BulkWriter(Connection);
+/// Who writes batches into a database, for as long as it is open.
+#[derive(Clone)]
+pub(crate) struct Bulk(Arc<Mutex<Option<BulkWriter>>>);
 
-impl BulkWriter {
-    /// Opens a database that the engine has opened.
-    pub(super) fn open(database: &str) -> rusqlite::Result<Self> {
-        let connection = Connection::open(database)?;
+impl std::fmt::Debug for Bulk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bulk").finish_non_exhaustive()
+    }
+}
+
+impl Bulk {
+    /// On a database that the engine has opened, by its name.
+    pub(super) fn open(database: &Database, name: &str) -> rusqlite::Result<Self> {
+        let connection = Connection::open(name)?;
         connection.execute_batch(SET_UP)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self(connection))
+        let writer = BulkWriter { connection, database: database.clone() };
+        Ok(Self(Arc::new(Mutex::new(Some(writer)))))
     }
 
-    /// Puts items into a table, all or none; false, and nothing is done, if the table or one of them is not plain.
-    pub(super) fn put(&mut self, table: &TableMetadata, items: &[Item]) -> Result<bool, Refusal> {
-        let Some(layout) = Layout::of(table) else { return Ok(false) };
+    /// Puts items into a table, all or none; false, and nothing is done, if the table or one of them is not plain, or if the
+    /// database is closed.
+    pub(super) fn put(&self, table: &str, items: &[Encoded]) -> Result<bool, Refusal> {
+        match &mut *self.0.lock() {
+            Some(writer) => writer.put(table, items),
+            None => Ok(false),
+        }
+    }
+
+    /// Puts items as the store has them, without a request; false, and nothing is done, also if the database refuses: whoever
+    /// then asks the engine is told why.
+    pub(crate) async fn takes(&self, table: &Arc<str>, items: &[StoreItem]) -> bool {
+        let items: Option<Vec<Item>> = items.iter().map(item).collect();
+        let (bulk, table) = (self.clone(), Arc::clone(table));
+        let put = move || {
+            let items: Vec<Encoded> = items?.into_iter().map(Encoded::new).collect();
+            bulk.put(&table, &items).ok()
+        };
+        matches!(tokio::task::spawn_blocking(put).await, Ok(Some(true)))
+    }
+
+    /// Lets go of the database, once the batch that is being written is done.
+    pub(super) fn close(&self) {
+        drop(self.0.lock().take());
+    }
+}
+
+/// The engine's form of an item; none if it has anything but texts and numbers.
+fn item(of: &StoreItem) -> Option<Item> {
+    let value = |(name, value): (&String, &StoreValue)| {
+        let value = match value {
+            StoreValue::S(text) => AttributeValue::S(text.clone()),
+            StoreValue::N(number) => AttributeValue::N(number.clone()),
+            _ => return None,
+        };
+        Some((name.clone(), value))
+    };
+    of.iter().map(value).collect()
+}
+
+/// A connection to the engine's database that puts items.
+struct BulkWriter {
+    connection: Connection,
+    /// Of which it asks what its tables are like.
+    database: Database,
+}
+
+/// An item, and its JSON; none if the engine has to look at it.
+pub(super) struct Encoded {
+    item: Item,
+    json: Option<String>,
+}
+
+impl Encoded {
+    pub(super) fn new(item: Item) -> Self {
+        let is_scalar = |value| matches!(value, &AttributeValue::S(_) | &AttributeValue::N(_));
+        let plain = item.values().all(is_scalar) && validate_item_attribute_values(&item).is_ok();
+        let json = serde_json::to_string(&item).ok().filter(|_| plain);
+        Self { item, json }
+    }
+
+    pub(super) fn into_item(self) -> Item {
+        self.item
+    }
+}
+
+impl BulkWriter {
+    fn put(&mut self, table: &str, items: &[Encoded]) -> Result<bool, Refusal> {
+        let Some(table) = self.database.get_table_metadata(table)? else { return Ok(false) };
+        let Some(layout) = Layout::of(&table) else { return Ok(false) };
         let rows: Option<Vec<Row<'_>>> = items.iter().map(|item| layout.row(item)).collect();
         let Some(rows) = rows else { return Ok(false) };
-        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         layout.write(&transaction, &rows)?;
         transaction.commit()?;
         Ok(true)
@@ -87,7 +166,7 @@ struct Row<'a> {
     item: &'a Item,
     key: &'a AttributeValue,
     key_text: String,
-    json: String,
+    json: &'a str,
 }
 
 impl<'a> Layout<'a> {
@@ -120,18 +199,15 @@ impl<'a> Layout<'a> {
     }
 
     /// None if the engine has to look at the item.
-    fn row(&self, item: &'a Item) -> Option<Row<'a>> {
-        let is_scalar = |value| matches!(value, &AttributeValue::S(_) | &AttributeValue::N(_));
+    fn row<'i>(&self, encoded: &'i Encoded) -> Option<Row<'i>> {
+        let (item, json) = (&encoded.item, encoded.json.as_deref()?);
         let fits = |index: &IndexLayout| {
             let most = [(&index.hash, MAX_HASH_BYTES), (&index.range, MAX_RANGE_BYTES)];
             most.iter().all(|(name, most)| item.get(*name).is_none_or(|value| is_key(value, *most)))
         };
         let key = item.get(&self.key).filter(|key| is_key(key, MAX_HASH_BYTES))?;
-        let plain = item.values().all(is_scalar)
-            && validate_item_attribute_values(item).is_ok()
-            && self.indexes.iter().all(fits);
-        let json = serde_json::to_string(item).ok().filter(|_| plain)?;
-        Some(Row { item, key, key_text: key.to_key_string()?, json })
+        let key_text = key.to_key_string().filter(|_| self.indexes.iter().all(fits))?;
+        Some(Row { item, key, key_text, json })
     }
 
     fn write(&self, transaction: &Transaction<'_>, rows: &[Row<'_>]) -> Result<(), Refusal> {
@@ -258,7 +334,8 @@ mod tests {
     /// A table in a file, and a second connection to it.
     struct Pair {
         engine: Database,
-        writer: BulkWriter,
+        path: String,
+        bulk: Bulk,
         _dir: TempDir,
     }
 
@@ -288,8 +365,17 @@ mod tests {
                 table.as_object_mut().unwrap().remove("StreamSpecification");
             }
             engine.create_table(serde_json::from_value(table).unwrap()).unwrap();
-            let writer = BulkWriter::open(&path).unwrap();
-            Self { engine, writer, _dir: dir }
+            let bulk = Bulk::open(&engine, &path).unwrap();
+            Self { engine, path, bulk, _dir: dir }
+        }
+
+        fn put(&self, items: &[Item]) -> bool {
+            let items: Vec<Encoded> = items.iter().cloned().map(Encoded::new).collect();
+            self.bulk.put(TABLE, &items).is_ok_and(|done| done)
+        }
+
+        fn connection(&self) -> Connection {
+            Connection::open(&self.path).unwrap()
         }
 
         fn metadata(&self) -> TableMetadata {
@@ -320,7 +406,8 @@ mod tests {
         }
 
         fn texts(&self, sql: &str) -> Vec<String> {
-            let mut statement = self.writer.0.prepare(sql).unwrap();
+            let connection = self.connection();
+            let mut statement = connection.prepare(sql).unwrap();
             let count = statement.column_count();
             let row = |row: &rusqlite::Row<'_>| {
                 let text = |column| match row.get(column).unwrap() {
@@ -368,12 +455,11 @@ mod tests {
 
         #[test]
         fn rows_are_those_of_the_engine(batches in items(), streams: bool) {
-            let (theirs, mut ours) = (Pair::new(streams), Pair::new(streams));
+            let (theirs, ours) = (Pair::new(streams), Pair::new(streams));
             let options = ImportOptions { record_streams: true, ..ImportOptions::default() };
-            let table = ours.metadata();
             for batch in batches {
-                theirs.engine.import_items(&table.table_name, batch.clone(), options.clone()).unwrap();
-                prop_assert!(ours.writer.put(&table, &batch).is_ok_and(|done| done));
+                theirs.engine.import_items(TABLE, batch.clone(), options.clone()).unwrap();
+                prop_assert!(ours.put(&batch));
                 prop_assert_eq!(theirs.rows(), ours.rows());
             }
         }
@@ -381,7 +467,7 @@ mod tests {
 
     #[test]
     fn what_is_not_plain_is_left_to_the_engine() {
-        let mut pair = Pair::new(true);
+        let pair = Pair::new(true);
         let table = pair.metadata();
         let good = item(&[("pk", Some("c#1".to_owned()))]);
         let mut flagged = good.clone();
@@ -405,7 +491,7 @@ mod tests {
         ];
         for other in others {
             let batch = [good.clone(), other.clone()];
-            assert!(!pair.writer.put(&table, &batch).is_ok_and(|done| done), "{other:?}");
+            assert!(!pair.put(&batch), "{other:?}");
         }
         let refused = |change: fn(&mut TableMetadata)| {
             let mut table = table.clone();
@@ -422,27 +508,34 @@ mod tests {
                 table.gsi_definitions.as_ref().map(|json| json.replace("ALL", "KEYS_ONLY"));
         }));
         assert_eq!(pair.rows().concat(), [""; 0]);
-        assert!(pair.writer.put(&table, &[good]).is_ok_and(|done| done));
+        assert!(pair.put(&[good]));
         assert_eq!(pair.rows().concat().len(), 2);
     }
 
     /// Numbers go on from what is there, whoever wrote it, and never back.
     #[test]
     fn records_are_numbered_on() {
-        let mut pair = Pair::new(true);
-        let table = pair.metadata();
+        let pair = Pair::new(true);
         let one = |id: u32| item(&[("pk", Some(format!("c#{id}")))]);
         let options = ImportOptions { record_streams: true, ..ImportOptions::default() };
         let ahead = "UPDATE _stream_records SET sequence_number = '9000000000000000000'";
-        pair.engine.import_items(&table.table_name, vec![one(1)], options.clone()).unwrap();
-        pair.writer.0.execute(ahead, []).unwrap();
-        assert!(pair.writer.put(&table, &[one(2), one(3)]).is_ok_and(|done| done));
-        pair.engine.import_items(&table.table_name, vec![one(4)], options).unwrap();
+        pair.engine.import_items(TABLE, vec![one(1)], options.clone()).unwrap();
+        pair.connection().execute(ahead, []).unwrap();
+        assert!(pair.put(&[one(2), one(3)]));
+        pair.engine.import_items(TABLE, vec![one(4)], options).unwrap();
         let numbers = pair.texts(
             "SELECT CAST(sequence_number AS INTEGER) - 9000000000000000000, keys_json FROM _stream_records ORDER BY 1",
         );
         let expected =
             [1, 2, 3, 4].map(|id| format!("Integer({}) | {{\"pk\":{{\"S\":\"c#{id}\"}}}}", id - 1));
         assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn who_has_closed_the_database_takes_nothing() {
+        let pair = Pair::new(true);
+        pair.bulk.close();
+        assert!(!pair.put(&[item(&[("pk", Some("c#1".to_owned()))])]));
+        assert_eq!(pair.rows().concat(), [""; 0]);
     }
 }

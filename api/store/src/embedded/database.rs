@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dynoxide::{Database, DynoxideError};
 use parking_lot::{Mutex, MutexGuard};
 
-use super::bulk::BulkWriter;
+use super::bulk::Bulk;
 use super::log::StreamLog;
 
 /// The engine, its stream records, and who writes batches into it.
@@ -13,20 +13,20 @@ use super::log::StreamLog;
 pub(super) struct LoggedDatabase {
     pub(super) database: Database,
     log: Arc<Mutex<StreamLog>>,
-    bulk: Arc<Mutex<BulkWriter>>,
+    bulk: Bulk,
 }
 
 impl LoggedDatabase {
-    pub(super) fn new(database: Database, log: StreamLog, bulk: BulkWriter) -> Self {
-        Self { database, log: Arc::new(Mutex::new(log)), bulk: Arc::new(Mutex::new(bulk)) }
+    pub(super) fn new(database: Database, log: StreamLog, bulk: Bulk) -> Self {
+        Self { database, log: Arc::new(Mutex::new(log)), bulk }
     }
 
     pub(super) fn log(&self) -> MutexGuard<'_, StreamLog> {
         self.log.lock()
     }
 
-    pub(super) fn bulk(&self) -> MutexGuard<'_, BulkWriter> {
-        self.bulk.lock()
+    pub(super) const fn bulk(&self) -> &Bulk {
+        &self.bulk
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use super::bulk::BulkWriter;
+use super::bulk::Bulk;
 use super::database::LoggedDatabase;
 use super::dir::DataDir;
 use super::log::{self, StreamLog};
@@ -64,15 +64,15 @@ pub(super) enum Source {
 
 impl Engine {
     /// Starts an engine on a free port and waits until it listens.
-    pub(super) async fn start(source: Source) -> Result<(Self, SocketAddr), EmbeddedError> {
+    pub(super) async fn start(source: Source) -> Result<(Self, SocketAddr, Bulk), EmbeddedError> {
         let (ready, started) = oneshot::channel();
         let engine = Self::spawn(move |stop, serving| {
             let mut ready = Some(ready);
             let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let served = source.serve(free_port, stop, |address| {
+            let served = source.serve(free_port, stop, |address, bulk| {
                 serving.store(true, Ordering::Release);
                 // Nobody waits any more if the caller gave up; then it stops us, too.
-                let _ = ready.take().map(|ready| ready.send(Ok(address)));
+                let _ = ready.take().map(|ready| ready.send(Ok((address, bulk))));
             });
             match (served, ready) {
                 (Err(error), Some(ready)) => drop(ready.send(Err(error))),
@@ -80,8 +80,8 @@ impl Engine {
                 (Ok(()), _) => {}
             }
         })?;
-        let address = started.await.map_err(|_| io::Error::other("its thread ended"))??;
-        Ok((engine, address))
+        let (address, bulk) = started.await.map_err(|_| io::Error::other("its thread ended"))??;
+        Ok((engine, address, bulk))
     }
 
     /// Waits for the directory's lock, and then serves at the address where its owner did.
@@ -91,7 +91,7 @@ impl Engine {
                 if stop.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
                     return Ok(());
                 }
-                Source::Directory { dir, lock }.serve(address, stop, |address| {
+                Source::Directory { dir, lock }.serve(address, stop, |address, _| {
                     serving.store(true, Ordering::Release);
                     info!(%address, "took over the data directory");
                 })
@@ -137,9 +137,10 @@ impl Source {
         self,
         address: SocketAddr,
         stop: oneshot::Receiver<()>,
-        ready: impl FnOnce(SocketAddr),
+        ready: impl FnOnce(SocketAddr, Bulk),
     ) -> Result<(), EmbeddedError> {
         let engine = self.open()?;
+        let bulk = engine.bulk().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let served = runtime.block_on(async {
             let listener = listen(address)?;
@@ -147,9 +148,10 @@ impl Source {
             if let Self::Directory { dir, .. } = &self {
                 dir.set_endpoint(address)?;
             }
-            ready(address);
+            ready(address, engine.bulk().clone());
             serve_until(listener, engine, stop).await
         });
+        bulk.close();
         // Ends the connections that are left, each of which holds the database open.
         drop(runtime);
         if let Self::Directory { dir, lock } = self {
@@ -190,7 +192,7 @@ fn open_in_memory() -> Result<LoggedDatabase, String> {
 
 fn with_log(database: Database, name: &str) -> Result<LoggedDatabase, String> {
     let log = StreamLog::open(name).map_err(|error| error.to_string())?;
-    let bulk = BulkWriter::open(name).map_err(|error| error.to_string())?;
+    let bulk = Bulk::open(&database, name).map_err(|error| error.to_string())?;
     Ok(LoggedDatabase::new(database, log, bulk))
 }
 

@@ -14,12 +14,13 @@ use axum::response::{IntoResponse, Response};
 use dynoxide::actions::batch_write_item::{
     BatchWriteItemRequest, BatchWriteItemResponse, PutRequest, WriteRequest,
 };
-use dynoxide::types::{Item, MAX_ITEM_SIZE, item_size};
+use dynoxide::types::{MAX_ITEM_SIZE, item_size};
 use dynoxide::{DynoxideError, ImportOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
+use super::bulk::Encoded;
 use super::database::{LoggedDatabase, Refusal};
 use super::{description, streams};
 
@@ -108,12 +109,12 @@ fn write_batch(
         return Ok(database.batch_write_item(batch)?);
     }
     for (table, writes) in batch.request_items {
-        let items: Vec<Item> = writes.into_iter().filter_map(|write| Some(write.put_request?.item)).collect();
-        if let Some(described) = database.get_table_metadata(&table)?
-            && engine.bulk().put(&described, &items)?
-        {
+        let puts = writes.into_iter().filter_map(|write| write.put_request);
+        let items: Vec<Encoded> = puts.map(|put| Encoded::new(put.item)).collect();
+        if engine.bulk().put(&table, &items)? {
             continue;
         }
+        let items = items.into_iter().map(Encoded::into_item).collect();
         let options = ImportOptions { record_streams: true, ..ImportOptions::default() };
         database.import_items(&table, items, options)?;
     }

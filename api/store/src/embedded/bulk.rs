@@ -5,7 +5,7 @@
 //! prepared statements, and removes from indexes only what was there.
 //!
 //! Invariants: after a batch the database has the rows that the engine would have written, in one transaction; what is not
-//! as plain as the store's own tables and items is left to the engine.
+//! as plain as the store's own tables and items is left to the engine. Whoever else writes holds `Bulk::pause`.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -84,6 +84,12 @@ impl Bulk {
             bulk.put(&table, &items).ok()
         };
         matches!(tokio::task::spawn_blocking(put).await, Ok(Some(true)))
+    }
+
+    /// While this is held no batch is written. Every other writer holds it: who waits for SQLite's lock while batches follow each
+    /// other waits until they end, since SQLite has no queue.
+    pub(super) fn pause(&self) -> impl Drop + '_ {
+        self.0.lock()
     }
 
     /// Lets go of the database, once the batch that is being written is done.

@@ -204,7 +204,10 @@ async fn keep_trimmed(engine: LoggedDatabase) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let before = now.as_secs().cast_signed() - retention;
         loop {
-            let trimmed = engine.log().trim(before, log::MAX_RECORDS);
+            let trimmed = {
+                let _pause = engine.bulk().pause();
+                engine.log().trim(before, log::MAX_RECORDS)
+            };
             match trimmed {
                 Ok(0) => break,
                 Ok(_) => sleep(TRIM_PAUSE).await,
@@ -221,8 +224,12 @@ async fn keep_trimmed(engine: LoggedDatabase) {
 async fn keep_expired_out(engine: LoggedDatabase) {
     loop {
         sleep(EXPIRY_INTERVAL).await;
-        let database = engine.database.clone();
-        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+        let (database, bulk) = (engine.database.clone(), engine.bulk().clone());
+        let sweep = move || {
+            let _pause = bulk.pause();
+            database.sweep_ttl()
+        };
+        let swept = tokio::task::spawn_blocking(sweep).await;
         if let Ok(Err(error)) = swept {
             error!(%error, "cannot remove what has expired");
         }

@@ -75,6 +75,9 @@ async fn answer(State(engine): State<LoggedDatabase>, headers: HeaderMap, body: 
 
 fn perform(engine: &LoggedDatabase, operation: &str, body: &[u8]) -> Result<String, Refusal> {
     let database = &engine.database;
+    let reads = matches!(operation, "DescribeTable" | "GetItem" | "Query" | "Scan");
+    // A batch sees to that itself.
+    let _pause = (!reads && operation != "BatchWriteItem").then(|| engine.bulk().pause());
     match operation {
         "BatchWriteItem" => run(body, |request| write_batch(engine, request)),
         "CreateTable" => run(body, |request| Ok(database.create_table(request)?)),
@@ -106,6 +109,7 @@ fn write_batch(
     let mut writes = batch.request_items.values();
     if batch.request_items.is_empty() || !writes.all(|writes| !writes.is_empty() && writes.iter().all(is_put))
     {
+        let _pause = engine.bulk().pause();
         return Ok(database.batch_write_item(batch)?);
     }
     for (table, writes) in batch.request_items {
@@ -115,6 +119,7 @@ fn write_batch(
             continue;
         }
         let items = items.into_iter().map(Encoded::into_item).collect();
+        let _pause = engine.bulk().pause();
         let options = ImportOptions { record_streams: true, ..ImportOptions::default() };
         database.import_items(&table, items, options)?;
     }

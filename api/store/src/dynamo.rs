@@ -15,6 +15,8 @@ use cellar_model::{Category, Collection, PlaceId};
 
 use super::categories::Known;
 use super::config::CallLimits;
+#[cfg(feature = "embedded")]
+use super::embedded::Bulk;
 use super::failure::{Failure, classify};
 use super::item::{self, Item};
 use super::journal::Journal;
@@ -51,6 +53,9 @@ pub struct DynamoStore {
     pub(super) batch_places: usize,
     /// Of an embedded engine on disk; a DynamoDB table is durable by itself.
     journal: Option<Journal>,
+    /// Of an embedded engine in this process: the way that batches take.
+    #[cfg(feature = "embedded")]
+    pub(super) direct: Option<Bulk>,
     /// Roots that need not be registered again.
     pub(super) registered: Registered,
     /// Whether no other process can reach the table.
@@ -76,6 +81,8 @@ impl DynamoStore {
             batches_in_flight: config.batches_in_flight.max(1),
             batch_places: BATCH_ITEMS,
             journal: None,
+            #[cfg(feature = "embedded")]
+            direct: None,
             registered: Registered::default(),
             is_private: false,
             known: Arc::default(),
@@ -85,8 +92,8 @@ impl DynamoStore {
 
     /// As a store on an embedded engine: larger batches, and a log that is forced to disk before any write is acknowledged.
     #[cfg(feature = "embedded")]
-    pub(super) fn on_engine(self, journal: Option<Journal>) -> Self {
-        Self { is_private: journal.is_none(), journal, batch_places: EMBEDDED_BATCH_PLACES, ..self }
+    pub(super) fn on_engine(self, journal: Option<Journal>, direct: Option<Bulk>) -> Self {
+        Self { is_private: journal.is_none(), journal, direct, batch_places: EMBEDDED_BATCH_PLACES, ..self }
     }
 
     pub(super) async fn settle(&self) -> Result<(), StoreError> {

@@ -55,7 +55,7 @@ mod tests {
         // A log that can never be forced to disk: its folder is a file.
         let file = tempfile::NamedTempFile::new().unwrap();
         let journal = Journal::of(&file.path().join("cellar.db"));
-        let store = engine.store(&StoreConfig::default()).await.unwrap().on_engine(Some(journal));
+        let store = engine.store(&StoreConfig::default()).await.unwrap().on_engine(Some(journal), None);
 
         let name: Collection = "places".parse().unwrap();
         let place = Place {

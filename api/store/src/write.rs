@@ -55,8 +55,16 @@ impl DynamoStore {
     }
 
     async fn write_batch(&self, collection: &Collection, batch: &[Place]) -> Result<(), StoreError> {
-        let items = batch.iter().map(|place| put_request(item::from_place(collection, place)?));
-        self.write_all(items.collect::<Result<Vec<_>, _>>()?).await
+        let items: Result<Vec<Item>, _> =
+            batch.iter().map(|place| item::from_place(collection, place)).collect();
+        let items = items?;
+        #[cfg(feature = "embedded")]
+        if let Some(direct) = &self.direct
+            && direct.takes(&self.table, &items).await
+        {
+            return Ok(());
+        }
+        self.write_all(items.into_iter().map(put_request).collect::<Result<Vec<_>, _>>()?).await
     }
 
     /// Carries out requests, whose keys differ, in batches.

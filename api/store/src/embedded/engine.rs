@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tracing::{error, info};
 
+use super::bulk::Bulk;
 use super::database::LoggedDatabase;
 use super::dir::DataDir;
 use super::log::{self, StreamLog};
@@ -63,15 +64,15 @@ pub(super) enum Source {
 
 impl Engine {
     /// Starts an engine on a free port and waits until it listens.
-    pub(super) async fn start(source: Source) -> Result<(Self, SocketAddr), EmbeddedError> {
+    pub(super) async fn start(source: Source) -> Result<(Self, SocketAddr, Bulk), EmbeddedError> {
         let (ready, started) = oneshot::channel();
         let engine = Self::spawn(move |stop, serving| {
             let mut ready = Some(ready);
             let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let served = source.serve(free_port, stop, |address| {
+            let served = source.serve(free_port, stop, |address, bulk| {
                 serving.store(true, Ordering::Release);
                 // Nobody waits any more if the caller gave up; then it stops us, too.
-                let _ = ready.take().map(|ready| ready.send(Ok(address)));
+                let _ = ready.take().map(|ready| ready.send(Ok((address, bulk))));
             });
             match (served, ready) {
                 (Err(error), Some(ready)) => drop(ready.send(Err(error))),
@@ -79,8 +80,8 @@ impl Engine {
                 (Ok(()), _) => {}
             }
         })?;
-        let address = started.await.map_err(|_| io::Error::other("its thread ended"))??;
-        Ok((engine, address))
+        let (address, bulk) = started.await.map_err(|_| io::Error::other("its thread ended"))??;
+        Ok((engine, address, bulk))
     }
 
     /// Waits for the directory's lock, and then serves at the address where its owner did.
@@ -90,7 +91,7 @@ impl Engine {
                 if stop.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
                     return Ok(());
                 }
-                Source::Directory { dir, lock }.serve(address, stop, |address| {
+                Source::Directory { dir, lock }.serve(address, stop, |address, _| {
                     serving.store(true, Ordering::Release);
                     info!(%address, "took over the data directory");
                 })
@@ -136,9 +137,10 @@ impl Source {
         self,
         address: SocketAddr,
         stop: oneshot::Receiver<()>,
-        ready: impl FnOnce(SocketAddr),
+        ready: impl FnOnce(SocketAddr, Bulk),
     ) -> Result<(), EmbeddedError> {
         let engine = self.open()?;
+        let bulk = engine.bulk().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let served = runtime.block_on(async {
             let listener = listen(address)?;
@@ -146,9 +148,10 @@ impl Source {
             if let Self::Directory { dir, .. } = &self {
                 dir.set_endpoint(address)?;
             }
-            ready(address);
+            ready(address, engine.bulk().clone());
             serve_until(listener, engine, stop).await
         });
+        bulk.close();
         // Ends the connections that are left, each of which holds the database open.
         drop(runtime);
         if let Self::Directory { dir, lock } = self {
@@ -189,7 +192,8 @@ fn open_in_memory() -> Result<LoggedDatabase, String> {
 
 fn with_log(database: Database, name: &str) -> Result<LoggedDatabase, String> {
     let log = StreamLog::open(name).map_err(|error| error.to_string())?;
-    Ok(LoggedDatabase::new(database, log))
+    let bulk = Bulk::open(&database, name).map_err(|error| error.to_string())?;
+    Ok(LoggedDatabase::new(database, log, bulk))
 }
 
 /// Trims on the engine's own thread, between requests, so that the two connections never wait for each other.
@@ -200,7 +204,10 @@ async fn keep_trimmed(engine: LoggedDatabase) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let before = now.as_secs().cast_signed() - retention;
         loop {
-            let trimmed = engine.log().trim(before, log::MAX_RECORDS);
+            let trimmed = {
+                let _pause = engine.bulk().pause();
+                engine.log().trim(before, log::MAX_RECORDS)
+            };
             match trimmed {
                 Ok(0) => break,
                 Ok(_) => sleep(TRIM_PAUSE).await,
@@ -217,8 +224,12 @@ async fn keep_trimmed(engine: LoggedDatabase) {
 async fn keep_expired_out(engine: LoggedDatabase) {
     loop {
         sleep(EXPIRY_INTERVAL).await;
-        let database = engine.database.clone();
-        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+        let (database, bulk) = (engine.database.clone(), engine.bulk().clone());
+        let sweep = move || {
+            let _pause = bulk.pause();
+            database.sweep_ttl()
+        };
+        let swept = tokio::task::spawn_blocking(sweep).await;
         if let Ok(Err(error)) = swept {
             error!(%error, "cannot remove what has expired");
         }

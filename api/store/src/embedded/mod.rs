@@ -12,6 +12,7 @@
 //! Every local user can reach a loopback port, and the engine checks no signatures: this is for a developer's
 //! machine.
 
+mod bulk;
 mod database;
 mod description;
 mod dir;
@@ -31,6 +32,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+pub(super) use self::bulk::Bulk;
 use self::dir::DataDir;
 use self::engine::{Engine, Source};
 use super::config::{CallLimits, connect_with};
@@ -63,6 +65,8 @@ const LEAST_ATTEMPT: Duration = Duration::from_secs(2);
 pub struct Embedded {
     /// Of a database on disk.
     journal: Option<Journal>,
+    /// Of an engine in this process, on disk.
+    bulk: Option<Bulk>,
     address: SocketAddr,
     engine: Engine,
 }
@@ -116,14 +120,14 @@ impl Embedded {
         let end = Instant::now() + join_limit;
         loop {
             if dir.try_own(&lock)? {
-                let (engine, address) = Engine::start(Source::Directory { dir, lock }).await?;
-                return Ok(Self { journal, address, engine });
+                let (engine, address, bulk) = Engine::start(Source::Directory { dir, lock }).await?;
+                return Ok(Self { journal, bulk: Some(bulk), address, engine });
             }
             if let Some(address) = dir.endpoint()
                 && answers(address).await
             {
                 let engine = Engine::stand_by(dir, lock, address)?;
-                return Ok(Self { journal, address, engine });
+                return Ok(Self { journal, bulk: None, address, engine });
             }
             if Instant::now() >= end {
                 return Err(EmbeddedError::Silent { path: path.to_owned() });
@@ -134,8 +138,9 @@ impl Embedded {
 
     /// An engine that keeps everything in memory and loses it at the end.
     pub async fn memory() -> Result<Self, EmbeddedError> {
-        let (engine, address) = Engine::start(Source::Memory).await?;
-        Ok(Self { journal: None, address, engine })
+        // Its tables are locked as a whole, so only its own thread may write them.
+        let (engine, address, _) = Engine::start(Source::Memory).await?;
+        Ok(Self { journal: None, bulk: None, address, engine })
     }
 
     /// Where the engine listens, as a URL.
@@ -160,7 +165,7 @@ impl Embedded {
         let attempt = config.interactive.attempt.max(LEAST_ATTEMPT);
         let interactive = CallLimits { attempt, ..config.interactive };
         let config = StoreConfig { endpoint_url: Some(self.endpoint()), interactive, ..config.clone() };
-        let store = connect_with(&config, &sdk)?.on_engine(self.journal.clone());
+        let store = connect_with(&config, &sdk)?.on_engine(self.journal.clone(), self.bulk.clone());
         store.create_table(Stream::On).await?;
         store.enable_stream().await?;
         store.enable_expiry().await?;

@@ -15,11 +15,12 @@ use dynoxide::actions::batch_write_item::{
     BatchWriteItemRequest, BatchWriteItemResponse, PutRequest, WriteRequest,
 };
 use dynoxide::types::{MAX_ITEM_SIZE, item_size};
-use dynoxide::{Database, DynoxideError, ImportOptions};
+use dynoxide::{DynoxideError, ImportOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
+use super::bulk::Encoded;
 use super::database::{LoggedDatabase, Refusal};
 use super::{description, streams};
 
@@ -63,7 +64,7 @@ async fn answer(State(engine): State<LoggedDatabase>, headers: HeaderMap, body: 
     let target = headers.get(TARGET).and_then(|target| target.to_str().ok()).unwrap_or_default();
     let done = match target.strip_prefix(STREAM_PREFIX) {
         Some(operation) => read_stream(&engine, operation, &body),
-        None => perform(&engine.database, target.strip_prefix(TABLE_PREFIX).unwrap_or(target), &body),
+        None => perform(&engine, target.strip_prefix(TABLE_PREFIX).unwrap_or(target), &body),
     };
     let (status, json) = match done {
         Ok(json) => (StatusCode::OK, json),
@@ -72,9 +73,13 @@ async fn answer(State(engine): State<LoggedDatabase>, headers: HeaderMap, body: 
     (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response()
 }
 
-fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, Refusal> {
+fn perform(engine: &LoggedDatabase, operation: &str, body: &[u8]) -> Result<String, Refusal> {
+    let database = &engine.database;
+    let reads = matches!(operation, "DescribeTable" | "GetItem" | "Query" | "Scan");
+    // A batch sees to that itself.
+    let _pause = (!reads && operation != "BatchWriteItem").then(|| engine.bulk().pause());
     match operation {
-        "BatchWriteItem" => run(body, |request| write_batch(database, request)),
+        "BatchWriteItem" => run(body, |request| write_batch(engine, request)),
         "CreateTable" => run(body, |request| Ok(database.create_table(request)?)),
         "DeleteItem" => run(body, |request| Ok(database.delete_item(request)?)),
         "DeleteTable" => run(body, |request| Ok(database.delete_table(request)?)),
@@ -92,7 +97,11 @@ fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, 
 
 /// A batch of puts alone, of any number of items, is one transaction: either all of it is done, or none. A transaction for
 /// each item, as the engine makes it otherwise, costs several times as much.
-fn write_batch(database: &Database, batch: BatchWriteItemRequest) -> Result<BatchWriteItemResponse, Refusal> {
+fn write_batch(
+    engine: &LoggedDatabase,
+    batch: BatchWriteItemRequest,
+) -> Result<BatchWriteItemResponse, Refusal> {
+    let database = &engine.database;
     let is_put = |write: &WriteRequest| {
         let fits = |put: &PutRequest| item_size(&put.item) <= MAX_ITEM_SIZE;
         write.delete_request.is_none() && write.put_request.as_ref().is_some_and(fits)
@@ -100,10 +109,17 @@ fn write_batch(database: &Database, batch: BatchWriteItemRequest) -> Result<Batc
     let mut writes = batch.request_items.values();
     if batch.request_items.is_empty() || !writes.all(|writes| !writes.is_empty() && writes.iter().all(is_put))
     {
+        let _pause = engine.bulk().pause();
         return Ok(database.batch_write_item(batch)?);
     }
     for (table, writes) in batch.request_items {
-        let items = writes.into_iter().filter_map(|write| Some(write.put_request?.item)).collect();
+        let puts = writes.into_iter().filter_map(|write| write.put_request);
+        let items: Vec<Encoded> = puts.map(|put| Encoded::new(put.item)).collect();
+        if engine.bulk().put(&table, &items)? {
+            continue;
+        }
+        let items = items.into_iter().map(Encoded::into_item).collect();
+        let _pause = engine.bulk().pause();
         let options = ImportOptions { record_streams: true, ..ImportOptions::default() };
         database.import_items(&table, items, options)?;
     }

@@ -266,3 +266,36 @@ async fn a_process_outlives_the_one_it_joined() {
     tokio::time::timeout(Duration::from_secs(30), taken_over).await.unwrap();
     assert!(has(&store_of(&embedded).await, "child-0").await);
 }
+
+/// Batches that follow each other without a pause hold SQLite's lock nearly all the time, and it has no queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_writes_get_their_turn_beside_batches() {
+    let dir = TempDir::new().unwrap();
+    let embedded = Embedded::open(dir.path()).await.unwrap();
+    let store = store_of(&embedded).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let bulk = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let mut batches = 0;
+            while !*stopped.borrow() {
+                let places: Vec<_> =
+                    (0..500).map(|i| place(&format!("b-{i}"), 48.0, f64::from(i) / 100.0, "{}")).collect();
+                store.put_many(&collection("c"), &places).await.unwrap();
+                batches += 1;
+            }
+            batches
+        }
+    });
+    for round in 0..20 {
+        put(&store, &format!("p-{round}")).await;
+        store.put_note("#import#c#x", Some("1")).await.unwrap();
+        assert!(has(&store, &format!("p-{round}")).await);
+    }
+    stop.send(true).unwrap();
+    assert!(bulk.await.unwrap() > 0);
+    embedded.shutdown().await;
+    let embedded = Embedded::open(dir.path()).await.unwrap();
+    let store = store_of(&embedded).await;
+    assert!(has(&store, "b-499").await && has(&store, "p-19").await);
+}

@@ -136,6 +136,25 @@ async fn what_is_too_much_is_a_problem_that_says_so() {
     assert_eq!(coarse["places"], 5_001);
 }
 
+/// A part of the places is never told as if it were all.
+#[tokio::test]
+async fn more_places_than_are_counted_are_a_problem() {
+    let server = patient();
+    let at = Position::new(48.85, 2.35).unwrap();
+    let points: Vec<_> =
+        (0..=50_000).map(|index| Point { id: format!("p{index}"), at, category: "bar" }).collect();
+    load(&server, "crowd", &points[1..]).await;
+    let cells = "/v1/collections/crowd/cells?bbox=2,48,3,49&resolution=9";
+    let all = server.get(cells).await.json();
+    assert_eq!((&all["places"], &all["numberReturned"]), (&50_000.into(), &1.into()));
+    load(&server, "crowd", &points[..1]).await;
+    for (uri, parameter) in [(cells, "bbox"), ("/v1/collections/crowd/tiles/0/0/0", "z")] {
+        let problem = server.get(uri).await.problem(422, "search-too-broad");
+        assert_eq!(problem["parameter"], parameter);
+        assert!(problem["allowed"].as_str().unwrap().contains("50000"), "{problem}");
+    }
+}
+
 #[tokio::test]
 async fn bad_parameters_are_named() {
     let server = Server::with_wineries(3).await;

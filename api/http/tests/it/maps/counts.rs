@@ -62,7 +62,14 @@ async fn counts_are_those_of_brute_force() {
             let uri = format!(
                 "/v1/collections/{collection}/cells?bbox={west},{south},{east},{north}&resolution={resolution}{query}"
             );
-            let answer = server.get(&uri).await;
+            let mut answer = server.get(&uri).await;
+            // On a machine that has no time, asking again gets further.
+            for _ in 0..100 {
+                if answer.status != 503 {
+                    break;
+                }
+                answer = server.get(&uri).await;
+            }
             assert_eq!(answer.status, 200, "{uri}: {}", answer.text);
             let found = counts(&answer.json());
             assert_eq!(found, brute(&points, bbox, resolution, category), "{uri}");

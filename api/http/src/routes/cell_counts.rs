@@ -189,13 +189,13 @@ mod tests {
     #[test]
     fn what_is_near_a_box_is_in_the_wider_one() {
         let mut random = fastrand::Rng::with_seed(3);
-        for round in 0..20_000 {
+        for round in 0..20_000_u32 {
             let lat = random.f64() * 180.0 - 90.0;
             let (south, lon) = (lat.min(89.0), random.f64() * 360.0 - 180.0);
             let north = (south + random.f64() * 3.0).min(90.0);
             let east = lon + random.f64() * 20.0;
             let bbox = BBox::new(lon, south, if east > 180.0 { east - 360.0 } else { east }, north).unwrap();
-            let metres = widest_m(round % 16);
+            let metres = widest_m((round % 16) as u8);
             let at_lon = lon + random.f64() * (east - lon);
             let at_lon = if at_lon > 180.0 { at_lon - 360.0 } else { at_lon };
             let inside = Position::new(south + random.f64() * (north - south), at_lon).unwrap();

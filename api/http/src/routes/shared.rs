@@ -23,7 +23,10 @@ use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// Most places that an answer is made of.
-pub(super) const MAX_COUNTED: NonZeroUsize = NonZeroUsize::new(50_000).expect("not zero");
+const MAX_COUNTED: usize = 50_000;
+
+/// One more, which tells that there are too many.
+const TOO_MANY: NonZeroUsize = NonZeroUsize::new(MAX_COUNTED + 1).expect("not zero");
 
 /// Tags of an object in CloudFront, at most.
 const MAX_TAGS: usize = 50;
@@ -53,11 +56,14 @@ pub(super) async fn within(
 ) -> Result<Within, Problem> {
     // An answer of a category may be older than the first place of that category, of which no tag tells.
     let has_category = category.is_some();
-    let query = BoxQuery { bbox, limit: MAX_COUNTED, category, after: None };
+    let query = BoxQuery { bbox, limit: TOO_MANY, category, after: None };
     let started = Instant::now();
     let found = state.search.items_of(collection, query, Selection::default(), deadline).await?;
+    if found.hits.len() > MAX_COUNTED {
+        return Err(too_broad(parameter));
+    }
     if found.next.is_some() {
-        return Err(if found.hits.len() < MAX_COUNTED.get() { late() } else { too_broad(parameter) });
+        return Err(late());
     }
     let work = found.work;
     let basis = Basis {

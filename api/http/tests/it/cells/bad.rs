@@ -112,7 +112,7 @@ async fn what_is_not_there_is_not_kept() {
         assert_eq!(answer.header("cache-control"), "no-store");
     }
     for path in
-        ["cells/gh:u09t", "cells/gh:u09t/nearby/", "cells/gh:u09t%2Fnearby", "cells", "Cells/gh:u09t/nearby"]
+        ["cells/gh:u09t", "cells/gh:u09t/nearby/", "cells/gh:u09t%2Fnearby", "cells/", "Cells/gh:u09t/nearby"]
     {
         server.get(&format!("{WINERIES}/{path}")).await.problem(404, "route-unknown");
     }

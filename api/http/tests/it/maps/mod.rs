@@ -72,7 +72,7 @@ fn feature(point: &Point) -> serde_json::Value {
 
 async fn load(server: &Server, collection: &str, points: &[Point]) {
     server.put(&format!("/v1/collections/{collection}"), "").await;
-    for part in points.chunks(500) {
+    for part in points.chunks(1_000) {
         let features: Vec<_> = part.iter().map(feature).collect();
         let batch = json!({ "type": "FeatureCollection", "features": features }).to_string();
         let uri = format!("/v1/collections/{collection}/items");

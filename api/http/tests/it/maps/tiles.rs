@@ -18,7 +18,14 @@ const BUFFER: f64 = 64.0;
 
 /// A layer's name and features; `None` of a tile of no places.
 async fn decoded(server: &Server, uri: &str) -> Option<(String, Vec<Feature<i32>>)> {
-    let (status, headers, body) = server.receive(request(Method::GET, uri, "")).await;
+    let (mut status, mut headers, mut body) = server.receive(request(Method::GET, uri, "")).await;
+    // On a machine that has no time, asking again gets further.
+    for _ in 0..100 {
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            break;
+        }
+        (status, headers, body) = server.receive(request(Method::GET, uri, "")).await;
+    }
     assert_eq!(status, StatusCode::OK, "{uri}");
     assert_eq!(headers["content-type"], "application/vnd.mapbox-vector-tile", "{uri}");
     let (_, _, again) = server.receive(request(Method::GET, uri, "")).await;

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::process::{Desk, PATIENCE, Running, until};
 
+/// As many as take a while.
+const ROWS: usize = 25_000;
+
 /// What a server answers: status, `Location`, body.
 fn send(server: &Running, method: &str, path: &str, body: String) -> (u16, String, String) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -66,7 +69,7 @@ fn an_import_goes_on_after_its_server_was_killed() {
     let desk = Desk::new();
     let mut server = desk.serve(&[]);
     send(&server, "PUT", "/v1/collections/places", String::new());
-    let rows = 6_000;
+    let rows = ROWS;
     let location = import(&server, csv(rows));
     until("the first records", || (server.get(&location)["read"] != 0).then_some(()));
     let before = server.get(&location);
@@ -86,12 +89,12 @@ fn an_import_ends_with_its_collection() {
     let desk = Desk::new();
     let server = desk.serve(&[]);
     send(&server, "PUT", "/v1/collections/places", String::new());
-    let location = import(&server, csv(6_000));
+    let location = import(&server, csv(ROWS));
     until("the first records", || (server.get(&location)["read"] != 0).then_some(()));
     assert_eq!(send(&server, "DELETE", "/v1/collections/places", String::new()).0, 202);
     let job = server.get(&location);
     assert_eq!(job["state"], "cancelled", "{job}");
-    assert_ne!(job["read"], 6_000);
+    assert_ne!(job["read"], ROWS);
     let (status, _, text) = send(&server, "POST", "/v1/collections/places/imports", csv(1));
     assert_eq!(status, 409, "{text}");
     server.stop();
@@ -114,7 +117,7 @@ fn a_server_takes_over_the_imports_of_one_that_died() {
     let desk = Desk::new();
     let (mut first, second) = (desk.serve(&[]), desk.serve(&[]));
     send(&first, "PUT", "/v1/collections/places", String::new());
-    let rows = 6_000;
+    let rows = ROWS;
     let location = import(&first, csv(rows));
     until("the first records", || (first.get(&location)["read"] != 0).then_some(()));
     first.process.signal("KILL");

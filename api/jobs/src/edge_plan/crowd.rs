@@ -157,7 +157,7 @@ mod tests {
     fn a_few_people_search_most() {
         let homes = homes();
         let stream =
-            Crowd::Zipf { people: 4, exponent: 1.0 }.stream(Homes::At(&homes), 25_000, 100.0, 3);
+            Crowd::Zipf { people: 4, exponent: 1.0 }.stream(Homes::At(&homes), 25_000, 100.0, 7);
         assert_eq!((stream.requests.len(), stream.duration_s), (25_000, 250.0));
         let mut counts: Vec<u32> = searches_by_home(&stream).into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));

@@ -100,7 +100,7 @@ pub(super) fn replay(asked: &Asked<'_>, case: Case, locations: &[u8], changes: &
     let (mut all, mut warm) = (Tally::default(), Tally::default());
     let origins = if asked.job.tiers { &Caching::ALL[..] } else { &[] };
     let mut tiers: Vec<Tiers> =
-        origins.iter().map(|&caching| Tiers::new(caching, asked.job.processes.into())).collect();
+        origins.iter().map(|&caching| Tiers::new(caching, asked.job.processes.get().into())).collect();
     for (search, request) in asked.stream.requests.iter().enumerate() {
         edge.advance(request.at_s);
         for &step in asked.steps.of_search(search) {

@@ -138,25 +138,29 @@ impl Sessions {
     }
 }
 
-/// The hit ratio of answers, with users who come back and with purges: Σ p · n / (1 + n), n = λL + r. 0 without requests.
+/// The hit ratio of answers, each with how often it is asked for, with users who come back and with purges:
+/// Σ p · n / (1 + n), n = λL + r. 0 without requests.
 ///
 /// ```
 /// use cellar_model::edge_cache::{Demand, Sessions, hit_ratio_of};
 ///
 /// let demand = Demand { rate: 0.01, ttl_s: 300.0, purges: 0.0 };
-/// assert!((hit_ratio_of([demand], None) - 0.75).abs() < 1e-12);
+/// assert!((hit_ratio_of([(1, demand)], None) - 0.75).abs() < 1e-12);
 /// let sessions = Sessions { searches: 2.0, think_s: 10.0 };
 /// // Four hits for each fetch instead of three.
-/// assert!((hit_ratio_of([demand], Some(sessions)) - 0.8).abs() < 1e-6);
+/// assert!((hit_ratio_of([(1, demand)], Some(sessions)) - 0.8).abs() < 1e-6);
 /// ```
-pub fn hit_ratio_of(demands: impl IntoIterator<Item = Demand>, sessions: Option<Sessions>) -> f64 {
+pub fn hit_ratio_of(
+    demands: impl IntoIterator<Item = (u64, Demand)>,
+    sessions: Option<Sessions>,
+) -> f64 {
     let (mut hits, mut all) = (0.0, 0.0);
-    for demand in demands {
+    for (count, demand) in demands {
         let lives_s = demand.lives_s();
         let again = sessions.map_or(0.0, |sessions| sessions.again_within(demand.ttl_s, demand.purges));
         let expected = demand.rate.mul_add(lives_s, again);
-        all += demand.rate;
-        hits += demand.rate * expected / (1.0 + expected);
+        all += count as f64;
+        hits += count as f64 * expected / (1.0 + expected);
     }
     if all > 0.0 { hits / all } else { 0.0 }
 }
@@ -279,7 +283,7 @@ mod tests {
             }
             let simulated = f64::from(hits) / asked.len() as f64;
             let rate = asked.len() as f64 / UNTIL_S;
-            let corrected = hit_ratio_of([Demand { rate, ttl_s, purges }], Some(sessions));
+            let corrected = hit_ratio_of([(1, Demand { rate, ttl_s, purges })], Some(sessions));
             let plain = hit_ratio([rate], ttl_s);
             assert!((simulated - corrected).abs() < 0.03, "{ttl_s} {purges}: {simulated} {corrected}");
             assert!((simulated - corrected).abs() < (simulated - plain).abs(), "{simulated} {plain}");

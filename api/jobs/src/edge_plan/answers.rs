@@ -6,7 +6,7 @@ use geo_index::{H3Cell, Meters, Position};
 use rustc_hash::FxHashMap;
 
 use super::Plan;
-use super::changes::Write;
+use super::changes::{Roots, Write};
 use super::index::Index;
 use super::scheme::Key;
 
@@ -32,14 +32,14 @@ pub(super) struct Load {
 pub(super) struct Book<'a> {
     job: &'a Plan,
     /// Numbers of the roots that change.
-    roots: &'a FxHashMap<H3Cell, u32>,
+    roots: &'a Roots,
     numbers: FxHashMap<Key, u32>,
     answers: Vec<Answer>,
     pages: FxHashMap<H3Cell, u32>,
 }
 
 impl<'a> Book<'a> {
-    pub(super) fn new(job: &'a Plan, roots: &'a FxHashMap<H3Cell, u32>) -> Self {
+    pub(super) fn new(job: &'a Plan, roots: &'a Roots) -> Self {
         Self { job, roots, numbers: FxHashMap::default(), answers: Vec::new(), pages: FxHashMap::default() }
     }
 

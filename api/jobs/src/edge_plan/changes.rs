@@ -25,7 +25,7 @@ pub struct Purging {
 }
 
 /// What a purge waits for beyond the index: other processes hear of the change, and answers are on their way.
-pub(super) const ON_THEIR_WAY_S: f64 = 0.5;
+const ON_THEIR_WAY_S: f64 = 0.5;
 
 impl Default for Purging {
     /// `CloudFront` and `DynamoDB`.
@@ -59,44 +59,44 @@ pub(super) struct Forgotten {
 pub(super) struct Changes {
     pub(super) writes: Vec<Write>,
     pub(super) purges: Vec<Forgotten>,
-    /// Numbers of the roots that are written to.
-    pub(super) roots: FxHashMap<H3Cell, u32>,
+}
+
+/// Numbers of the roots that are written to, in one case or another.
+pub(super) type Roots = FxHashMap<H3Cell, u32>;
+
+/// Places drawn at random, each as likely as the next, at an even pace.
+pub(super) fn draw(places: &[Place], per_second: f64, duration_s: f64, seed: u64) -> Vec<(f64, Position)> {
+    let count = if places.is_empty() { 0 } else { (per_second * duration_s).floor() as usize };
+    // Other numbers than those of the users.
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(1);
+    let mut position = || places[rng.random_range(0..places.len())].position;
+    (0..count).map(|i| ((i as f64 + 0.5) / per_second, position())).collect()
 }
 
 impl Changes {
-    /// Places drawn at random, each as likely as the next, at an even pace.
-    pub(super) fn new(places: &[Place], per_second: f64, duration_s: f64, purging: Purging, seed: u64) -> Self {
-        let count = if places.is_empty() { 0 } else { (per_second * duration_s).floor() as usize };
-        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5ead);
-        let positions = (0..count).map(|i| {
-            let position = places[rng.random_range(0..places.len())].position;
-            ((i as f64 + 0.5) / per_second, position)
-        });
-        Self::of(positions, purging)
-    }
-
     /// These writes, in order of time.
-    pub(super) fn of(positions: impl Iterator<Item = (f64, Position)>, purging: Purging) -> Self {
+    pub(super) fn of(writes: &[(f64, Position)], purging: Purging, roots: &mut Roots) -> Self {
         let mut changes = Self::default();
-        for (at_s, position) in positions {
+        for &(at_s, position) in writes {
             let leaf = Leaf::at(position);
             let Some(root) = leaf.ancestor(ROOT_RESOLUTION) else { continue };
-            let new = changes.roots.len() as u32;
-            let root = *changes.roots.entry(root).or_insert(new);
+            let new = roots.len() as u32;
+            let root = *roots.entry(root).or_insert(new);
             changes.writes.push(Write { at_s, position, leaf, root });
         }
-        changes.purge(purging);
+        changes.purge(purging, roots);
         changes
     }
 
-    fn purge(&mut self, purging: Purging) {
+    fn purge(&mut self, purging: Purging, roots: &Roots) {
         let Ok(collection) = COLLECTION.parse::<Collection>() else { return };
         let seconds = |time_s: f64| Duration::try_from_secs_f64(time_s).unwrap_or(Duration::MAX);
         let mut queue = Queue::new(seconds(purging.window_s), seconds(purging.settle_s + ON_THEIR_WAY_S));
         // The queue takes instants; only what lies between them counts.
         let start = Instant::now();
         let tags: FxHashMap<String, u32> =
-            self.roots.iter().map(|(&root, &number)| (edge_tag(&collection, root), number)).collect();
+            roots.iter().map(|(&root, &number)| (edge_tag(&collection, root), number)).collect();
         let by_number: FxHashMap<u32, &String> = tags.iter().map(|(tag, &number)| (number, tag)).collect();
         let mut purges = Vec::new();
         let mut take = |queue: &mut Queue, until: Option<Instant>| {
@@ -123,15 +123,9 @@ impl Changes {
         self.purges = purges;
     }
 
-    /// Writes per second to these roots.
-    pub(super) fn rate(&self, counts: &[u64], roots: &[u32], duration_s: f64) -> f64 {
-        let writes: u64 = roots.iter().map(|&root| counts[root as usize]).sum();
-        writes as f64 / duration_s
-    }
-
-    /// How often each root is written to.
-    pub(super) fn counts(&self) -> Vec<u64> {
-        let mut counts = vec![0; self.roots.len()];
+    /// How often each of so many roots is written to.
+    pub(super) fn counts(&self, roots: usize) -> Vec<u64> {
+        let mut counts = vec![0; roots];
         for write in &self.writes {
             counts[write.root as usize] += 1;
         }
@@ -165,23 +159,26 @@ mod tests {
     fn changes_are_purged_together_once_they_have_settled() {
         let (paris, tokyo) = (at(48.8566, 2.3522), at(35.6762, 139.6503));
         let writes = [(0.0, paris), (4.0, tokyo), (5.0, paris), (11.0, paris), (100.0, tokyo)];
-        let changes = Changes::of(writes.into_iter(), Purging::default());
+        let changes = Changes::of(&writes, Purging::default(), &mut Roots::default());
         assert_eq!(changes.writes.iter().map(|write| write.root).collect::<Vec<_>>(), [0, 1, 0, 0, 1]);
         let purge = |at_s, roots: &[u32]| Forgotten { at_s, roots: Some(roots.to_vec()), paths: roots.len() as u64 };
         // At 12.5 s the change of 11 s has not settled, so Paris is purged once more: 12.5 s after that change.
         assert_eq!(changes.purges, [purge(12.5, &[0, 1]), purge(23.5, &[0]), purge(112.5, &[1])]);
-        assert_eq!((changes.counts(), changes.rate(&changes.counts(), &[0, 1], 10.0)), (vec![3, 2], 0.5));
+        assert_eq!(changes.counts(3), [3, 2, 0]);
     }
 
     #[test]
     fn many_roots_are_the_whole_collection() {
         // A degree apart, so each in a root of its own: more than a hundred in one window.
-        let writes = (0..120).map(|i| (f64::from(i) * 0.01, at(f64::from(i) - 60.0, f64::from(i))));
-        let changes = Changes::of(writes, Purging::default());
+        let write = |i: i32| (f64::from(i) * 0.01, at(f64::from(i) - 60.0, f64::from(i)));
+        let writes: Vec<_> = (0..120).map(write).collect();
+        let changes = Changes::of(&writes, Purging::default(), &mut Roots::default());
         let [purge] = &changes.purges[..] else { panic!("{:?}", changes.purges) };
         assert_eq!((&purge.roots, purge.paths), (&None, 1));
-        assert!(Changes::of(std::iter::empty(), Purging::default()).purges.is_empty());
-        assert!(Changes::new(&[], 5.0, 10.0, Purging::default(), 1).writes.is_empty());
+        assert!(Changes::of(&[], Purging::default(), &mut Roots::default()).purges.is_empty());
+        assert!(draw(&[], 5.0, 10.0, 1).is_empty());
+        let drawn = draw(&[place(1, at(1.0, 2.0))], 0.5, 5.0, 1);
+        assert_eq!(drawn, [(1.0, at(1.0, 2.0)), (3.0, at(1.0, 2.0))]);
     }
 
     fn place(id: usize, position: Position) -> Place {
@@ -206,10 +203,11 @@ mod tests {
             let places: Vec<Place> = around.into_iter().map(beside).enumerate().map(|(i, p)| place(i, p)).collect();
             let cell = CacheCell::at(Grid::Geohash, at(lat, lon), level).unwrap();
             let writes: Vec<(f64, Position)> = changed.into_iter().map(|change| (0.0, beside(change))).collect();
-            let changes = Changes::of(writes.iter().copied(), Purging::default());
+            let mut roots = Roots::default();
+            let changes = Changes::of(&writes, Purging::default(), &mut roots);
             let mut index = Index::new(&places, Length::of(ANSWER_MAX));
             let job = Plan::default();
-            let mut book = Book::new(&job, &changes.roots);
+            let mut book = Book::new(&job, &roots);
             let number = book.number(Key::Cell(cell), &mut index);
             let mine: BTreeSet<u32> = book.answer(number).roots.iter().copied().collect();
 

@@ -47,10 +47,9 @@ use std::num::{NonZeroU8, NonZeroUsize};
 use cellar_model::place::Place;
 use geo_index::Meters;
 use geo_index::edge::{ANSWER_MAX, DensityCounts, DensityMap, MapRules};
-use rustc_hash::FxHashMap;
 
 use self::answers::Book;
-use self::changes::Changes;
+use self::changes::{Changes, Roots};
 use self::replay::{Asked, Steps, replay};
 use self::report::SearchStats;
 use self::scheme::{Client, Visit};
@@ -160,7 +159,15 @@ pub fn plan(job: &Plan, places: &[Place], stream: &Stream, mut progress: impl Fn
         counts.add(place.position);
     }
     let mut index = Index::new(places, job.length);
-    let all_changes: Vec<Changes> = job.cases.iter().map(|case| changes(job, *case, places, stream)).collect();
+    let mut roots = Roots::default();
+    let mut change = |case: &Case| {
+        let writes = changes::draw(places, case.writes_per_s, stream.duration_s, job.seed);
+        Changes::of(&writes, job.purging, &mut roots)
+    };
+    let changes: Vec<Changes> = job.cases.iter().map(&mut change).collect();
+    let locate = |case: &Case| locations::nearest(stream, &locations::locations(stream, case.locations));
+    let locations: Vec<Vec<u8>> = job.cases.iter().map(locate).collect();
+    let beside = Beside { stream, roots: &roots, changes: &changes, locations: &locations };
     let total = (job.schemes.len() * stream.requests.len()) as u64;
     let mut done = 0;
     let mut rows = Vec::new();
@@ -168,7 +175,7 @@ pub fn plan(job: &Plan, places: &[Place], stream: &Stream, mut progress: impl Fn
         let (length, certified) = job.rules(scheme);
         index.set_length(length);
         let map = counts.map_by(MapRules { certified, listed: index.places_that_fit(length) });
-        rows.push(simulate(job, scheme, (&mut index, &map), (stream, &all_changes), || {
+        rows.push(simulate(job, scheme, (&mut index, &map), &beside, || {
             done += 1;
             progress(done, total);
         }));
@@ -176,17 +183,24 @@ pub fn plan(job: &Plan, places: &[Place], stream: &Stream, mut progress: impl Fn
     Report::new(job, stream, places.len(), rows)
 }
 
-fn changes(job: &Plan, case: Case, places: &[Place], stream: &Stream) -> Changes {
-    Changes::new(places, case.writes_per_s, stream.duration_s, job.purging, job.seed)
+/// What is the same for all schemes.
+struct Beside<'a> {
+    stream: &'a Stream,
+    roots: &'a Roots,
+    /// By case.
+    changes: &'a [Changes],
+    /// By case, the location of each request.
+    locations: &'a [Vec<u8>],
 }
 
 fn simulate(
     job: &Plan,
     scheme: Scheme,
     (index, map): (&mut Index, &DensityMap),
-    (stream, all_changes): (&Stream, &[Changes]),
+    beside: &Beside<'_>,
     mut progress: impl FnMut(),
 ) -> SchemeReport {
+    let stream = beside.stream;
     let mut client = Client::new(job, scheme, map, index);
     let mut visits = vec![Visit::default(); stream.requests.len()];
     for at in scheme.order(map, stream) {
@@ -195,30 +209,15 @@ fn simulate(
     }
     let mut stats = SearchStats::default();
     visits.iter().for_each(|visit| stats.add(visit));
-    let mut cases = vec![None; job.cases.len()];
-    let mut urls = 0;
-    // Cases with the same changes have the same answers by number.
-    let mut served: FxHashMap<NonZeroU8, Vec<u8>> = FxHashMap::default();
-    for first in 0..job.cases.len() {
-        if cases[first].is_some() {
-            continue;
-        }
-        let writes_per_s = job.cases[first].writes_per_s;
-        let changes = &all_changes[first];
-        let mut book = Book::new(job, &changes.roots);
-        let steps = Steps::of(stream, &visits, &mut book, index);
-        let loads = book.loads(index);
-        urls = steps.urls;
-        let asked = Asked { job, stream, book: &book, loads: &loads, steps: &steps };
-        for (case, report) in job.cases.iter().zip(&mut cases) {
-            if case.writes_per_s == writes_per_s && report.is_none() {
-                let locations = served.entry(case.locations).or_insert_with(|| {
-                    locations::nearest(stream, &locations::locations(stream, case.locations))
-                });
-                *report = Some(replay(&asked, *case, locations, changes));
-            }
-        }
-    }
+    let mut book = Book::new(job, beside.roots);
+    let steps = Steps::of(stream, &visits, &mut book, index);
+    let loads = book.loads(index);
+    let roots = beside.roots.len();
+    // Nobody asks from the same coordinates twice: a phone's position is never the same.
+    let sessions = stream.sessions.filter(|_| scheme != Scheme::Raw);
+    let asked = Asked { job, stream, book: &book, loads: &loads, steps: &steps, roots, sessions };
+    let cases = job.cases.iter().zip(beside.locations).zip(beside.changes);
+    let cases = cases.map(|((case, locations), changes)| replay(&asked, *case, locations, changes)).collect();
     let weights = weigh::sample(job, index, &visits);
-    SchemeReport::new(scheme, &stats, urls, cases.into_iter().flatten().collect(), &weights)
+    SchemeReport::new(scheme, &stats, steps.urls, cases, &weights)
 }

@@ -3,12 +3,13 @@
 //! Invariant: an answer that is served as fresh is younger than its lifetime, counted from when the origin made it, and was
 //! made after the last purge that concerns it.
 
-use cellar_model::edge_cache::{Demand, EdgeCache, Stored, hit_ratio_of};
+use std::collections::BTreeMap;
+
+use cellar_model::edge_cache::{Demand, EdgeCache, Sessions, Stored, hit_ratio_of};
 use geo_index::{Position, distance};
-use rustc_hash::FxHashMap;
 
 use super::answers::{Answer, Book, Load};
-use super::changes::{Changes, ON_THEIR_WAY_S};
+use super::changes::Changes;
 use super::report::CaseReport;
 use super::scheme::Visit;
 use super::tiers::{Caching, Now, Tiers, Written};
@@ -25,6 +26,10 @@ pub(super) struct Asked<'a> {
     pub(super) loads: &'a [Load],
     /// By search.
     pub(super) steps: &'a Steps,
+    /// How many roots are written to, in one case or another.
+    pub(super) roots: usize,
+    /// How users ask for the same again, where they do.
+    pub(super) sessions: Option<Sessions>,
 }
 
 /// The requests of all searches.
@@ -174,7 +179,7 @@ impl<'a> Edge<'a> {
     fn new(asked: &'a Asked<'a>, case: Case, locations: &[u8], changes: &'a Changes) -> Self {
         let cache = || EdgeCache::new(case.ttl_s);
         let count = locations.iter().copied().max().map_or(0, |last| usize::from(last) + 1);
-        let roots = changes.roots.len();
+        let roots = asked.roots;
         Self {
             asked,
             case,
@@ -283,9 +288,12 @@ impl<'a> Edge<'a> {
 }
 
 /// The formula's hit ratio, plain and with sessions and purges. Requests that nothing may be kept of never hit.
+///
+/// The rate of an answer is that of the others' requests: without the one that is looked at, and in sessions without those
+/// around it, 2 (m − 1) in the mean. So an answer that was asked for once has the rate 0, however short the stream.
 fn expected(asked: &Asked<'_>, case: Case, locations: &[u8], changes: &Changes) -> (f64, f64) {
     let duration_s = asked.stream.duration_s;
-    let mut counts: FxHashMap<(u8, u32), u64> = FxHashMap::default();
+    let mut counts: BTreeMap<(u8, u32), u64> = BTreeMap::new();
     let mut never = 0_u64;
     for (search, &location) in locations.iter().enumerate() {
         for step in asked.steps.of_search(search) {
@@ -298,34 +306,57 @@ fn expected(asked: &Asked<'_>, case: Case, locations: &[u8], changes: &Changes) 
     }
     let kept: u64 = counts.values().sum();
     let share = kept as f64 / (kept + never).max(1) as f64;
-    let writes = changes.counts();
-    let purging = asked.job.purging;
-    let purges = |number: u32| {
-        let rate = changes.rate(&writes, &asked.book.answer(number).roots, duration_s);
-        // A purge follows the first write after the last one, once it has settled and a window has passed.
-        let every_s = rate.recip() + purging.window_s + purging.settle_s + ON_THEIR_WAY_S;
-        if rate > 0.0 { every_s.recip() } else { 0.0 }
-    };
-    // In order, since the sum of the same numbers in another order has other last bits.
-    let mut counts: Vec<((u8, u32), u64)> = counts.into_iter().collect();
-    counts.sort_unstable();
-    let demands = |purged: bool| {
-        let demand = move |&((_, number), count): &((u8, u32), u64)| Demand {
-            rate: count as f64 / duration_s,
-            ttl_s: case.ttl_s,
-            purges: if purged { purges(number) } else { 0.0 },
+    let purges = PurgeCounts::of(changes, asked.roots);
+    let ratio = |purged: bool, sessions: Option<Sessions>| {
+        let own = sessions.map_or(1.0, |sessions| 2.0f64.mul_add(sessions.searches - 1.0, 1.0));
+        let demand = |(&(_, number), &count): (&(u8, u32), &u64)| {
+            let purges = if purged { purges.of_answer(asked.book.answer(number)) } else { 0 };
+            let demand = Demand {
+                rate: (count as f64 - own).max(0.0) / duration_s,
+                ttl_s: case.ttl_s,
+                purges: purges as f64 / duration_s,
+            };
+            (count, demand)
         };
-        counts.iter().map(demand).collect::<Vec<_>>()
+        share * hit_ratio_of(counts.iter().map(demand), sessions)
     };
-    let plain = hit_ratio_of(demands(false), None);
-    let corrected = hit_ratio_of(demands(true), asked.stream.sessions);
-    (share * plain, share * corrected)
+    (ratio(false, None), ratio(true, asked.sessions))
+}
+
+/// Which purges there are of each root, a bit for each.
+struct PurgeCounts {
+    all: Vec<u64>,
+    by_root: Vec<Vec<u64>>,
+}
+
+impl PurgeCounts {
+    fn of(changes: &Changes, roots: usize) -> Self {
+        let none = vec![0_u64; changes.purges.len().div_ceil(64)];
+        let mut counts = Self { all: none.clone(), by_root: vec![none; roots] };
+        for (i, purge) in changes.purges.iter().enumerate() {
+            let (word, bit) = (i / 64, 1 << (i % 64));
+            match &purge.roots {
+                None => counts.all[word] |= bit,
+                Some(roots) => roots.iter().for_each(|&root| counts.by_root[root as usize][word] |= bit),
+            }
+        }
+        counts
+    }
+
+    /// How many purges forget an answer.
+    fn of_answer(&self, answer: &Answer) -> u32 {
+        let word = |(i, all): (usize, &u64)| {
+            answer.roots.iter().fold(*all, |bits, &root| bits | self.by_root[root as usize][i]).count_ones()
+        };
+        self.all.iter().enumerate().map(word).sum()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use geo_index::Grid;
 
+    use super::super::changes::Roots;
     use super::super::index::Length;
     use super::super::scheme::Key;
     use super::super::{Index, Scheme};
@@ -334,16 +365,16 @@ mod tests {
     /// Four requests for one cell, a second apart, at these locations.
     fn four(job: &Plan, ttl_s: f64, locations: &[u8]) -> CaseReport {
         let stream = Stream::paced([Position::new(48.8566, 2.3522).unwrap(); 4], 1.0);
-        let changes = Changes::default();
+        let (changes, roots) = (Changes::default(), Roots::default());
         let mut index = Index::new(&[], Length::of(job.limit));
-        let mut book = Book::new(job, &changes.roots);
+        let mut book = Book::new(job, &roots);
         let cell = geo_index::edge::CacheCell::at(Grid::Geohash, stream.requests[0].position, 5).unwrap();
         let mut steps = Steps::default();
         for _ in 0..4 {
             steps.push([book.number(Key::Cell(cell), &mut index)], None);
         }
         let loads = book.loads(&index);
-        let asked = Asked { job, stream: &stream, book: &book, loads: &loads, steps: &steps };
+        let asked = Asked { job, stream: &stream, book: &book, loads: &loads, steps: &steps, roots: 0, sessions: None };
         replay(&asked, Case::of(ttl_s), locations, &changes)
     }
 

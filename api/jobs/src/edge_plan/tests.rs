@@ -182,10 +182,11 @@ fn a_change_is_purged_a_window_after_it_has_settled() {
     assert!(close(case.hit_ratio, 0.94) && close(case.origin_rps, 0.06), "{case:?}");
     assert!(close(case.purged_share, 0.05) && close(case.purge_paths_per_s, 0.05), "{case:?}");
     assert_eq!((case.needless_share, case.warm_hit_ratio), (Some(0.0), None));
-    // Changes come every 10 s: a purge every 22.5 s by the formula, every 20 s here.
-    let lives_s = 22.5 * (1.0 - (-1_000.0_f64 / 22.5).exp());
-    assert!((case.corrected_formula - lives_s / (1.0 + lives_s)).abs() < 1e-9, "{case:?}");
-    assert!((case.formula - 1_000.0 / 1_001.0).abs() < 1e-9, "{case:?}");
+    // 99 other requests, and five purges, in 100 s.
+    let lives_s = 20.0 * (1.0 - (-50.0_f64).exp());
+    let hits = 0.99 * lives_s;
+    assert!((case.corrected_formula - hits / (1.0 + hits)).abs() < 1e-9, "{case:?}");
+    assert!((case.formula - 990.0 / 991.0).abs() < 1e-9, "{case:?}");
     let [nothing, l1, l2, edge] = &case.tiers[..] else { panic!("{case:?}") };
     assert!(close(nothing.database_share, 1.0), "{nothing:?}");
     // The shared cache loses the page at each of ten changes; what is loaded at once lives for two seconds.

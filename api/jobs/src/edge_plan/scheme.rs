@@ -59,7 +59,7 @@ impl Scheme {
             Self::Fixed(Grid::H3, level) => format!("h3 {level}"),
             Self::Map => "density map".to_owned(),
             Self::Tuned { listed, percent } => format!("map {listed}:{percent}"),
-            Self::TwoAtOnce => "map, two at once".to_owned(),
+            Self::TwoAtOnce => "map + finer".to_owned(),
             Self::MapAndMemory => "map + memory".to_owned(),
             Self::Memory => format!("geohash {DEFAULT_PRECISION} + memory"),
             Self::Pages => "pages".to_owned(),

@@ -122,15 +122,6 @@ impl Changes {
         take(&mut queue, None);
         self.purges = purges;
     }
-
-    /// How often each of so many roots is written to.
-    pub(super) fn counts(&self, roots: usize) -> Vec<u64> {
-        let mut counts = vec![0; roots];
-        for write in &self.writes {
-            counts[write.root as usize] += 1;
-        }
-        counts
-    }
 }
 
 #[cfg(test)]
@@ -164,7 +155,6 @@ mod tests {
         let purge = |at_s, roots: &[u32]| Forgotten { at_s, roots: Some(roots.to_vec()), paths: roots.len() as u64 };
         // At 12.5 s the change of 11 s has not settled, so Paris is purged once more: 12.5 s after that change.
         assert_eq!(changes.purges, [purge(12.5, &[0, 1]), purge(23.5, &[0]), purge(112.5, &[1])]);
-        assert_eq!(changes.counts(3), [3, 2, 0]);
     }
 
     #[test]

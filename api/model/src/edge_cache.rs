@@ -150,10 +150,7 @@ impl Sessions {
 /// // Four hits for each fetch instead of three.
 /// assert!((hit_ratio_of([(1, demand)], Some(sessions)) - 0.8).abs() < 1e-6);
 /// ```
-pub fn hit_ratio_of(
-    demands: impl IntoIterator<Item = (u64, Demand)>,
-    sessions: Option<Sessions>,
-) -> f64 {
+pub fn hit_ratio_of(demands: impl IntoIterator<Item = (u64, Demand)>, sessions: Option<Sessions>) -> f64 {
     let (mut hits, mut all) = (0.0, 0.0);
     for (count, demand) in demands {
         let lives_s = demand.lives_s();

@@ -187,7 +187,9 @@ impl EdgePlanArgs {
     pub(super) fn title(&self) -> String {
         let places = match &self.what {
             What { collection: Some(name), .. } => name.to_string(),
-            What { places: Some(path), .. } => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            What { places: Some(path), .. } => {
+                path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            }
             _ => "restaurants, generated".to_owned(),
         };
         format!("Hit ratio at the edge: {places}")
@@ -222,14 +224,17 @@ fn scheme(text: &str) -> Result<Scheme, String> {
 /// `map 512:70`: answers of 512 places, a map for 70 % of a cell's area.
 fn tuned(text: &str) -> Option<Scheme> {
     let (listed, percent) = text.strip_prefix("map ")?.split_once(':')?;
-    let listed: NonZeroU16 = listed.parse().ok().filter(|listed: &NonZeroU16| (8..=1_024).contains(&listed.get()))?;
+    let listed: NonZeroU16 =
+        listed.parse().ok().filter(|listed: &NonZeroU16| (8..=1_024).contains(&listed.get()))?;
     let percent: u8 = percent.parse().ok().filter(|percent| (50..=100).contains(percent))?;
     Some(Scheme::Tuned { listed, percent })
 }
 
 fn exponent(text: &str) -> Result<f64, String> {
     let exponent: Option<f64> = text.parse().ok();
-    exponent.filter(|exponent| (0.0..=4.0).contains(exponent)).ok_or_else(|| "an exponent is 0 to 4".to_owned())
+    exponent
+        .filter(|exponent| (0.0..=4.0).contains(exponent))
+        .ok_or_else(|| "an exponent is 0 to 4".to_owned())
 }
 
 fn radius(text: &str) -> Result<Meters, String> {

@@ -81,5 +81,7 @@ impl Caches {
 
 fn writes(text: &str) -> Result<f64, String> {
     let count: Option<f64> = text.parse().ok();
-    count.filter(|count| (0.0..=1_000.0).contains(count)).ok_or_else(|| "a rate is 0 to 1000 a second".to_owned())
+    count
+        .filter(|count| (0.0..=1_000.0).contains(count))
+        .ok_or_else(|| "a rate is 0 to 1000 a second".to_owned())
 }

@@ -103,7 +103,8 @@ impl Changes {
             while let Some(due) = queue.due().filter(|due| until.is_none_or(|until| *due <= until)) {
                 let Some(purge) = queue.take(due) else { return };
                 let whole = purge.all || !purge.collections.is_empty();
-                let mut roots: Vec<u32> = purge.tags.iter().filter_map(|tag| tags.get(tag).copied()).collect();
+                let mut roots: Vec<u32> =
+                    purge.tags.iter().filter_map(|tag| tags.get(tag).copied()).collect();
                 roots.sort_unstable();
                 purges.push(Forgotten {
                     at_s: (due - start).as_secs_f64(),
@@ -152,7 +153,8 @@ mod tests {
         let writes = [(0.0, paris), (4.0, tokyo), (5.0, paris), (11.0, paris), (100.0, tokyo)];
         let changes = Changes::of(&writes, Purging::default(), &mut Roots::default());
         assert_eq!(changes.writes.iter().map(|write| write.root).collect::<Vec<_>>(), [0, 1, 0, 0, 1]);
-        let purge = |at_s, roots: &[u32]| Forgotten { at_s, roots: Some(roots.to_vec()), paths: roots.len() as u64 };
+        let purge =
+            |at_s, roots: &[u32]| Forgotten { at_s, roots: Some(roots.to_vec()), paths: roots.len() as u64 };
         // At 12.5 s the change of 11 s has not settled, so Paris is purged once more: 12.5 s after that change.
         assert_eq!(changes.purges, [purge(12.5, &[0, 1]), purge(23.5, &[0]), purge(112.5, &[1])]);
     }

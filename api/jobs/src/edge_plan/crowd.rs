@@ -148,9 +148,9 @@ mod tests {
     #[test]
     fn a_few_people_search_most() {
         // So many homes, 10 km apart, that no two of four people live at one.
-        let homes: Vec<Position> = (0..800).map(|i| Position::new(f64::from(i) * 0.1, 10.0).unwrap()).collect();
-        let stream =
-            Crowd::Zipf { people: 4, exponent: 1.0 }.stream(Homes::At(&homes), 25_000, 100.0, 7);
+        let homes: Vec<Position> =
+            (0..800).map(|i| Position::new(f64::from(i) * 0.1, 10.0).unwrap()).collect();
+        let stream = Crowd::Zipf { people: 4, exponent: 1.0 }.stream(Homes::At(&homes), 25_000, 100.0, 7);
         assert_eq!((stream.requests.len(), stream.duration_s), (25_000, 250.0));
         let mut by_home: FxHashMap<i64, u32> = FxHashMap::default();
         for request in &stream.requests {
@@ -175,7 +175,8 @@ mod tests {
             let home = Position::new(position.lat().round(), 10.0).unwrap();
             distance(*position, home).get() < 10.0 * AROUND_M
         };
-        let share = stream.requests.iter().filter(|request| at_home(&request.position)).count() as f64 / 20_000.0;
+        let share =
+            stream.requests.iter().filter(|request| at_home(&request.position)).count() as f64 / 20_000.0;
         assert!((share - 0.5).abs() < 0.05, "{share}");
         // Half of all searches are followed by one of the same person, some steps away.
         let near = |i: usize| {
@@ -191,11 +192,9 @@ mod tests {
 
     #[test]
     fn nobody_lives_nowhere() {
-        for crowd in [
-            Crowd::Strangers,
-            Crowd::Zipf { people: 5, exponent: 1.0 },
-            Crowd::Commuters { people: 5 },
-        ] {
+        for crowd in
+            [Crowd::Strangers, Crowd::Zipf { people: 5, exponent: 1.0 }, Crowd::Commuters { people: 5 }]
+        {
             assert!(crowd.stream(Homes::At(&[]), 10, 1.0, 1).requests.is_empty());
             assert!(crowd.stream(Homes::Around(&[]), 10, 1.0, 1).requests.is_empty());
             let homes = homes();

@@ -71,7 +71,10 @@ mod tests {
         let stream = Stream::paced(users, 1.0);
         let two = locations(&stream, count(2));
         assert_eq!(two.len(), 2);
-        assert!(distance(two[0], paris).get() < 150_000.0 && distance(two[1], tokyo).get() < 150_000.0, "{two:?}");
+        assert!(
+            distance(two[0], paris).get() < 150_000.0 && distance(two[1], tokyo).get() < 150_000.0,
+            "{two:?}"
+        );
         assert_eq!(nearest(&stream, &two), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
         assert_eq!(locations(&stream, count(3)).len(), 3);
         assert_eq!(locations(&stream, count(12)).len(), 3, "users are in three cells");

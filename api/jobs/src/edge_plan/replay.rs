@@ -374,7 +374,15 @@ mod tests {
             steps.push([book.number(Key::Cell(cell), &mut index)], None);
         }
         let loads = book.loads(&index);
-        let asked = Asked { job, stream: &stream, book: &book, loads: &loads, steps: &steps, roots: 0, sessions: None };
+        let asked = Asked {
+            job,
+            stream: &stream,
+            book: &book,
+            loads: &loads,
+            steps: &steps,
+            roots: 0,
+            sessions: None,
+        };
         replay(&asked, Case::of(ttl_s), locations, &changes)
     }
 

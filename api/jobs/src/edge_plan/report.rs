@@ -221,28 +221,50 @@ impl Report {
     fn tiers_table(&self) -> String {
         let cells = |(row, case): (&SchemeReport, &CaseReport)| {
             let [ttl, locations, writes] = case.names();
-            let of = |tier: &TierReport| {
-                [percent(tier.database_share), format!("{:.4}", tier.queries_per_search)]
-            };
+            let of =
+                |tier: &TierReport| [percent(tier.database_share), format!("{:.4}", tier.queries_per_search)];
             let start = [row.scheme.clone(), ttl, locations, writes];
             start.into_iter().chain(case.tiers.iter().flat_map(of)).collect::<Vec<_>>()
         };
         let Some((_, first)) = self.cases().next().filter(|(_, case)| !case.tiers.is_empty()) else {
             return String::new();
         };
-        let header = first.tiers.iter().flat_map(|tier| [format!("{} db %", tier.tiers), "queries".to_owned()]);
+        let header =
+            first.tiers.iter().flat_map(|tier| [format!("{} db %", tier.tiers), "queries".to_owned()]);
         let start = CASES[..4].iter().map(|name| (*name).to_owned());
         format!("\n\n{}", table(&start.chain(header).collect::<Vec<_>>(), self.cases().map(cells)))
     }
 }
 
 const SCHEMES: [&str; 12] = [
-    "scheme", "1st %", "two %", "tries", "waits", "exact %", "URLs", "places", "KB", "KB br", "max br", "KB a search",
+    "scheme",
+    "1st %",
+    "two %",
+    "tries",
+    "waits",
+    "exact %",
+    "URLs",
+    "places",
+    "KB",
+    "KB br",
+    "max br",
+    "KB a search",
 ];
 
 const CASES: [&str; 13] = [
-    "scheme", "ttl s", "edges", "writes/s", "hit %", "warm %", "formula %", "corrected %", "origin/s", "stale %",
-    "purged %", "needless %", "paths/s",
+    "scheme",
+    "ttl s",
+    "edges",
+    "writes/s",
+    "hit %",
+    "warm %",
+    "formula %",
+    "corrected %",
+    "origin/s",
+    "stale %",
+    "purged %",
+    "needless %",
+    "paths/s",
 ];
 
 fn table<N: AsRef<str>>(header: &[N], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -263,7 +285,8 @@ impl CaseReport {
     /// In words.
     pub(super) fn name(&self) -> String {
         let Self { ttl_s, locations, writes_per_s, .. } = self;
-        let locations = if *locations == 1 { "1 location".to_owned() } else { format!("{locations} locations") };
+        let locations =
+            if *locations == 1 { "1 location".to_owned() } else { format!("{locations} locations") };
         format!("lifetime {ttl_s} s, {locations}, {writes_per_s} writes/s")
     }
 

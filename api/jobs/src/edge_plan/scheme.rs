@@ -179,7 +179,9 @@ impl<'a> Client<'a> {
             if Some(cell) != finer {
                 visit.note(Key::Cell(cell), listed(answer.as_deref()));
             }
-            if visit.tries() == 1 && let Some(finer) = finer {
+            if visit.tries() == 1
+                && let Some(finer) = finer
+            {
                 visit.beside(Key::Cell(finer), listed(self.index.answer(finer).as_deref()));
             }
             let step = match answer.as_deref() {
@@ -233,6 +235,7 @@ fn listed(answer: Option<&Answered>) -> usize {
 
 /// The cell to ask for beside that of the map, where it is one of a dense part.
 fn finer(cell: CacheCell, position: Position) -> Option<CacheCell> {
-    let level = Some(cell.level()).filter(|level| (DEFAULT_PRECISION + 1..*PRECISIONS.end()).contains(level))?;
+    let level =
+        Some(cell.level()).filter(|level| (DEFAULT_PRECISION + 1..*PRECISIONS.end()).contains(level))?;
     CacheCell::at(Grid::Geohash, position, level + 1).ok()
 }

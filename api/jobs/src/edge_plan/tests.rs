@@ -19,7 +19,12 @@ fn request(at_s: f64, lat: f64, lon: f64) -> Request {
 }
 
 fn run(schemes: &[Scheme], places: &[Place], stream: &Stream) -> Vec<SchemeReport> {
-    let job = Plan { cases: [5.0, 1_000.0].map(Case::of).to_vec(), schemes: schemes.to_vec(), sample: 3, ..Plan::default() };
+    let job = Plan {
+        cases: [5.0, 1_000.0].map(Case::of).to_vec(),
+        schemes: schemes.to_vec(),
+        sample: 3,
+        ..Plan::default()
+    };
     let mut told = Vec::new();
     let report = plan(&job, places, stream, |done, total| told.push((done, total)));
     let total = (schemes.len() * stream.requests.len()) as u64;

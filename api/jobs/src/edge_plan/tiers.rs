@@ -188,7 +188,10 @@ mod tests {
                 if let Some(write) = writes.iter().rfind(|write| **write <= at_s) {
                     written.write(1, *write);
                 }
-                tiers.serve(&answer, Now { at_s, ttl_s: 10.0, settle_s: 2.0, loads: &loads, written: &written });
+                tiers.serve(
+                    &answer,
+                    Now { at_s, ttl_s: 10.0, settle_s: 2.0, loads: &loads, written: &written },
+                );
             }
             let TierReport { database_share, queries_per_search, .. } = tiers.report(7);
             ((database_share * 7.0).round() as u32, (queries_per_search * 7.0).round() as u32)

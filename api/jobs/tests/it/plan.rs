@@ -33,7 +33,8 @@ fn homes(path: &Path, country: &str) -> Vec<PopulationCentre> {
 }
 
 fn by_the_map(places: &[Place], stream: &Stream) -> SchemeReport {
-    let job = Plan { schemes: vec![Scheme::Map], cases: vec![Case::of(300.0)], sample: 50, ..Plan::default() };
+    let job =
+        Plan { schemes: vec![Scheme::Map], cases: vec![Case::of(300.0)], sample: 50, ..Plan::default() };
     plan(&job, places, stream, |_, _| {}).schemes.remove(0)
 }
 

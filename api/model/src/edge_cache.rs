@@ -4,6 +4,26 @@
 //! average, so λT of 1 + λT requests hit. Over all keys, each with its share p of the requests, the ratio is
 //! Σ p · λT / (1 + λT) (J. Jung, A. Berger, H. Balakrishnan, "Modeling TTL-based Internet Caches", IEEE INFOCOM 2003).
 //! It holds for a cache that has run forever and evicts nothing: one that starts empty has less.
+//!
+//! Two things that it leaves out are in [`hit_ratio_of`]:
+//!
+//! - *Users who come back.* Requests come in sessions: after each, the same user asks again within the lifetime. Sessions
+//!   begin as a Poisson process, so by Campbell's theorem the requests of all others still come at the rate λ, and
+//!   r more are the user's own. Of 1 + λT + r requests one is the fetch.
+//! - *Purges.* If purges of an answer are a Poisson process of rate ω, it lives for min(T, X) with X exponentially
+//!   distributed: L = (1 − e^(−ωT)) / ω in the mean takes the place of T.
+//!
+//! Neither is exact: a fetch is no typical request, since nobody has asked for a while, so fewer sessions are under way than
+//! at other times; and purges that are collected for a window come at more even intervals than a Poisson process.
+
+/// A stored answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stored {
+    /// When the origin made it, in seconds of the stream.
+    pub made_s: f64,
+    /// Until when it is fresh.
+    pub until_s: f64,
+}
 
 /// One edge location: it starts empty, stores every answer for its lifetime from the fetch and no longer, evicts nothing and
 /// never revalidates.
@@ -19,8 +39,8 @@
 pub struct EdgeCache {
     /// Lifetime of an answer, in seconds.
     pub ttl_s: f64,
-    /// When each answer was fetched last, in seconds of the stream.
-    fetched_s: Vec<Option<f64>>,
+    /// The answers by number.
+    stored: Vec<Option<Stored>>,
     /// Requests that found an answer.
     pub hits: u64,
     /// Requests that had to fetch one.
@@ -30,25 +50,116 @@ pub struct EdgeCache {
 impl EdgeCache {
     /// An empty cache whose answers live for so many seconds.
     pub const fn new(ttl_s: f64) -> Self {
-        Self { ttl_s, fetched_s: Vec::new(), hits: 0, misses: 0 }
+        Self { ttl_s, stored: Vec::new(), hits: 0, misses: 0 }
+    }
+
+    /// What is stored under a number, fresh or not.
+    pub fn get(&self, key: u32) -> Option<Stored> {
+        self.stored.get(key as usize).copied().flatten()
+    }
+
+    /// Stores an answer under a number. Memory grows with the largest number: count them from 0.
+    pub fn put(&mut self, key: u32, answer: Stored) {
+        let key = key as usize;
+        if key >= self.stored.len() {
+            self.stored.resize(key + 1, None);
+        }
+        self.stored[key] = Some(answer);
     }
 
     /// A request for the answer with this number, in seconds of the stream: a hit while the last fetch is younger than the
-    /// lifetime, else a fetch. Returns whether it was a hit. Memory grows with the largest number: count them from 0.
+    /// lifetime, else a fetch. Returns whether it was a hit.
     pub fn request(&mut self, key: u32, at_s: f64) -> bool {
-        let key = key as usize;
-        if key >= self.fetched_s.len() {
-            self.fetched_s.resize(key + 1, None);
-        }
-        let hit = self.fetched_s[key].is_some_and(|fetched_s| at_s - fetched_s < self.ttl_s);
+        let hit = self.get(key).is_some_and(|answer| at_s - answer.made_s < self.ttl_s);
         if hit {
             self.hits += 1;
         } else {
-            self.fetched_s[key] = Some(at_s);
+            self.put(key, Stored { made_s: at_s, until_s: at_s + self.ttl_s });
             self.misses += 1;
         }
         hit
     }
+}
+
+/// How often one answer is asked for, and how long it lives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Demand {
+    /// Requests per second (λ).
+    pub rate: f64,
+    /// Lifetime in seconds (T).
+    pub ttl_s: f64,
+    /// Purges per second (ω).
+    pub purges: f64,
+}
+
+impl Demand {
+    /// How long the answer lives, in the mean (L).
+    ///
+    /// ```
+    /// use cellar_model::edge_cache::Demand;
+    ///
+    /// let demand = Demand { rate: 1.0, ttl_s: 300.0, purges: 0.0 };
+    /// assert_eq!(demand.lives_s(), 300.0);
+    /// // A purge every three seconds leaves three seconds.
+    /// assert!((Demand { purges: 1.0 / 3.0, ..demand }.lives_s() - 3.0).abs() < 1e-9);
+    /// ```
+    pub fn lives_s(self) -> f64 {
+        if self.purges > 0.0 { -(-self.purges * self.ttl_s).exp_m1() / self.purges } else { self.ttl_s }
+    }
+}
+
+/// Sessions of users: after each request the same user asks again with probability 1 − 1 / `searches`, after a time that is
+/// exponentially distributed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sessions {
+    /// Requests of a session in the mean (m), 1 or more.
+    pub searches: f64,
+    /// The mean time from one to the next, in seconds (τ), more than 0.
+    pub think_s: f64,
+}
+
+impl Sessions {
+    /// How many more requests of the same session find what one request fetched (r). Whether a session goes on does not
+    /// depend on how long it has, so they come at the rate (m − 1)/mτ · e^(−t/mτ) at t. The answer is still there with
+    /// probability e^(−ωt), up to T. Hence r = (m − 1)/mτ · (1 − e^(−aT))/a, with a = 1/mτ + ω.
+    ///
+    /// ```
+    /// use cellar_model::edge_cache::Sessions;
+    ///
+    /// let sessions = Sessions { searches: 2.0, think_s: 10.0 };
+    /// assert_eq!(sessions.again_within(0.0, 0.0), 0.0);
+    /// assert!((sessions.again_within(300.0, 0.0) - 1.0).abs() < 1e-6);
+    /// // As many purges as ends of sessions.
+    /// assert!((sessions.again_within(300.0, 0.05) - 0.5).abs() < 1e-6);
+    /// ```
+    pub fn again_within(self, ttl_s: f64, purges: f64) -> f64 {
+        let ends = (self.searches * self.think_s).recip();
+        (self.searches - 1.0) * ends * Demand { rate: 0.0, ttl_s, purges: ends + purges }.lives_s()
+    }
+}
+
+/// The hit ratio of answers, each with how often it is asked for, with users who come back and with purges:
+/// Σ p · n / (1 + n), n = λL + r. 0 without requests.
+///
+/// ```
+/// use cellar_model::edge_cache::{Demand, Sessions, hit_ratio_of};
+///
+/// let demand = Demand { rate: 0.01, ttl_s: 300.0, purges: 0.0 };
+/// assert!((hit_ratio_of([(1, demand)], None) - 0.75).abs() < 1e-12);
+/// let sessions = Sessions { searches: 2.0, think_s: 10.0 };
+/// // Four hits for each fetch instead of three.
+/// assert!((hit_ratio_of([(1, demand)], Some(sessions)) - 0.8).abs() < 1e-6);
+/// ```
+pub fn hit_ratio_of(demands: impl IntoIterator<Item = (u64, Demand)>, sessions: Option<Sessions>) -> f64 {
+    let (mut hits, mut all) = (0.0, 0.0);
+    for (count, demand) in demands {
+        let lives_s = demand.lives_s();
+        let again = sessions.map_or(0.0, |sessions| sessions.again_within(demand.ttl_s, demand.purges));
+        let expected = demand.rate.mul_add(lives_s, again);
+        all += count as f64;
+        hits += count as f64 * expected / (1.0 + expected);
+    }
+    if all > 0.0 { hits / all } else { 0.0 }
 }
 
 /// The hit ratio at rates of requests per second, one for each key, and a lifetime in seconds; 0 without requests.
@@ -124,6 +235,55 @@ mod tests {
                 hit_ratio(weights.iter().map(|w| 50.0 * w / sum), ttl_s),
             );
             assert!((simulated - formula).abs() < 0.003, "{ttl_s} s: {simulated} {formula}");
+        }
+    }
+
+    /// When users ask for one answer, in sessions of two requests in the mean, 10 s apart; a session begins every 400 s.
+    fn in_sessions(until_s: f64, exponential: &mut impl FnMut(f64) -> f64) -> Vec<f64> {
+        let (mut asked, mut begin_s) = (Vec::new(), 0.0);
+        while begin_s < until_s {
+            begin_s += exponential(400.0);
+            let mut at_s = begin_s;
+            asked.push(at_s);
+            while exponential(1.0) < 2.0_f64.ln() {
+                at_s += exponential(10.0);
+                asked.push(at_s);
+            }
+        }
+        asked.sort_by(f64::total_cmp);
+        asked
+    }
+
+    /// The corrected formula is what a cache does under sessions and purges, to within what it leaves out, and the plain one
+    /// is not.
+    #[test]
+    fn sessions_and_purges_are_what_the_corrected_formula_says() {
+        const UNTIL_S: f64 = 1_000_000.0;
+        let sessions = Sessions { searches: 2.0, think_s: 10.0 };
+        for (ttl_s, purges) in [(60.0, 0.0), (300.0, 0.0), (300.0, 0.02)] {
+            let mut rng = ChaCha8Rng::seed_from_u64(3);
+            let mut exponential = |mean: f64| -(1.0 - rng.random::<f64>()).ln() * mean;
+            let asked = in_sessions(UNTIL_S, &mut exponential);
+            let mut purged_s = vec![0.0];
+            while purges > 0.0 && purged_s[purged_s.len() - 1] < UNTIL_S {
+                purged_s.push(purged_s[purged_s.len() - 1] + exponential(1.0 / purges));
+            }
+            let mut edge = EdgeCache::new(ttl_s);
+            let mut hits = 0_u32;
+            for &at_s in &asked {
+                let last_s = purged_s[purged_s.partition_point(|purge| *purge <= at_s) - 1];
+                let hit = edge.get(0).is_some_and(|kept| kept.made_s >= last_s && at_s < kept.until_s);
+                hits += u32::from(hit);
+                if !hit {
+                    edge.put(0, Stored { made_s: at_s, until_s: at_s + ttl_s });
+                }
+            }
+            let simulated = f64::from(hits) / asked.len() as f64;
+            let rate = asked.len() as f64 / UNTIL_S;
+            let corrected = hit_ratio_of([(1, Demand { rate, ttl_s, purges })], Some(sessions));
+            let plain = hit_ratio([rate], ttl_s);
+            assert!((simulated - corrected).abs() < 0.03, "{ttl_s} {purges}: {simulated} {corrected}");
+            assert!((simulated - corrected).abs() < (simulated - plain).abs(), "{simulated} {plain}");
         }
     }
 }

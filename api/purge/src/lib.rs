@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `queue` | what waits, merged; pure |
+//! | [`queue`] | what waits, merged; pure |
 //! | `allowance` | how much may be sent: a rate, and a budget for the month |
 //! | [`worker`] | sends what is due, tries again, gives up |
 //! | `counters` | what it says about itself |
@@ -19,7 +19,7 @@ mod config;
 mod counters;
 #[cfg(feature = "nginx")]
 pub mod nginx;
-mod queue;
+pub mod queue;
 pub mod worker;
 
 use std::collections::BTreeSet;

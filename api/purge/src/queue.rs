@@ -34,23 +34,30 @@ struct Times {
 
 /// What waits.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub struct Queue {
     window: Duration,
     settle: Duration,
     items: BTreeMap<Item, Times>,
 }
 
 impl Queue {
-    pub(super) fn new(window: Duration, settle: Duration) -> Self {
+    /// An empty queue: a purge is due the settle time and a window after the first change that it is for.
+    pub fn new(window: Duration, settle: Duration) -> Self {
         Self { window, settle, items: BTreeMap::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many items wait.
+    pub fn len(&self) -> usize {
         self.items.len()
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Adds a tag; false if what waits covers it already.
-    pub(super) fn add(&mut self, tag: &str, now: Instant) -> bool {
+    pub fn add(&mut self, tag: &str, now: Instant) -> bool {
         let collection = collection_of(tag);
         for wider in [Item::All, Item::Collection(collection.to_owned()), Item::Tag(tag.to_owned())] {
             if let Some(times) = self.items.get_mut(&wider) {
@@ -75,7 +82,7 @@ impl Queue {
     }
 
     /// When something is due.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.items.values().map(|times| times.first + self.settle + self.window).min()
     }
 
@@ -85,7 +92,7 @@ impl Queue {
     }
 
     /// Takes what is due, and what else has settled by now: one order is cheaper than two.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Purge> {
+    pub fn take(&mut self, now: Instant) -> Option<Purge> {
         if self.due()? > now {
             return None;
         }

@@ -1,18 +1,21 @@
 //! `cellar edge-plan`.
 
 mod args;
+mod cases;
 mod input;
 
 pub use args::EdgePlanArgs;
 
-use std::num::NonZeroUsize;
+use std::io::{self, Write as _};
+use std::num::{NonZeroU8, NonZeroUsize};
+use std::path::Path;
 
+use cellar_cli_kit::output::OutputFile;
 use cellar_cli_kit::{CliError, code, progress, say};
-use cellar_jobs::edge_plan::{Plan, Report, Scheme, Stream, plan};
+use cellar_jobs::edge_plan::{Case, Homes as Living, Length, Plan, Report, Scheme, Stream, chart, plan};
 use cellar_model::grouped;
 use cellar_model::place::Place;
 use geo_index::Position;
-use geo_index::edge::MapRules;
 use indicatif::ProgressStyle;
 
 use self::input::Homes;
@@ -36,6 +39,10 @@ pub async fn run(args: EdgePlanArgs) -> Result<u8, CliError> {
         return Err(CliError::usage("options about reading are for --places, or for --positions without it")
             .hint("leave it out, or name a file with --places"));
     }
+    let cases = args.caches.cases()?;
+    if let Some(path) = &args.svg {
+        has_directory(path)?;
+    }
     // Files first: nothing is created for a file that is not there.
     let homes =
         args.whose.users.as_deref().map(|path| input::homes(path, args.country.as_deref())).transpose()?;
@@ -49,7 +56,10 @@ pub async fn run(args: EdgePlanArgs) -> Result<u8, CliError> {
         return Err(CliError::failure("there are no places, so nobody searches")
             .hint("import some, or say with --users where users live"));
     }
-    let report = simulate(&args, places, stream).await?;
+    let report = simulate(&args, cases, places, stream).await?;
+    if let Some(path) = &args.svg {
+        draw(path, &chart(&report, &args.title()))?;
+    }
     if args.json {
         say(&serde_json::to_string(&report).map_err(|error| CliError::failure(error.to_string()))?)?;
     } else {
@@ -59,12 +69,31 @@ pub async fn run(args: EdgePlanArgs) -> Result<u8, CliError> {
 }
 
 fn generated(args: &EdgePlanArgs, homes: Option<&Homes>, places: &[Place], searches: u64) -> Stream {
-    let (count, rps) = (searches as usize, f64::from(args.rps));
-    if let Some(homes) = homes {
-        return Stream::of_residents(homes, count, rps, args.seed);
-    }
     let positions: Vec<Position> = places.iter().map(|place| place.position).collect();
-    Stream::uniform(&positions, count, rps, args.seed)
+    let living = homes.map_or(Living::At(&positions), |homes| Living::Around(homes));
+    args.crowd().stream(living, searches as usize, f64::from(args.rps), args.seed)
+}
+
+/// A simulation may take minutes, so a directory that does not exist is told at once.
+fn has_directory(path: &Path) -> Result<(), CliError> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if directory.is_none_or(Path::is_dir) {
+        return Ok(());
+    }
+    let error = CliError::usage(format!("cannot write {}: there is no such directory", path.display()));
+    Err(error.hint("create it, or name another file with --svg"))
+}
+
+fn draw(path: &Path, svg: &str) -> Result<(), CliError> {
+    let write = || {
+        let mut file = OutputFile::create(path)?;
+        file.write_all(svg.as_bytes())?;
+        file.finish()
+    };
+    write().map_err(|error: io::Error| {
+        CliError::failure(format!("cannot write {}: {error}", path.display()))
+            .hint("it has to be a file in a directory that exists and can be written")
+    })
 }
 
 /// A number that the arguments allow from 1 on.
@@ -72,12 +101,28 @@ fn not_zero(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).expect("arguments of 0 are refused")
 }
 
-async fn simulate(args: &EdgePlanArgs, places: Vec<Place>, stream: Stream) -> Result<Report, CliError> {
+async fn simulate(
+    args: &EdgePlanArgs,
+    cases: Vec<Case>,
+    places: Vec<Place>,
+    stream: Stream,
+) -> Result<Report, CliError> {
+    let caches = &args.caches;
     let job = Plan {
         radius: args.radius,
         limit: not_zero(args.limit.into()),
-        rules: MapRules { certified: args.certify, listed: not_zero(args.listed.into()) },
-        ttls_s: args.ttl.iter().copied().map(f64::from).collect(),
+        length: match args.listed_bytes {
+            Some(bytes) => Length::of_bytes(bytes as usize),
+            None => Length::of(not_zero(args.listed.into())),
+        },
+        certified: args.certify,
+        cases,
+        shield: caches.shield,
+        stale_s: f64::from(caches.stale),
+        purging: caches.purging(),
+        tiers: caches.tiers,
+        processes: NonZeroU8::new(caches.processes).expect("arguments of 0 are refused"),
+        seed: args.seed,
         schemes: if args.only.is_empty() { Scheme::all() } else { args.only.clone() },
         sample: usize::from(args.sample),
     };

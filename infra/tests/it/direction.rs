@@ -41,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cellar-cli-kit",
             "cellar-input",
             "cellar-model",
+            "cellar-purge",
             "cellar-search",
             "cellar-store",
             "cellar-warm",

@@ -1,14 +1,12 @@
-//! Streams of users: from files, or generated.
+//! Streams of users, and those that files hold.
 
 use std::io::{self, BufRead};
 
 use cellar_input::{Input, InputError, ReadOptions};
 use cellar_model::Collection;
+use cellar_model::edge_cache::Sessions;
 use cellar_warm::for_each_search;
 use geo_index::Position;
-use geo_index::edge::synthetic::{PopulationCentre, users};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// A search of a user.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +24,8 @@ pub struct Stream {
     pub requests: Vec<Request>,
     /// How long they take, in seconds; more than 0.
     pub duration_s: f64,
+    /// How users search again, where that is known.
+    pub sessions: Option<Sessions>,
 }
 
 /// What a file of positions holds.
@@ -51,7 +51,8 @@ impl Stream {
     pub fn paced(positions: impl IntoIterator<Item = Position>, per_second: f64) -> Self {
         let request = |(i, position)| Request { at_s: i as f64 / per_second, position };
         let requests: Vec<Request> = positions.into_iter().enumerate().map(request).collect();
-        Self { duration_s: (requests.len() as f64 / per_second).max(f64::MIN_POSITIVE), requests }
+        let duration_s = (requests.len() as f64 / per_second).max(f64::MIN_POSITIVE);
+        Self { requests, duration_s, sessions: None }
     }
 
     /// Searches at their own times if all have one, else at an even pace.
@@ -68,20 +69,7 @@ impl Stream {
         }
         // A stream of one moment takes a second.
         let duration_s = if last_s > first_s { last_s - first_s } else { 1.0 };
-        Self { requests, duration_s }
-    }
-
-    /// Users who live in and around population centres, at an even pace.
-    pub fn of_residents(centres: &[PopulationCentre], count: usize, per_second: f64, seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        Self::paced(users(centres, count, &mut || rng.random()), per_second)
-    }
-
-    /// Users who are where the places are, each place as likely as the next, at an even pace.
-    pub fn uniform(places: &[Position], count: usize, per_second: f64, seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let count = if places.is_empty() { 0 } else { count };
-        Self::paced((0..count).map(|_| places[rng.random_range(0..places.len())]), per_second)
+        Self { requests, duration_s, sessions: None }
     }
 }
 

@@ -1,5 +1,7 @@
 //! How clients pick their cells, and what they end up asking for.
 
+use std::num::NonZeroU16;
+
 use geo_index::edge::{
     CacheCell, DEFAULT_PRECISION, DensityMap, PRECISIONS, Planner, PlannerMemory, RESOLUTIONS, Reason,
     Refined, Step, Wanted, refine,
@@ -8,7 +10,7 @@ use geo_index::tree::NearbyQuery;
 use geo_index::{Grid, H3Cell, Page, Position};
 
 use super::Plan;
-use super::index::Index;
+use super::index::{Answered, Index};
 use super::positions::Stream;
 
 /// A way to turn positions into what the edge is asked for.
@@ -21,6 +23,16 @@ pub enum Scheme {
     Fixed(Grid, u8),
     /// Clients begin where the density map says.
     Map,
+    /// The same with lists of `listed` places, and a map that is made to serve `percent` % of a cell's area.
+    Tuned {
+        /// Places in an answer, at most.
+        listed: NonZeroU16,
+        /// Share of the area in which the first answer should serve users, in percent.
+        percent: u8,
+    },
+    /// The map's cell, and where that is one of a dense part (precision 5 or 6) the next finer one at the same
+    /// time: no second wait, at a second request.
+    TwoAtOnce,
     /// The same, but what worked in a neighbourhood comes first. All clients share one memory: as if each had been
     /// everywhere before.
     MapAndMemory,
@@ -35,7 +47,7 @@ impl Scheme {
     pub fn all() -> Vec<Self> {
         let geohash = PRECISIONS.map(|level| Self::Fixed(Grid::Geohash, level));
         let h3 = RESOLUTIONS.map(|level| Self::Fixed(Grid::H3, level));
-        let adaptive = [Self::Map, Self::MapAndMemory, Self::Memory, Self::Pages];
+        let adaptive = [Self::Map, Self::MapAndMemory, Self::Memory, Self::TwoAtOnce, Self::Pages];
         std::iter::once(Self::Raw).chain(geohash).chain(h3).chain(adaptive).collect()
     }
 
@@ -46,6 +58,8 @@ impl Scheme {
             Self::Fixed(Grid::Geohash, level) => format!("geohash {level}"),
             Self::Fixed(Grid::H3, level) => format!("h3 {level}"),
             Self::Map => "density map".to_owned(),
+            Self::Tuned { listed, percent } => format!("map {listed}:{percent}"),
+            Self::TwoAtOnce => "map + finer".to_owned(),
             Self::MapAndMemory => "map + memory".to_owned(),
             Self::Memory => format!("geohash {DEFAULT_PRECISION} + memory"),
             Self::Pages => "pages".to_owned(),
@@ -56,7 +70,7 @@ impl Scheme {
     /// cell need the same answers; else in time.
     pub(super) fn order(self, map: &DensityMap, stream: &Stream) -> Vec<usize> {
         let mut order: Vec<usize> = (0..stream.requests.len()).collect();
-        if matches!(self, Self::Fixed(..) | Self::Map) {
+        if matches!(self, Self::Fixed(..) | Self::Map | Self::Tuned { .. } | Self::TwoAtOnce) {
             order.sort_by_cached_key(|&at| self.first_cell(map, stream.requests[at].position));
         }
         order
@@ -81,7 +95,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    fn raw(position: Position) -> Self {
+    pub(super) fn raw(position: Position) -> Self {
         Self::Position(position.lat().to_bits(), position.lon().to_bits())
     }
 }
@@ -90,6 +104,8 @@ impl Key {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Visit {
     keys: Vec<Key>,
+    /// How often the user waited for answers of cells.
+    pub(super) waits: usize,
     /// Whether the exact endpoint had to be asked in the end.
     pub(super) exact: bool,
     /// Places in all answers of cells.
@@ -106,6 +122,12 @@ impl Visit {
     }
 
     fn note(&mut self, key: Key, places: usize) {
+        self.beside(key, places);
+        self.waits += 1;
+    }
+
+    /// A request at the same time as another.
+    fn beside(&mut self, key: Key, places: usize) {
         self.keys.push(key);
         self.places += places as u32;
     }
@@ -138,7 +160,9 @@ impl<'a> Client<'a> {
             }
             Scheme::Fixed(Grid::H3, level) => self.climb(position, level),
             Scheme::Fixed(Grid::Geohash, level) => self.follow(position, Some(level)),
-            Scheme::Map | Scheme::MapAndMemory => self.follow(position, self.map.precision_at(position)),
+            Scheme::Map | Scheme::MapAndMemory | Scheme::Tuned { .. } | Scheme::TwoAtOnce => {
+                self.follow(position, self.map.precision_at(position))
+            }
             Scheme::Memory => self.follow(position, None),
             Scheme::Pages => self.walk(position),
         }
@@ -149,11 +173,19 @@ impl<'a> Client<'a> {
         let wanted = Wanted { position, radius: self.job.radius, limit: self.job.limit };
         let mut visit = Visit::default();
         let (mut planner, mut cell) = Planner::new(wanted, &(), hint, &self.memory);
+        let finer = (self.scheme == Scheme::TwoAtOnce).then(|| finer(cell, position)).flatten();
         loop {
             let answer = self.index.answer(cell);
-            visit.note(Key::Cell(cell), answer.as_ref().map_or(0, |answer| answer.places.len()));
-            let step = match &answer {
-                Some(answer) => planner.answered(answer),
+            if Some(cell) != finer {
+                visit.note(Key::Cell(cell), listed(answer.as_deref()));
+            }
+            if visit.tries() == 1
+                && let Some(finer) = finer
+            {
+                visit.beside(Key::Cell(finer), listed(self.index.answer(finer).as_deref()));
+            }
+            let step = match answer.as_deref() {
+                Some(Answered { answer, .. }) => planner.answered(answer),
                 None => Step::AskExact,
             };
             match step {
@@ -184,8 +216,8 @@ impl<'a> Client<'a> {
                 visit.note(Key::Cell(cell), 0);
                 break;
             };
-            visit.note(Key::Cell(cell), answer.places.len());
-            let level = match refine(&answer, position, self.job.radius, self.job.limit) {
+            visit.note(Key::Cell(cell), listed(Some(&answer)));
+            let level = match refine(&answer.answer, position, self.job.radius, self.job.limit) {
                 Refined::Exact(_) => return visit,
                 Refined::NotCertified(why) if why.reason == Reason::TooDense => cell.level() + 1,
                 Refined::NotCertified(_) => cell.level() - 1,
@@ -195,4 +227,15 @@ impl<'a> Client<'a> {
         }
         Visit { exact: true, ..visit }
     }
+}
+
+fn listed(answer: Option<&Answered>) -> usize {
+    answer.map_or(0, |answered| answered.answer.places.len())
+}
+
+/// The cell to ask for beside that of the map, where it is one of a dense part.
+fn finer(cell: CacheCell, position: Position) -> Option<CacheCell> {
+    let level =
+        Some(cell.level()).filter(|level| (DEFAULT_PRECISION + 1..*PRECISIONS.end()).contains(level))?;
+    CacheCell::at(Grid::Geohash, position, level + 1).ok()
 }

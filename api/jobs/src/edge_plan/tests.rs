@@ -19,7 +19,12 @@ fn request(at_s: f64, lat: f64, lon: f64) -> Request {
 }
 
 fn run(schemes: &[Scheme], places: &[Place], stream: &Stream) -> Vec<SchemeReport> {
-    let job = Plan { ttls_s: vec![5.0, 1_000.0], schemes: schemes.to_vec(), sample: 3, ..Plan::default() };
+    let job = Plan {
+        cases: [5.0, 1_000.0].map(Case::of).to_vec(),
+        schemes: schemes.to_vec(),
+        sample: 3,
+        ..Plan::default()
+    };
     let mut told = Vec::new();
     let report = plan(&job, places, stream, |done, total| told.push((done, total)));
     let total = (schemes.len() * stream.requests.len()) as u64;
@@ -33,7 +38,7 @@ fn close(a: f64, b: f64) -> bool {
 
 #[track_caller]
 fn assert_hits(report: &SchemeReport, expected: [(f64, f64); 2]) {
-    for (ttl, (hit_ratio, origin_rps)) in report.ttls.iter().zip(expected) {
+    for (ttl, (hit_ratio, origin_rps)) in report.cases.iter().zip(expected) {
         assert!(close(ttl.hit_ratio, hit_ratio) && close(ttl.origin_rps, origin_rps), "{report:?}");
     }
 }
@@ -75,8 +80,8 @@ fn what_no_cell_certifies_ends_at_the_exact_endpoint() {
         assert!(close(report.exact_share, 1.0) && close(report.two_tries, 0.0) && tries > 1.0, "{report:?}");
         // Each search: its cells, each fetched once, and the exact endpoint, which nobody keeps.
         let misses = tries + 10.0;
-        assert!(close(report.ttls[1].origin_rps, misses / 10.0), "{report:?}");
-        assert!(close(report.ttls[1].hit_ratio, 1.0 - misses / (10.0 * tries + 10.0)), "{report:?}");
+        assert!(close(report.cases[1].origin_rps, misses / 10.0), "{report:?}");
+        assert!(close(report.cases[1].hit_ratio, 1.0 - misses / (10.0 * tries + 10.0)), "{report:?}");
         assert!(close(report.places_per_answer, 128.0), "{report:?}");
     }
 }
@@ -92,9 +97,14 @@ fn town() -> Vec<Place> {
         .collect()
 }
 
+fn users_of(places: &[Place], count: usize, seed: u64) -> Stream {
+    let positions: Vec<Position> = places.iter().map(|place| place.position).collect();
+    Crowd::Strangers.stream(Homes::At(&positions), count, 1.0, seed)
+}
+
 #[test]
 fn the_map_saves_tries_and_memory_learns() {
-    let stream = Stream::uniform(&town().iter().map(|p| p.position).collect::<Vec<_>>(), 300, 1.0, 1);
+    let stream = users_of(&town(), 300, 1);
     let schemes = [Scheme::Fixed(Grid::Geohash, 3), Scheme::Map, Scheme::Memory, Scheme::MapAndMemory];
     let reports = run(&schemes, &town(), &stream);
     let [coarse, map, memory, both] = &reports[..] else { panic!("{reports:?}") };
@@ -106,11 +116,11 @@ fn the_map_saves_tries_and_memory_learns() {
 
 #[test]
 fn longer_lists_certify_more() {
-    let stream = Stream::uniform(&town().iter().map(|p| p.position).collect::<Vec<_>>(), 200, 1.0, 1);
+    let stream = users_of(&town(), 200, 1);
     let first = |listed: usize| {
         let schemes = vec![Scheme::Fixed(Grid::Geohash, 6)];
-        let rules = MapRules { listed: listed.try_into().unwrap(), ..MapRules::default() };
-        let job = Plan { rules, schemes, sample: 0, ..Plan::default() };
+        let length = Length::of(listed.try_into().unwrap());
+        let job = Plan { length, schemes, sample: 0, ..Plan::default() };
         plan(&job, &town(), &stream, |_, _| {}).schemes[0].first_try
     };
     let shares = [32, 64, 128, 256].map(first);
@@ -120,7 +130,7 @@ fn longer_lists_certify_more() {
 #[test]
 fn answers_are_those_of_brute_force() {
     let places = town();
-    let mut index = Index::new(&places, 100.try_into().unwrap());
+    let mut index = Index::new(&places, Length::of(100.try_into().unwrap()));
     for (lat, lon) in [(48.8566, 2.3522), (48.87, 2.33), (49.3, 2.4)] {
         for level in 3..=7 {
             let cell = geo_index::edge::CacheCell::at(Grid::Geohash, at(lat, lon), level).unwrap();
@@ -132,7 +142,7 @@ fn answers_are_those_of_brute_force() {
             expected.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
             expected.truncate(100);
             let answer = index.answer(cell).unwrap();
-            let found: Vec<_> = answer.places.iter().map(|place| place.id.clone()).collect();
+            let found: Vec<_> = answer.answer.places.iter().map(|place| place.id.clone()).collect();
             assert_eq!(found, expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), "{cell}");
         }
     }
@@ -160,13 +170,45 @@ fn files_of_positions_are_read_line_by_line() {
     assert_eq!((lines.found, lines.bad), (vec![(at(48.0, 2.0), None)], 1));
 }
 
+/// A hundred requests, a second apart, for one cell; its one place, or one beside its horizon, changes at 5, 15, 25 s…
+fn changing(place_at: Position) -> CaseReport {
+    let stream = Stream::paced((0..100).map(|_| at(48.8566, 2.3522)), 1.0);
+    let cases = vec![Case { writes_per_s: 0.1, ..Case::of(1_000.0) }];
+    let schemes = vec![Scheme::Fixed(Grid::Geohash, 6)];
+    let job = Plan { cases, schemes, tiers: true, sample: 0, ..Plan::default() };
+    plan(&job, &[place(0, place_at)], &stream, |_, _| {}).schemes.remove(0).cases.remove(0)
+}
+
 #[test]
-fn a_seed_gives_one_stream() {
-    let places = [at(48.0, 2.0), at(10.0, 20.0)];
-    let stream = |seed| Stream::uniform(&places, 50, 10.0, seed).requests;
-    assert_eq!(stream(1), stream(1));
-    assert_ne!(stream(1), stream(2));
-    assert!(Stream::uniform(&[], 50, 10.0, 1).requests.is_empty());
+fn a_change_is_purged_a_window_after_it_has_settled() {
+    let case = changing(at(48.85, 2.35));
+    // A purge is due 12.5 s after the first change since the last one: at 17.5 s with the change of 15 s, at 37.5 s, and so
+    // on. So the answer is fetched at 0, 18, 38, 58, 78 and 98 s.
+    assert!(close(case.hit_ratio, 0.94) && close(case.origin_rps, 0.06), "{case:?}");
+    assert!(close(case.purged_share, 0.05) && close(case.purge_paths_per_s, 0.05), "{case:?}");
+    assert_eq!((case.needless_share, case.warm_hit_ratio), (Some(0.0), None));
+    // 99 other requests, and five purges, in 100 s.
+    let lives_s = 20.0 * (1.0 - (-50.0_f64).exp());
+    let hits = 0.99 * lives_s;
+    assert!((case.corrected_formula - hits / (1.0 + hits)).abs() < 1e-9, "{case:?}");
+    assert!((case.formula - 990.0 / 991.0).abs() < 1e-9, "{case:?}");
+    let [nothing, l1, l2, edge] = &case.tiers[..] else { panic!("{case:?}") };
+    assert!(close(nothing.database_share, 1.0), "{nothing:?}");
+    // The shared cache loses the page at each of ten changes; what is loaded at once lives for two seconds.
+    assert!(l1.database_share > l2.database_share && close(l2.database_share, 0.21), "{l1:?} {l2:?}");
+    // Behind the edge each of its six fetches follows a change.
+    assert!(close(edge.database_share, 0.06), "{edge:?}");
+}
+
+#[test]
+fn a_purge_by_root_is_needless_where_no_place_of_the_answer_changed() {
+    // 28 km away: beyond the horizon of 25 km, and below a root that the answer is purged with.
+    let case = changing(at(48.8566, 2.735));
+    assert_eq!((case.needless_share, case.purged_share), (Some(1.0), 0.05), "{case:?}");
+}
+
+#[test]
+fn nobody_searches_nothing() {
     let report = run(&[Scheme::Map], &[], &Stream::default());
     assert_eq!((report[0].urls, report[0].first_try), (0, 0.0));
 }

@@ -21,12 +21,13 @@ pub(super) struct Weight {
     pub(super) brotli_bytes: usize,
 }
 
-/// The weights of the last answer of every so many-th request, so that an answer counts as often as it is asked for.
-pub(super) fn sample(job: &Plan, index: &mut Index, visits: &[Visit]) -> Vec<Weight> {
+/// The weights of all answers of every so many-th search, so that an answer counts as often as it is asked for; that of
+/// the exact endpoint, which few searches end at, is left out.
+pub(super) fn sample(job: &Plan, index: &mut Index, visits: &[Visit]) -> Vec<Vec<Weight>> {
     let step = visits.len().div_ceil(job.sample.max(1)).max(1);
     let mut known: FxHashMap<Key, Option<Weight>> = FxHashMap::default();
-    let last = visits.iter().step_by(step).filter_map(|visit| visit.keys().last());
-    last.filter_map(|key| *known.entry(key).or_insert_with(|| weigh(job, index, key))).collect()
+    let mut weight = |key| *known.entry(key).or_insert_with(|| weigh(job, index, key));
+    visits.iter().step_by(step).map(|visit| visit.keys().filter_map(&mut weight).collect()).collect()
 }
 
 fn weigh(job: &Plan, index: &mut Index, key: Key) -> Option<Weight> {
@@ -34,10 +35,10 @@ fn weigh(job: &Plan, index: &mut Index, key: Key) -> Option<Weight> {
         Key::Cell(cell) => {
             let url = CellUrl { collection: COLLECTION.parse().ok()?, cell, category: None };
             let found = index.places_of(cell).ok()?;
-            CellBody::new(&url, &found.hits, found.next.as_ref().map(|next| next.distance)).json
+            CellBody::new(&url, &found.hits, found.more).json
         }
-        // Stored bytes, not an answer of the API.
-        Key::Page(_) => return None,
+        // As one process sends it to another; no client reads it yet.
+        Key::Page(cell) => index.page_bytes(cell)?,
         Key::Position(lat, lon) => {
             let origin = Position::new(f64::from_bits(lat), f64::from_bits(lon)).ok()?;
             let (radius, limit) = (job.radius, job.limit);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cellar_jobs::edge_plan::{Plan, Scheme, SchemeReport, Stream, plan};
+use cellar_jobs::edge_plan::{Case, Crowd, Homes, Plan, Scheme, SchemeReport, Stream, plan};
 use cellar_jobs::import::{Input, ReadOptions, read_whole};
 use cellar_model::demo;
 use cellar_model::place::Place;
@@ -33,7 +33,8 @@ fn homes(path: &Path, country: &str) -> Vec<PopulationCentre> {
 }
 
 fn by_the_map(places: &[Place], stream: &Stream) -> SchemeReport {
-    let job = Plan { schemes: vec![Scheme::Map], ttls_s: vec![300.0], sample: 50, ..Plan::default() };
+    let job =
+        Plan { schemes: vec![Scheme::Map], cases: vec![Case::of(300.0)], sample: 50, ..Plan::default() };
     plan(&job, places, stream, |_, _| {}).schemes.remove(0)
 }
 
@@ -45,13 +46,13 @@ fn the_density_map_reaches_what_it_is_meant_to() {
         println!("the real places are not there: generated ones stand in for them");
         let places: Vec<Place> = demo::places(20_000, 1).collect();
         let positions: Vec<_> = places.iter().map(|place| place.position).collect();
-        let report = by_the_map(&places, &Stream::uniform(&positions, 6_000, 60.0, 1));
+        let report = by_the_map(&places, &Crowd::Strangers.stream(Homes::At(&positions), 6_000, 60.0, 1));
         assert!(report.first_try >= 0.9 && report.two_tries >= report.first_try, "{report:?}");
         return;
     };
-    let stream = Stream::of_residents(&homes(cities, "US"), 36_000, 60.0, 1);
+    let stream = Crowd::Strangers.stream(Homes::Around(&homes(cities, "US")), 36_000, 60.0, 1);
     let report = by_the_map(&read(breweries), &stream);
-    assert!(report.ttls[0].hit_ratio >= 0.9, "{report:?}");
+    assert!(report.cases[0].hit_ratio >= 0.9, "{report:?}");
     assert!(report.first_try >= 0.95 && report.two_tries >= 0.99, "{report:?}");
     assert!(report.brotli_bytes <= 12_000.0, "{report:?}");
 }

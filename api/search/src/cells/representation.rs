@@ -10,6 +10,7 @@ use bytes::Bytes;
 use cellar_model::canonical::CellUrl;
 use cellar_model::features::GEOJSON;
 use cellar_model::key::edge_tag;
+use geo_index::edge::CacheCell;
 use geo_index::tree::ROOT_RESOLUTION;
 use geo_index::{H3Cell, Meters, cover};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -125,6 +126,10 @@ fn value(text: &str) -> HeaderValue {
 
 /// A tag for each root below which there may be a place that has, or would have, a part in the answer.
 pub fn tags(url: &CellUrl, extent: Meters) -> Vec<String> {
-    let roots = cover::disc::<H3Cell>(url.cell.centre(), extent, ROOT_RESOLUTION);
-    roots.into_iter().map(|root| edge_tag(&url.collection, root)).collect()
+    roots(url.cell, extent).into_iter().map(|root| edge_tag(&url.collection, root)).collect()
+}
+
+/// The roots below which there may be a place that has, or would have, a part in a cell's answer.
+pub fn roots(cell: CacheCell, extent: Meters) -> Vec<H3Cell> {
+    cover::disc::<H3Cell>(cell.centre(), extent, ROOT_RESOLUTION)
 }

@@ -91,10 +91,9 @@ mod tests {
                 page: 0,
             },
         };
-        let rates =
-            |searches: Vec<Planned>, map: &DensityMap| {
-                Rates::of(searches.into_iter(), Duration::from_secs(2), &Scheme::ALL, map)
-            };
+        let rates = |searches: Vec<Planned>, map: &DensityMap| {
+            Rates::of(searches.into_iter(), Duration::from_secs(2), &Scheme::ALL, map)
+        };
         let second = Duration::from_secs(1);
         let coarse = Scheme::ALL[1];
         // Two in 2 s for one answer: 1 of 1 + 1. For two answers: 0.5 of 1 + 0.5.

@@ -72,8 +72,7 @@ impl Table {
     ) -> Result<Self, CliError> {
         let failed =
             |error: io::Error| CliError::failure(format!("cannot write the places to import: {error}"));
-        let mut table =
-            Self { directory: tempfile::tempdir().map_err(failed)?, map: DensityMap::default() };
+        let mut table = Self { directory: tempfile::tempdir().map_err(failed)?, map: DensityMap::default() };
         match places {
             Places::Demo(count, seed) => {
                 let file = table.directory.path().join("demo.ndjson");
@@ -110,7 +109,8 @@ impl Table {
             return Err(CliError::failure("cannot make the density map: see the message above"));
         }
         let text = std::fs::read_to_string(&file);
-        let text = text.map_err(|error| CliError::failure(format!("cannot read the density map: {error}")))?;
+        let text =
+            text.map_err(|error| CliError::failure(format!("cannot read the density map: {error}")))?;
         let written: Written = serde_json::from_str(&text)
             .map_err(|error| CliError::failure(format!("the density map is not as expected: {error}")))?;
         let prefix = density_row_key(collection, "");

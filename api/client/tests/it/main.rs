@@ -5,6 +5,7 @@
 
 mod distances;
 mod maps;
+mod memory;
 mod plans;
 
 use std::path::PathBuf;

@@ -85,7 +85,7 @@ impl Steps {
 
 /// Sums over requests.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
+struct Counts {
     requests: u64,
     /// Requests that the edge answered.
     hits: u64,
@@ -102,14 +102,14 @@ struct Tally {
 /// Replays a stream against the caches of a case.
 pub(super) fn replay(asked: &Asked<'_>, case: Case, locations: &[u8], changes: &Changes) -> CaseReport {
     let mut edge = Edge::new(asked, case, locations, changes);
-    let (mut all, mut warm) = (Tally::default(), Tally::default());
+    let (mut all, mut warm) = (Counts::default(), Counts::default());
     let origins = if asked.job.tiers { &Caching::ALL[..] } else { &[] };
     let mut tiers: Vec<Tiers> =
         origins.iter().map(|&caching| Tiers::new(caching, asked.job.processes.get().into())).collect();
     for (search, request) in asked.stream.requests.iter().enumerate() {
         edge.advance(request.at_s);
         for &step in asked.steps.of_search(search) {
-            let mut one = Tally { requests: 1, ..Tally::default() };
+            let mut one = Counts { requests: 1, ..Counts::default() };
             let reached = edge.request(step, usize::from(locations[search]), request.at_s, &mut one);
             all.add(one);
             if request.at_s >= case.ttl_s {
@@ -146,7 +146,7 @@ pub(super) fn replay(asked: &Asked<'_>, case: Case, locations: &[u8], changes: &
     }
 }
 
-impl Tally {
+impl Counts {
     fn add(&mut self, other: Self) {
         self.requests += other.requests;
         self.hits += other.hits;
@@ -224,7 +224,7 @@ impl<'a> Edge<'a> {
     }
 
     /// A request at a location; whether it, or one that renews what it found, reaches the origin.
-    fn request(&mut self, step: Step, location: usize, now_s: f64, one: &mut Tally) -> bool {
+    fn request(&mut self, step: Step, location: usize, now_s: f64, one: &mut Counts) -> bool {
         if !step.kept {
             one.origin += 1;
             return true;

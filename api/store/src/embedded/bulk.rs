@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::super::item::Item as StoreItem;
-use super::database::Refusal;
+use super::refusal::Refusal;
 
 /// The statements of all tables of a data directory: four for each index and table, and two of the stream.
 const STATEMENTS: usize = 64;
@@ -218,15 +218,13 @@ impl<'a> Layout<'a> {
 
     fn write(&self, transaction: &Transaction<'_>, rows: &[Row<'_>]) -> Result<(), Refusal> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut number = match self.has_stream {
+        let mut number = 0;
+        if self.has_stream {
             // As the engine counts: on from the last one, and never behind the clock.
-            true => {
-                let last: i64 =
-                    transaction.prepare_cached(LAST_NUMBER)?.query_row([self.name], |row| row.get(0))?;
-                (last + 1).max(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
-            }
-            false => 0,
-        };
+            let last: i64 =
+                transaction.prepare_cached(LAST_NUMBER)?.query_row([self.name], |row| row.get(0))?;
+            number = (last + 1).max(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
+        }
         for row in rows {
             let mut select = transaction.prepare_cached(&self.select)?;
             let old: Option<String> = select.query_row([&row.key_text], |row| row.get(0)).optional()?;

@@ -1,8 +1,8 @@
-//! The database of the engine with its stream records, and why it does not do something.
+//! The database of the engine, with its stream records and who writes batches into it.
 
 use std::sync::Arc;
 
-use dynoxide::{Database, DynoxideError};
+use dynoxide::Database;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::bulk::Bulk;
@@ -27,25 +27,5 @@ impl LoggedDatabase {
 
     pub(super) const fn bulk(&self) -> &Bulk {
         &self.bulk
-    }
-}
-
-/// Why a request is not done.
-pub(super) enum Refusal {
-    /// The engine says so.
-    Engine(DynoxideError),
-    /// The stream's next record is gone.
-    Trimmed,
-}
-
-impl From<DynoxideError> for Refusal {
-    fn from(error: DynoxideError) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Engine(DynoxideError::InternalServerError(error.to_string()))
     }
 }

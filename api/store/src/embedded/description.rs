@@ -10,7 +10,7 @@ use dynoxide::streams::{stream_arn, table_arn};
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 
-use super::database::Refusal;
+use super::refusal::Refusal;
 
 pub(super) fn describe(database: &Database, request: DescribeTableRequest) -> Result<Value, Refusal> {
     match database.get_table_metadata(&request.table_name)? {

@@ -18,6 +18,7 @@ mod description;
 mod dir;
 mod engine;
 mod log;
+mod refusal;
 mod server;
 mod streams;
 

@@ -21,7 +21,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
 use super::bulk::Encoded;
-use super::database::{LoggedDatabase, Refusal};
+use super::database::LoggedDatabase;
+use super::refusal::Refusal;
 use super::{description, streams};
 
 /// DynamoDB takes requests of up to 16 MB.

@@ -3,8 +3,9 @@
 //! The engine reads its records whoever asks for whatever. Invariant: a reader whose next record was trimmed hears
 //! `TrimmedDataAccessException`, as from DynamoDB, and never just the next that is left.
 
-use super::database::{LoggedDatabase, Refusal};
+use super::database::LoggedDatabase;
 use super::log::StreamLog;
+use super::refusal::Refusal;
 use dynoxide::DynoxideError;
 use dynoxide::actions::describe_stream::{DescribeStreamRequest, DescribeStreamResponse};
 use dynoxide::actions::get_records::{GetRecordsRequest, GetRecordsResponse};

@@ -22,6 +22,7 @@ mod isolation;
 mod keys;
 mod live;
 mod logs;
+mod names;
 mod nearby_batch;
 mod ogc;
 mod opening;

@@ -1,8 +1,8 @@
 //! Searches by name, as one types: what the parameter `q` takes.
 //!
 //! Texts are folded (`fold`) and cut into words. A name is found if each word of the query matches one of its words, in any
-//! order: the last word of the query one that begins with it, the others a whole one. A word of 4 to 7 characters may have
-//! one typo, a longer one two: the edit distance is that of optimal string alignment, in which a character too many, one too
+//! order: the last word of the query one that begins with it, the others a whole one. A word of 3 to 5 characters may have
+//! one typo, a longer one two, as `AUTO` of Elasticsearch has it: the edit distance is that of optimal string alignment, in which a character too many, one too
 //! few, another one and two that are swapped count one each.
 //!
 //! Invariant: a query takes work in proportion to its words and the length of the name, of which a bounded part is read.
@@ -36,7 +36,7 @@ pub const MAX_WORD_CHARS: usize = 63;
 pub const MAX_NAME_CHARS: usize = 500;
 
 /// Characters from which on a word may have one typo, and two.
-const TYPOS_FROM: [usize; 2] = [4, 8];
+const TYPOS_FROM: [usize; 2] = [3, 6];
 
 /// Which names are wanted. Its text is canonical: queries that find the same names, whatever those are, by the same words in
 /// the same order have the same.

@@ -93,7 +93,7 @@ fn is_part_of_letter(mark: char) -> bool {
 }
 
 fn fold(c: char, words: &mut Words) {
-    // First to upper case: there `ß` and `ẞ`, `ς` and `σ`, `ı` and `i` are the same.
+    // First to upper case: there `ß` and `ss`, `ς` and `σ`, `ı` and `i` are the same.
     for c in c.to_uppercase().flat_map(char::to_lowercase) {
         let spelt = match c {
             'æ' => "ae",
@@ -102,6 +102,8 @@ fn fold(c: char, words: &mut Words) {
             'ł' => "l",
             'ø' => "o",
             'œ' => "oe",
+            // Of `ẞ`, which is in upper case already.
+            'ß' => "ss",
             'ŧ' => "t",
             'þ' => "th",
             c => {

@@ -79,6 +79,11 @@ pub struct SearchArgs {
     #[arg(long, value_name = "CQL2")]
     filter: Option<String>,
 
+    /// Only places whose name has these words, as one types: the last may be only begun, and longer words may have a typo or
+    /// two
+    #[arg(long, value_name = "TEXT")]
+    q: Option<String>,
+
     /// Only places that are open then: now, a time as their clocks show it (2026-12-24T18:00), or an instant with an offset
     #[arg(long, value_name = "TIME")]
     open_at: Option<String>,
@@ -140,6 +145,7 @@ impl SearchArgs {
         add("limit", Some(self.limit.into()));
         add("category", text(&self.category));
         add("filter", text(&self.filter));
+        add("q", text(&self.q));
         add("open_at", text(&self.open_at));
         add("open_at_unknown", self.open_at_unknown.then(|| "include".into()));
         add("fields", text(&self.fields));

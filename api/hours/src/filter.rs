@@ -79,6 +79,10 @@ impl PlaceFilter for OpenPlaces {
         self.also.as_ref().is_none_or(|also| also.allows(place))
             && self.finds(place.position(), place.payload())
     }
+
+    fn weight(&self) -> usize {
+        1 + self.also.as_ref().map_or(0, |also| also.weight())
+    }
 }
 
 impl Members for OpenPlaces {

@@ -6,6 +6,7 @@
 //! | [`geojson`] | places out of GeoJSON |
 //! | [`features`] | search results as a FeatureCollection |
 //! | [`filter`], [`fields`], [`mod@sort`] | which places are wanted by their properties, what of them, and in which order |
+//! | [`name`] | which places are wanted by their name, as one types it |
 //! | [`key`] | every key of the table, its index and the caches, built and parsed here and nowhere else |
 //! | [`mod@canonical`] | one URL for one meaning: what the edge and the origin make of a request |
 //! | [`cursor`] | where a search goes on, as a text |
@@ -30,6 +31,7 @@ pub mod fields;
 pub mod filter;
 pub mod geojson;
 pub mod key;
+pub mod name;
 mod numbers;
 pub mod place;
 pub mod property;

@@ -80,6 +80,7 @@ fn path(args: &NearbyArgs, origin: Position) -> String {
     add("radius", args.radius.map(|radius| radius.get().to_string()));
     add("category", args.category.as_ref().map(ToString::to_string));
     add("filter", args.filter.as_ref().map(ToString::to_string));
+    add("q", args.q.as_ref().map(ToString::to_string));
     add("open_at", args.open_at.clone());
     add("open_at_unknown", args.open_at_unknown.then(|| "include".to_owned()));
     add("fields", args.fields.as_ref().map(ToString::to_string));

@@ -16,6 +16,7 @@ use cellar_model::cursor::SortedKey;
 use cellar_model::features::{Form, write_page};
 use cellar_model::fields::Fields;
 use cellar_model::filter::Filter;
+use cellar_model::name::{NameQuery, NamedPlaces};
 use cellar_model::sort::Sort;
 use clap::Args;
 use geo_index::tree::{NearbyQuery, PlaceFilter, Selection};
@@ -69,6 +70,11 @@ pub struct NearbyArgs {
     /// Only places whose properties meet this: `category = 'cafe' AND rating >= 4` and the like, in the text form of CQL2
     #[arg(long, value_name = "CQL2", value_parser = <Filter as std::str::FromStr>::from_str)]
     filter: Option<Filter>,
+
+    /// Only places whose name has these words, as one types: the last may be only begun, and longer words may have a typo or
+    /// two
+    #[arg(long, value_name = "TEXT", value_parser = <NameQuery as std::str::FromStr>::from_str)]
+    q: Option<NameQuery>,
 
     /// Only places that are open then, by their property `opening_hours`: now, a time as their clocks show it
     /// (2026-12-24T18:00), or an instant with an offset
@@ -138,6 +144,10 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
     let radius = args.radius.unwrap_or(ApiConfig::default().horizon);
     let query = NearbyQuery { origin, radius, limit, category: args.category, after: None };
     let filter = args.filter.map(|filter| Arc::new(filter) as Arc<dyn PlaceFilter>);
+    let filter = match args.q {
+        Some(name) => Some(Arc::new(NamedPlaces::new(name, filter)) as Arc<dyn PlaceFilter>),
+        None => filter,
+    };
     let wanted = match args.sort {
         Some(sort) if sort.is_by_distance() => Wanted::Near(query),
         Some(sort) => Wanted::Sorted(query, sort, SortedKey::default()),
@@ -164,6 +174,10 @@ pub async fn run(args: NearbyArgs) -> Result<u8, CliError> {
 impl NearbyArgs {
     /// Whether only the exact endpoint can answer: what cells share knows nothing of properties.
     fn asks_for_properties(&self) -> bool {
-        self.filter.is_some() || self.fields.is_some() || self.sort.is_some() || self.open_at.is_some()
+        self.filter.is_some()
+            || self.q.is_some()
+            || self.fields.is_some()
+            || self.sort.is_some()
+            || self.open_at.is_some()
     }
 }

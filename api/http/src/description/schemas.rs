@@ -294,6 +294,8 @@ pub struct SearchBody {
     category: String,
     #[schema(required = false, min_length = 1, max_length = 2048)]
     filter: String,
+    #[schema(required = false, min_length = 1, max_length = 256)]
+    q: String,
     #[schema(required = false, min_items = 1, max_items = 32)]
     fields: Vec<String>,
     #[schema(required = false, min_length = 1, max_length = 201)]
@@ -345,6 +347,8 @@ pub struct BatchBody {
     category: String,
     #[schema(required = false, min_length = 1, max_length = 2048)]
     filter: String,
+    #[schema(required = false, min_length = 1, max_length = 256)]
+    q: String,
     #[schema(required = false, min_items = 1, max_items = 32)]
     fields: Vec<String>,
     #[schema(required = false, min_length = 1, max_length = 201)]

@@ -1,22 +1,25 @@
-//! What a search asks of the properties of places: `filter`, `fields` and `sort`.
+//! What a search asks of the properties of places: `filter`, `q`, `fields` and `sort`.
 
 use std::sync::Arc;
 
 use cellar_model::cursor::Fingerprint;
 use cellar_model::fields::{Fields, FieldsError};
 use cellar_model::filter::{Filter, FilterError};
+use cellar_model::name::{NameError, NameQuery, NamedPlaces};
 use cellar_model::sort::{Sort, SortError};
-use geo_index::tree::Selection;
+use geo_index::tree::{PlaceFilter, Selection};
 
 use super::query::{QueryText, echo};
 use crate::problem::{Kind, Problem};
 
 /// The names of the parameters.
 pub(super) const FILTER: &str = "filter";
+pub(super) const Q: &str = "q";
 pub(super) const FIELDS: &str = "fields";
 pub(super) const SORT: &str = "sort";
 
 const FILTER_ALLOWED: &str = "a filter in the text form of CQL2, such as rating >= 4 AND name LIKE 'Caf%'; at most 2,048 bytes, 64 comparisons, 16 properties, 8 LIKE, 16 levels";
+const Q_ALLOWED: &str = "words of a name, of which the last may be only begun; with a letter or a digit, at most 256 bytes, 8 words, 63 characters in a word";
 const FIELDS_ALLOWED: &str = "1 to 32 names of properties of 1 to 200 bytes, separated by commas; a backslash before a comma makes it part of a name";
 const SORT_ALLOWED: &str =
     "distance_m, or the name of a property of 1 to 200 bytes, with `-` before it to descend";
@@ -33,6 +36,19 @@ pub(super) fn read_filter(text: &str) -> Result<Filter, Problem> {
             .parameter(FILTER)
             .position(error.position)
             .allowed(FILTER_ALLOWED)
+    })
+}
+
+/// Which names are wanted, if that is said.
+pub(super) fn name(query: &QueryText<'_>) -> Result<Option<NameQuery>, Problem> {
+    query.optional(Q, Q_ALLOWED)?.map(read_name).transpose()
+}
+
+fn read_name(text: &str) -> Result<NameQuery, Problem> {
+    text.parse().map_err(|error: NameError| {
+        let kind =
+            if error == NameError::Empty { Kind::ParameterInvalid } else { Kind::ParameterOutOfRange };
+        Problem::new(kind, format!("in `{Q}`, {error}")).parameter(Q).allowed(Q_ALLOWED)
     })
 }
 
@@ -62,17 +78,29 @@ pub(super) fn read_sort(text: &str) -> Result<Option<Sort>, Problem> {
     })
 }
 
-/// Restricts a search to a filter, and its cursors to it.
-pub(super) fn select(filter: Option<Filter>, fingerprint: Fingerprint) -> (Selection, Fingerprint) {
-    let Some(filter) = filter else { return (Selection::default(), fingerprint) };
-    let fingerprint = fingerprint.with(FILTER, &filter.to_string());
-    (Selection { filter: Some(Arc::new(filter)), ..Selection::default() }, fingerprint)
+/// Restricts a search to a filter and to names, and its cursors to both.
+pub(super) fn select(
+    filter: Option<Filter>,
+    name: Option<NameQuery>,
+    mut fingerprint: Fingerprint,
+) -> (Selection, Fingerprint) {
+    let mut selected: Option<Arc<dyn PlaceFilter>> = None;
+    if let Some(filter) = filter {
+        fingerprint = fingerprint.with(FILTER, &filter.to_string());
+        selected = Some(Arc::new(filter));
+    }
+    if let Some(name) = name {
+        fingerprint = fingerprint.with(Q, &name.to_string());
+        selected = Some(Arc::new(NamedPlaces::new(name, selected)));
+    }
+    (Selection { filter: selected, ..Selection::default() }, fingerprint)
 }
 
 #[cfg(test)]
 mod tests {
     use cellar_model::fields::{MAX_FIELD_BYTES, MAX_FIELDS};
     use cellar_model::filter::MAX_FILTER_BYTES;
+    use cellar_model::name::{MAX_QUERY_BYTES, MAX_WORD_CHARS, MAX_WORDS};
 
     use super::*;
 
@@ -86,6 +114,11 @@ mod tests {
         assert_eq!(read_filter(&"(".repeat(20)).unwrap_err().kind(), Kind::ParameterOutOfRange);
         assert_eq!(read_fields("a,,b").unwrap_err().kind(), Kind::ParameterInvalid);
         assert_eq!(read_fields(&"x".repeat(201)).unwrap_err().kind(), Kind::ParameterOutOfRange);
+        assert!(Q_ALLOWED.contains(&format!("at most {MAX_QUERY_BYTES} bytes, {MAX_WORDS} words")));
+        assert!(Q_ALLOWED.contains(&format!("{MAX_WORD_CHARS} characters in a word")));
+        assert!(read_name("Café ro").is_ok());
+        assert_eq!(read_name("🍕").unwrap_err().kind(), Kind::ParameterInvalid);
+        assert_eq!(read_name(&"a".repeat(257)).unwrap_err().kind(), Kind::ParameterOutOfRange);
         assert_eq!(read_sort("distance_m").unwrap(), None);
         assert_eq!(read_sort("-").unwrap_err().kind(), Kind::ParameterInvalid);
     }

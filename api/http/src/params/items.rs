@@ -14,11 +14,12 @@ use super::query::QueryText;
 use super::{attributes, format, opening, values};
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "bbox",
     "limit",
     "category",
     attributes::FILTER,
+    attributes::Q,
     attributes::FIELDS,
     opening::OPEN_AT,
     opening::UNKNOWN,
@@ -64,7 +65,8 @@ pub fn parse_items<'a>(
         check_datetime(instant)?;
     }
     let fingerprint = Fingerprint::of_box(collection, &query);
-    let (mut selection, fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
+    let (filter, name) = (attributes::filter(&text)?, attributes::name(&text)?);
+    let (mut selection, fingerprint) = attributes::select(filter, name, fingerprint);
     let mut form = Form { fields: attributes::fields(&text)?, ..Form::default() };
     let fingerprint = opening::restrict(&text, now, &mut selection, fingerprint, &mut form)?;
     query.after =

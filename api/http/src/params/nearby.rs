@@ -14,13 +14,14 @@ use super::{attributes, opening, values};
 use crate::config::ApiConfig;
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "lat",
     "lon",
     "radius",
     "limit",
     "category",
     attributes::FILTER,
+    attributes::Q,
     attributes::FIELDS,
     attributes::SORT,
     opening::OPEN_AT,
@@ -83,7 +84,8 @@ pub fn parse_nearby_text<'a>(
         after: None,
     };
     let fingerprint = Fingerprint::of_nearby(collection, &query);
-    let (mut selection, fingerprint) = attributes::select(attributes::filter(&text)?, fingerprint);
+    let (filter, name) = (attributes::filter(&text)?, attributes::name(&text)?);
+    let (mut selection, fingerprint) = attributes::select(filter, name, fingerprint);
     let fields = attributes::fields(&text)?;
     let mut form = Form { distance_in: distance_in(&text)?, fields, ..Form::default() };
     let mut fingerprint = opening::restrict(&text, now, &mut selection, fingerprint, &mut form)?;
@@ -154,6 +156,16 @@ mod tests {
             let problem = parse(&format!("lat=1&lon=2&radius={bad}")).unwrap_err();
             assert_eq!(problem.kind(), Kind::ParameterOutOfRange, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_the_words_of_its_name() {
+        let print = |q: &str| parse(&format!("lat=1&lon=2{q}")).unwrap().fingerprint;
+        assert_eq!(print("&q=Caf%C3%A9%20%20RO"), print("&q=cafe+ro"));
+        assert_ne!(print("&q=cafe+ro"), print("&q=cafe"));
+        assert_ne!(print("&q=cafe"), print(""));
+        assert!(parse("lat=1&lon=2&q=cafe").unwrap().selection.filter.is_some());
+        assert_eq!(parse("lat=1&lon=2&q=%CC%81").unwrap_err().kind(), Kind::ParameterInvalid);
     }
 
     #[test]

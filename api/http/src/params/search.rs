@@ -16,7 +16,7 @@ use super::region::{self, Shape};
 use super::{attributes, nearby, opening, values};
 use crate::problem::{Kind, Problem};
 
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     region::BBOX,
     region::WITHIN,
     region::ALONG,
@@ -28,6 +28,7 @@ const KNOWN: [&str; 17] = [
     "limit",
     "category",
     attributes::FILTER,
+    attributes::Q,
     attributes::FIELDS,
     attributes::SORT,
     opening::OPEN_AT,
@@ -105,7 +106,7 @@ fn parse<'a>(
     collection: &Collection,
     now: SystemTime,
 ) -> Result<SearchParams<'a>, Problem> {
-    let filter = attributes::filter(&text)?;
+    let (filter, name) = (attributes::filter(&text)?, attributes::name(&text)?);
     let fields = attributes::fields(&text)?;
     let mut form = Form { distance_in: nearby::distance_in(&text)?, fields, ..Form::default() };
     let (limit, category, sort) = (values::limit(&text)?, values::category(&text)?, attributes::sort(&text)?);
@@ -129,7 +130,7 @@ fn parse<'a>(
         Wanted::Listed(query) => Fingerprint::of_box(collection, query),
     };
     let fingerprint = fingerprint.with(region::WITHIN, &shape.text);
-    let (mut selection, fingerprint) = attributes::select(filter, fingerprint);
+    let (mut selection, fingerprint) = attributes::select(filter, name, fingerprint);
     let fingerprint = opening::restrict(&text, now, &mut selection, fingerprint, &mut form)?;
     if let Some(cursor) = values::cursor(&text)? {
         match &mut wanted {

@@ -35,7 +35,7 @@ use crate::state::AppState;
 /// asked of each place within reach. Where few of many meet it, an answer may hold fewer places than `limit`, or none, and
 /// a link `next` that goes on. With `sort` places within the radius come in the order of a property: all of them if there
 /// are at most 1,000 (`sorted_within_m` is then the radius), else the nearest 1,000, then the next. `filter`, `fields`,
-/// `sort` and `open_at` are not for `mode=cell`.
+/// `q`, `sort` and `open_at` are not for `mode=cell`. `q` is asked of the property `name` as a filter is.
 ///
 /// With `mode=cell` the answer is that of the geohash cell around the position, as its own URL has it
 /// (`Content-Location`); `radius` and `limit` are then checked and left to the client.

@@ -77,7 +77,7 @@ async fn a_problem_says_what_is_allowed() {
     let unknown = server.get(&format!("{NEARBY}?lat=1&lng=2")).await.json();
     assert_eq!(
         unknown["allowed"],
-        "lat, lon, radius, limit, category, filter, fields, sort, open_at, open_at_unknown, cursor, mode, distance_in"
+        "lat, lon, radius, limit, category, filter, q, fields, sort, open_at, open_at_unknown, cursor, mode, distance_in"
     );
 }
 

@@ -23,6 +23,7 @@ mod keys;
 mod live;
 mod logs;
 mod maps;
+mod names;
 mod nearby_batch;
 mod ogc;
 mod opening;

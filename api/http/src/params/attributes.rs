@@ -46,8 +46,7 @@ pub(super) fn name(query: &QueryText<'_>) -> Result<Option<NameQuery>, Problem> 
 
 fn read_name(text: &str) -> Result<NameQuery, Problem> {
     text.parse().map_err(|error: NameError| {
-        let kind =
-            if error == NameError::Empty { Kind::ParameterInvalid } else { Kind::ParameterOutOfRange };
+        let kind = if error == NameError::Empty { Kind::ParameterInvalid } else { Kind::ParameterOutOfRange };
         Problem::new(kind, format!("in `{Q}`, {error}")).parameter(Q).allowed(Q_ALLOWED)
     })
 }

@@ -128,7 +128,7 @@ pub async fn tile_json(
     params(
         CollectionParameter,
         ("z" = u8, Path, description = "Zoom", minimum = 0, maximum = 22, example = json!(10)),
-        ("x" = u32, Path, description = "Column, from the west: 0 to 2^z - 1", minimum = 0, maximum = 4194303, example = json!(517)),
+        ("x" = u32, Path, description = "Column, from the west: 0 to 2^z - 1", minimum = 0, maximum = 4_194_303, example = json!(517)),
         ("y" = String, Path, description = "Row, from the north: 0 to 2^z - 1; `.mvt` or `.pbf` may follow", pattern = "^[0-9]+([.](mvt|pbf))?$", example = json!("352")),
         CategoryParameter,
         ("fields" = inline(Option<String>), Query, description = "Properties of each place beside `id`, `name` and `category`: texts, numbers and truth values. 1 to 32 names with commas between them", min_length = 1, max_length = 6600, example = json!("rating")),

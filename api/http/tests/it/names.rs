@@ -121,7 +121,7 @@ fn expected(count: usize, typed: &str) -> Vec<String> {
 }
 
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 #[tokio::test]
@@ -176,7 +176,12 @@ async fn what_is_no_name_is_refused() {
     for (q, kind) in cases {
         let answer = server.get(&format!("{NEARBY}&q={q}")).await;
         let problem = answer.json();
-        assert_eq!((answer.status.as_u16(), problem["parameter"].as_str()), (400, Some("q")), "{}", answer.text);
+        assert_eq!(
+            (answer.status.as_u16(), problem["parameter"].as_str()),
+            (400, Some("q")),
+            "{}",
+            answer.text
+        );
         assert_eq!(problem["type"], format!("/problems/{kind}"), "{q}");
     }
     assert_eq!(server.get(&format!("{NEARBY}&q=a&mode=cell")).await.status, 400);

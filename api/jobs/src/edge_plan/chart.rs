@@ -103,6 +103,8 @@ mod tests {
     #[test]
     fn texts_are_escaped_and_shares_stay_on_the_scale() {
         assert_eq!(escaped(r#"<a href="x">&"#), "&lt;a href=&quot;x&quot;&gt;&amp;");
-        assert_eq!([0.0, 0.5, 1.0, 1.5].map(at), [LEFT, 355.0, RIGHT, RIGHT]);
+        let units = |at: f64| at.round() as i64;
+        let expected = [LEFT, 355.0, RIGHT, RIGHT].map(units);
+        assert_eq!([0.0, 0.5, 1.0, 1.5].map(|share| units(at(share))), expected);
     }
 }

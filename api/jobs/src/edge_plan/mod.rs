@@ -208,7 +208,9 @@ fn simulate(
         progress();
     }
     let mut stats = SearchStats::default();
-    visits.iter().for_each(|visit| stats.add(visit));
+    for visit in &visits {
+        stats.add(visit);
+    }
     let mut book = Book::new(job, beside.roots);
     let steps = Steps::of(stream, &visits, &mut book, index);
     let loads = book.loads(index);

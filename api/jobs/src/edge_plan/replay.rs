@@ -35,7 +35,7 @@ pub(super) struct Asked<'a> {
 /// The requests of all searches.
 #[derive(Default)]
 pub(super) struct Steps {
-    steps: Vec<Step>,
+    all: Vec<Step>,
     /// Where the requests of each search end.
     ends: Vec<usize>,
     /// Different URLs that an edge may keep.
@@ -52,8 +52,8 @@ struct Step {
 impl Steps {
     pub(super) fn push(&mut self, numbers: impl IntoIterator<Item = u32>, exact: Option<u32>) {
         let kept = numbers.into_iter().map(|number| Step { number, kept: true });
-        self.steps.extend(kept.chain(exact.map(|number| Step { number, kept: false })));
-        self.ends.push(self.steps.len());
+        self.all.extend(kept.chain(exact.map(|number| Step { number, kept: false })));
+        self.ends.push(self.all.len());
     }
 
     /// Numbers every request of the visits.
@@ -70,7 +70,7 @@ impl Steps {
             steps.push(numbers, exact);
         }
         let mut seen = vec![false; book.answers()];
-        for step in steps.steps.iter().filter(|step| step.kept) {
+        for step in steps.all.iter().filter(|step| step.kept) {
             seen[step.number as usize] = true;
         }
         steps.urls = seen.into_iter().filter(|seen| *seen).count();
@@ -79,7 +79,7 @@ impl Steps {
 
     fn of_search(&self, search: usize) -> &[Step] {
         let from = search.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.steps[from..self.ends[search]]
+        &self.all[from..self.ends[search]]
     }
 }
 
@@ -314,7 +314,7 @@ fn expected(asked: &Asked<'_>, case: Case, locations: &[u8], changes: &Changes) 
             let demand = Demand {
                 rate: (count as f64 - own).max(0.0) / duration_s,
                 ttl_s: case.ttl_s,
-                purges: purges as f64 / duration_s,
+                purges: f64::from(purges) / duration_s,
             };
             (count, demand)
         };

@@ -169,7 +169,7 @@ fn similar() -> impl Strategy<Value = (String, String)> {
             for (at, with) in edits {
                 let at = at % typed.len().max(1);
                 match with.chars().next() {
-                    Some(c) if at % 2 == 0 => typed.insert(at.min(typed.len()), c),
+                    Some(c) if at.is_multiple_of(2) => typed.insert(at.min(typed.len()), c),
                     Some(c) if at < typed.len() => typed[at] = c,
                     None if at + 1 < typed.len() => typed.swap(at, at + 1),
                     _ => drop(typed.pop()),

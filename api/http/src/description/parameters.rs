@@ -56,7 +56,7 @@ pub struct AttributeParameters {
     #[param(min_length = 1, max_length = 2048, example = "category = 'winery' AND name LIKE 'Le %'")]
     filter: Option<String>,
     /// Only places whose property `name`, a text or several, has these words, as one types: without regard to case, accents and order, the last word may be only begun, and a word of 3 to 5 characters may have one typo, a longer one two (a character too many, too few, another one, or two neighbours swapped). At most 8 words of 63 characters
-    #[param(min_length = 1, max_length = 256, example = "chateau mar")]
+    #[param(min_length = 1, max_length = 256, example = "celler")]
     q: Option<String>,
     /// Only these properties of each place, with commas between them: 1 to 32 of at most 200 bytes each; a backslash makes a comma part of a name
     #[param(min_length = 1, max_length = 6600, example = "category,name")]

@@ -75,6 +75,7 @@ async fn take_over(
     start: impl Fn() -> Result<(Service, Workers), StartError>,
     mut stopped: watch::Receiver<bool>,
 ) -> Option<Workers> {
+    let mut told = None;
     while workers.is_none() && timeout(TAKE_OVER_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
         match start() {
             Ok((service, threads)) => {
@@ -83,7 +84,13 @@ async fn take_over(
                 tracing::info!("took over the imports of the directory");
             }
             Err(StartError::Taken(_)) => {}
-            Err(error) => tracing::warn!(%error, "cannot take over the imports of the directory"),
+            Err(error) => {
+                let error = error.to_string();
+                if told.as_ref() != Some(&error) {
+                    tracing::warn!(error, "cannot take over the imports of the directory");
+                }
+                told = Some(error);
+            }
         }
     }
     // An error is the sender's end, which is ours, too.

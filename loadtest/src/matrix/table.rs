@@ -8,7 +8,7 @@ use std::process::Stdio;
 use cellar_cli_kit::{CliError, code, terminal};
 use cellar_model::key::density_row_key;
 use cellar_model::{Collection, demo};
-use geo_index::edge::DensityMap;
+use geo_index::edge::{DensityMap, MapRules};
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -21,22 +21,6 @@ pub enum Places {
     Demo(usize, u64),
     /// A file that `cellar import` reads.
     File(PathBuf),
-}
-
-/// What the density map is made for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MapRules {
-    /// Share of users whom the first cell should serve.
-    pub certify: f64,
-    /// Places in a cell answer, at most.
-    pub listed: u16,
-}
-
-impl Default for MapRules {
-    /// What servers do unless they are told otherwise.
-    fn default() -> Self {
-        Self { certify: 0.95, listed: 128 }
-    }
 }
 
 /// A data directory of the embedded engine with one collection and its density map; deleted when dropped.
@@ -100,7 +84,7 @@ impl Table {
         let file = self.directory.path().join("map.json");
         let mut command = program(cellar);
         command.args(["edge-map", "--collection", collection.as_str(), "--data"]).arg(self.data());
-        command.args(["--certify", &rules.certify.to_string(), "--listed", &rules.listed.to_string()]);
+        command.args(["--certify", &rules.certified.to_string(), "--listed", &rules.listed.to_string()]);
         command.arg("--output").arg(&file).stdin(Stdio::null()).stdout(Stdio::null());
         let status = command.status();
         let status =

@@ -3,8 +3,9 @@
 use std::process::Output;
 use std::time::Duration;
 
-use cellar_loadtest::matrix::table::{MapRules, Places, Table};
+use cellar_loadtest::matrix::table::{Places, Table};
 use cellar_loadtest::matrix::{Caching, Stack};
+use geo_index::edge::MapRules;
 use tokio::net::TcpSocket;
 
 use crate::cli::{code, complaint, loadtest, report, run_for};

@@ -11,6 +11,7 @@ use cellar_store::{CategoryPart, StoreError, bounded};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer::encoded;
 use super::coded::tagged;
 use super::require_collection;
 use crate::description::{CollectionParameter, SearchProblems};
@@ -108,8 +109,7 @@ pub async fn list(
             .chain(next.map(|next| Link::new("next", "application/json", next)))
             .collect(),
     };
-    let text = serde_json::to_vec(&document).unwrap_or_default();
-    let mut response = tagged(&headers, "application/json", text).await?;
+    let mut response = tagged(&headers, "application/json", encoded(&document)?).await?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(LIFETIME));
     Ok(response)
 }

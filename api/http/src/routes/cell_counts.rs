@@ -11,6 +11,7 @@ use geo_index::{BBox, EARTH_RADIUS_M, GridCell as _, H3Cell};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer::encoded;
 use super::pages::Outline;
 use super::require_collection;
 use super::shared::within;
@@ -142,7 +143,7 @@ fn counted(hits: &[Hit], bbox: BBox, resolution: u8) -> Result<Vec<u8>, Problem>
         places: cells.values().map(|(count, _)| count).sum(),
         features: cells.into_iter().map(|(cell, (count, _))| feature(cell, count)).collect(),
     };
-    Ok(serde_json::to_vec(&document).unwrap_or_default())
+    encoded(&document)
 }
 
 fn feature(cell: H3Cell, count: u64) -> CountedCell {

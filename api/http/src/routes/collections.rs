@@ -14,7 +14,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answer::{json, negotiated};
+use super::answer::{encoded, json, negotiated};
 use super::body::JsonText;
 use super::coded::tagged;
 use super::conditional::Unconditional;
@@ -169,9 +169,7 @@ pub async fn get(
     let document = found.ok_or_else(|| unknown_collection(&name))?;
     let mut response = match format {
         Format::Html => html::answer(&headers, html::collection(&base, &document.listed())).await?,
-        Format::Json => {
-            tagged(&headers, "application/json", serde_json::to_vec(&document).unwrap_or_default()).await?
-        }
+        Format::Json => tagged(&headers, "application/json", encoded(&document)?).await?,
     };
     negotiated(&mut response, &document.links);
     Ok(response)

@@ -12,6 +12,7 @@ use geo_index::edge::DEFAULT_PRECISION;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer::encoded;
 use super::coded::tagged;
 use super::require_collection;
 use crate::description::{CollectionParameter, CollectionProblems};
@@ -101,9 +102,8 @@ fn rfc3339(unix_ms: u64) -> Option<String> {
 }
 
 async fn answer(document: &EdgeMapDocument, asked: &HeaderMap) -> Result<Response, Problem> {
-    let text = serde_json::to_vec(document).unwrap_or_default();
     let lifetime = if document.made.is_some() { OF_A_MAP } else { OF_NO_MAP };
-    let mut response = tagged(asked, "application/json", text).await?;
+    let mut response = tagged(asked, "application/json", encoded(document)?).await?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
     Ok(response)
 }

@@ -8,6 +8,7 @@ use geo_index::{GridCell as _, H3Cell, Page};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer::encoded;
 use super::require_collection;
 use crate::description::{CollectionParameter, SearchProblems};
 use crate::middleware::deadline::Deadline;
@@ -95,7 +96,7 @@ pub async fn pages(
     used.sort_by_key(|used| used.cell);
     let features: Vec<_> = used.iter().map(|used| feature(used.cell, &used.page)).collect();
     let document = PageCollection { r#type: "FeatureCollection", number_returned: features.len(), features };
-    Ok(([(header::CONTENT_TYPE, GEOJSON)], serde_json::to_vec(&document).unwrap_or_default()).into_response())
+    Ok(([(header::CONTENT_TYPE, GEOJSON)], encoded(&document)?).into_response())
 }
 
 fn feature(cell: H3Cell, page: &Page) -> PageFeature {

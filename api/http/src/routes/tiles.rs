@@ -7,6 +7,7 @@ use geo_index::tree::Hit;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer::encoded;
 use super::coded::tagged;
 use super::require_collection;
 use super::shared::within;
@@ -111,7 +112,7 @@ pub async fn tile_json(
             },
         ],
     };
-    tagged(&headers, "application/json", serde_json::to_vec(&document).unwrap_or_default()).await
+    tagged(&headers, "application/json", encoded(&document)?).await
 }
 
 /// A vector tile

@@ -16,7 +16,7 @@ use dynoxide::storage::{TableMetadata, compute_hash_prefix};
 use dynoxide::streams::shard_id;
 use dynoxide::types::{
     AttributeDefinition, AttributeValue, GlobalSecondaryIndex, Item, KeySchemaElement, KeyType,
-    ProjectionType, ScalarAttributeType, item_size,
+    MAX_ITEM_SIZE, ProjectionType, ScalarAttributeType, item_size,
 };
 use dynoxide::validation::validate_item_attribute_values;
 use parking_lot::Mutex;
@@ -27,7 +27,7 @@ use serde_json::json;
 use super::super::item::Item as StoreItem;
 use super::refusal::Refusal;
 
-/// The statements of all tables of a data directory: four for each index and table, and two of the stream.
+/// Statements that are kept: two of the stream, and of each table two and two for each of its indexes. Five tables have room.
 const STATEMENTS: usize = 64;
 
 /// Its pages in memory, in KiB; the engine's own connection has as many again.
@@ -127,7 +127,9 @@ pub(super) struct Encoded {
 impl Encoded {
     pub(super) fn new(item: Item) -> Self {
         let is_scalar = |value| matches!(value, &AttributeValue::S(_) | &AttributeValue::N(_));
-        let plain = item.values().all(is_scalar) && validate_item_attribute_values(&item).is_ok();
+        let plain = item.values().all(is_scalar)
+            && item_size(&item) <= MAX_ITEM_SIZE
+            && validate_item_attribute_values(&item).is_ok();
         let json = serde_json::to_string(&item).ok().filter(|_| plain);
         Self { item, json }
     }
@@ -492,6 +494,7 @@ mod tests {
             long("root", 0),
             long("root", 2_049),
             long("leaf", 1_025),
+            long("props", MAX_ITEM_SIZE),
         ];
         for other in others {
             let batch = [good.clone(), other.clone()];

@@ -188,7 +188,14 @@ async fn answers(address: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use cellar_model::Collection;
+    use cellar_model::place::{Place, Properties};
+    use geo_index::Position;
+
     use super::*;
+    use crate::{Store as _, item};
 
     #[tokio::test]
     async fn a_silent_owner_is_reported() {
@@ -212,5 +219,31 @@ mod tests {
         assert!(temporary.path().join("cellar.db-wal").is_file());
         assert!(owner.journal.is_some() && joined.journal.is_some());
         assert!(Embedded::memory().await.unwrap().journal.is_none());
+    }
+
+    /// Places as the store writes them are plain: else every import would take the long way, and no test would see it.
+    #[tokio::test]
+    async fn who_owns_the_engine_writes_places_without_a_request() {
+        let temporary = tempfile::TempDir::new().unwrap();
+        let owner = Embedded::open(temporary.path()).await.unwrap();
+        let joined = Embedded::open(temporary.path()).await.unwrap();
+        let store = owner.store(&StoreConfig::default()).await.unwrap();
+        let collection: Collection = "places".parse().unwrap();
+        let place = |id: &str, properties: &str| Place {
+            id: id.parse().unwrap(),
+            position: Position::new(1.0, 2.0).unwrap(),
+            properties: Properties::from_stored(properties.to_owned()).unwrap(),
+        };
+        let places = [place("a", "{}"), place("é \"b\"", r#"{"category":["bar","café"],"n":1e300}"#)];
+        let items: Result<Vec<_>, _> =
+            places.iter().map(|place| item::from_place(&collection, place)).collect();
+        let table: Arc<str> = store.table().into();
+        assert!(owner.bulk.as_ref().unwrap().takes(&table, &items.unwrap()).await);
+        for place in &places {
+            let stored = store.get(&collection, &place.id).await.unwrap().unwrap();
+            assert_eq!(stored.properties.as_json(), place.properties.as_json());
+            assert_eq!((stored.id, stored.position), (place.id.clone(), place.position));
+        }
+        assert!(joined.bulk.is_none() && Embedded::memory().await.unwrap().bulk.is_none());
     }
 }

@@ -2,13 +2,14 @@
 
 mod args;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use cellar_cli_kit::{CliError, progress, say, terminal};
-use geo_index::edge::DensityMap;
+use geo_index::edge::{ANSWER_MAX, DensityMap};
 use indicatif::ProgressStyle;
 
 pub use self::args::MatrixArgs;
@@ -18,7 +19,7 @@ use super::{code, file};
 use crate::matrix::combination::stacks;
 use crate::matrix::experiment::{Experiment, Plans};
 use crate::matrix::rates::Rates;
-use crate::matrix::table::{MapRules, Places, Table};
+use crate::matrix::table::{Places, Table};
 use crate::matrix::{Combination, MatrixReport, Scheme, html, report};
 use crate::plan::Plan;
 use crate::schedule::{Arrivals, MAX_LENGTH, Schedule, Stage};
@@ -114,7 +115,8 @@ async fn measure(args: &MatrixArgs, cellar: PathBuf) -> Result<MatrixReport, Cli
         Some(file) => Places::File(file.clone()),
         None => Places::Demo(args.demo_places as usize, args.users.seed),
     };
-    let rules = MapRules { certify: args.certify, listed: args.listed };
+    let listed = NonZeroUsize::new(args.listed.into()).unwrap_or(ANSWER_MAX);
+    let rules = MapRules { certified: args.certify, listed };
     let table = Table::fill(&cellar, &args.collection, &places, rules)?;
     let rates = rates(args, &users, table.map())?;
     let experiment = Experiment {

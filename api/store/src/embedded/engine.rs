@@ -196,7 +196,7 @@ fn with_log(database: Database, name: &str) -> Result<LoggedDatabase, String> {
     Ok(LoggedDatabase::new(database, log, bulk))
 }
 
-/// Trims on the engine's own thread, between requests, so that the two connections never wait for each other.
+/// Trims on the engine's own thread, between requests.
 async fn keep_trimmed(engine: LoggedDatabase) {
     let retention = log::RETENTION.as_secs().cast_signed();
     loop {
@@ -204,11 +204,7 @@ async fn keep_trimmed(engine: LoggedDatabase) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let before = now.as_secs().cast_signed() - retention;
         loop {
-            let trimmed = {
-                let _pause = engine.bulk().pause();
-                engine.log().trim(before, log::MAX_RECORDS)
-            };
-            match trimmed {
+            match trim_some(&engine, before) {
                 Ok(0) => break,
                 Ok(_) => sleep(TRIM_PAUSE).await,
                 Err(error) => {
@@ -218,6 +214,12 @@ async fn keep_trimmed(engine: LoggedDatabase) {
             }
         }
     }
+}
+
+/// One step of it, while nobody else writes.
+fn trim_some(engine: &LoggedDatabase, before_unix_s: i64) -> rusqlite::Result<usize> {
+    let _pause = engine.bulk().pause();
+    engine.log().trim(before_unix_s, log::MAX_RECORDS)
 }
 
 /// Removes what has ended, a few items at a time, on a thread for blocking work: it reads the whole table.
@@ -266,4 +268,56 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_nodelay(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use dynoxide::types::AttributeValue;
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+
+    use super::super::bulk::Encoded;
+    use super::*;
+
+    fn perform(engine: &LoggedDatabase, operation: &str, body: &Value) -> bool {
+        server::perform(engine, operation, body.to_string().as_bytes()).is_ok()
+    }
+
+    /// Our connections wait for no lock: whoever writes without its turn fails, or makes a batch fail.
+    #[test]
+    fn all_who_write_take_turns() {
+        let dir = TempDir::new().unwrap();
+        let engine = open_without_waiting(dir.path().join("db").to_str().unwrap()).unwrap();
+        let table = json!({
+            "TableName": "table", "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+            "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES" },
+        });
+        assert!(perform(&engine, "CreateTable", &table));
+        let item = |id: usize| json!({ "pk": { "S": format!("p-{id}") } });
+        let batches = thread::spawn({
+            let engine = engine.clone();
+            move || {
+                let text = |id: usize| AttributeValue::S(format!("b-{id}"));
+                (0..300).all(|_| {
+                    let batch: Vec<_> =
+                        (0..50).map(|id| Encoded::new([("pk".to_owned(), text(id))].into())).collect();
+                    engine.bulk().put("table", &batch).is_ok_and(|done| done)
+                })
+            }
+        });
+        let mut rounds = 0;
+        while !batches.is_finished() {
+            assert!(perform(&engine, "PutItem", &json!({ "TableName": "table", "Item": item(rounds) })));
+            let of_ours = json!({ "PutRequest": { "Item": item(rounds) } });
+            let gone = json!({ "DeleteRequest": { "Key": item(rounds + 1) } });
+            let mixed = json!({ "RequestItems": { "table": [of_ours, gone] } });
+            assert!(perform(&engine, "BatchWriteItem", &mixed));
+            trim_some(&engine, i64::MAX).unwrap();
+            rounds += 1;
+        }
+        assert!(batches.join().unwrap(), "a batch did not get its turn");
+        assert!(rounds > 0);
+    }
 }

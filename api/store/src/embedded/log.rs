@@ -59,6 +59,8 @@ impl StreamLog {
     pub(super) fn open(database: &str) -> rusqlite::Result<Self> {
         let connection = Connection::open(database)?;
         connection.execute_batch(SET_UP)?;
+        // Whoever trims holds off all other writers.
+        connection.busy_timeout(Duration::ZERO)?;
         Ok(Self(connection))
     }
 

@@ -74,7 +74,7 @@ async fn answer(State(engine): State<LoggedDatabase>, headers: HeaderMap, body: 
     (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], json).into_response()
 }
 
-fn perform(engine: &LoggedDatabase, operation: &str, body: &[u8]) -> Result<String, Refusal> {
+pub(super) fn perform(engine: &LoggedDatabase, operation: &str, body: &[u8]) -> Result<String, Refusal> {
     let database = &engine.database;
     let reads = matches!(operation, "DescribeTable" | "GetItem" | "Query" | "Scan");
     // A batch sees to that itself.

@@ -267,9 +267,8 @@ async fn a_process_outlives_the_one_it_joined() {
     assert!(has(&store_of(&embedded).await, "child-0").await);
 }
 
-/// Batches that follow each other without a pause hold SQLite's lock nearly all the time, and it has no queue.
 #[tokio::test(flavor = "multi_thread")]
-async fn other_writes_get_their_turn_beside_batches() {
+async fn batches_and_single_writes_beside_each_other_are_all_kept() {
     let dir = TempDir::new().unwrap();
     let embedded = Embedded::open(dir.path()).await.unwrap();
     let store = store_of(&embedded).await;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use cellar_cli_kit::{CliError, progress, say, terminal};
-use geo_index::edge::{ANSWER_MAX, DensityMap};
+use geo_index::edge::{ANSWER_MAX, DensityMap, MapRules};
 use indicatif::ProgressStyle;
 
 pub use self::args::MatrixArgs;
